@@ -1,0 +1,58 @@
+"""Past-tense facts that the store's outbox keeps and the bus publishes.
+
+No event carries a telephone number, a name or spoken words: ids only, so a broker learns nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from dialer.model import CallId, Disposition, TaskId, TicketId
+
+
+@dataclass(frozen=True, slots=True)
+class TaskImported:
+    at: datetime
+    task_id: TaskId
+    campaign: str
+
+
+@dataclass(frozen=True, slots=True)
+class CallDialled:
+    at: datetime
+    call_id: CallId
+    task_id: TaskId
+
+
+@dataclass(frozen=True, slots=True)
+class CallAnswered:
+    at: datetime
+    call_id: CallId
+
+
+@dataclass(frozen=True, slots=True)
+class CallEnded:
+    at: datetime
+    call_id: CallId
+    task_id: TaskId
+    outcome: Disposition
+
+
+@dataclass(frozen=True, slots=True)
+class TicketIssued:
+    at: datetime
+    ticket_id: TicketId
+    call_id: CallId
+    category: str
+    major: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingSealed:
+    at: datetime
+    call_id: CallId
+    sha256: str
+
+
+Event = TaskImported | CallDialled | CallAnswered | CallEnded | TicketIssued | RecordingSealed

@@ -1,0 +1,379 @@
+"""The values that every room shares: frozen, checked at construction, free of I/O.
+
+Times are aware ``datetime`` (legal time) unless a name ends in ``_s`` (seconds) or ``offset_s``
+(seconds from the start of the call's recording). Identifiers are the store's integers.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import NewType
+
+TaskId = NewType("TaskId", int)
+CallId = NewType("CallId", int)
+"""One attempt is one call: the attempt row's key names the call everywhere."""
+TicketId = NewType("TicketId", int)
+
+_DIGITS = re.compile(r"^\+?[0-9]{3,18}$")
+_SEPARATORS = re.compile(r"[\s\-().（）－]")
+
+
+@dataclass(frozen=True, slots=True)
+class PhoneNumber:
+    """A number in E.164 (``+8613812345678``). ``str()`` and ``repr()`` are masked: logs can't leak it."""
+
+    e164: str
+
+    @classmethod
+    def parse(cls, text: str, country: str = "86") -> PhoneNumber:
+        """Read what people type: 138 1234 5678, 0086138..., (010)6512-3456. Raises ValueError."""
+        raw = _SEPARATORS.sub("", text.strip())
+        if not _DIGITS.match(raw):
+            raise ValueError("not a telephone number: use digits, e.g. 13812345678 or 010-65123456")
+        if raw.startswith("+"):
+            number = raw
+        elif raw.startswith("00"):
+            number = "+" + raw[2:]
+        else:
+            number = f"+{country}" + raw.removeprefix("0")
+        if number.startswith("+86"):
+            national = number[3:]
+            mobile = len(national) == 11 and national[0] == "1" and national[1] in "3456789"
+            fixed = (9 <= len(national) <= 11 and national[0] in "23456789") or re.match(r"^10\d{8}$", national)
+            if not (mobile or fixed):
+                raise ValueError("not a mainland number: a mobile has 11 digits, a fixed line its area code")
+        elif len(number) < 8:
+            raise ValueError("too short for an international number")
+        return cls(number)
+
+    @property
+    def national(self) -> str:
+        """As dialled inside the country: 13812345678, 01065123456."""
+        if not self.e164.startswith("+86"):
+            return "00" + self.e164[1:]
+        rest = self.e164[3:]
+        return rest if len(rest) == 11 and rest[0] == "1" and rest[1] != "0" else "0" + rest
+
+    @property
+    def masked(self) -> str:
+        """138****1234: the first three and the last four digits."""
+        digits = self.national
+        return f"{digits[:3]}****{digits[-4:]}"
+
+    def __str__(self) -> str:
+        return self.masked
+
+    def __repr__(self) -> str:
+        return f"PhoneNumber({self.masked})"
+
+
+class Segment(StrEnum):
+    """Customer segment that narrows the calling windows (R45)."""
+
+    GENERAL = "general"
+    GOVERNMENT = "government"
+
+
+class Disposition(StrEnum):
+    """How an attempt ended (拨打结果). The reason text stands beside it (R42)."""
+
+    COMPLETED = "completed"
+    """Identity confirmed and every question of the script answered, whatever the answers."""
+    ANSWERED_INCOMPLETE = "answered_incomplete"
+    WRONG_PERSON = "wrong_person"
+    REFUSED = "refused"
+    APPOINTMENT = "appointment"
+    NO_ANSWER = "no_answer"
+    BUSY = "busy"
+    REJECTED = "rejected"
+    UNALLOCATED = "unallocated"
+    UNREACHABLE = "unreachable"
+    TRUNK_FAILURE = "trunk_failure"
+    """Ours or the carrier's fault before the phone rang: not counted as an attempt."""
+    NOT_DIALLED = "not_dialled"
+    """The barrier passed but no INVITE left (fence, window, no port): not counted."""
+    UNKNOWN = "unknown"
+    """A crash left it open: counted, never silently redialled."""
+
+    @property
+    def counts_as_attempt(self) -> bool:
+        return self not in (Disposition.TRUNK_FAILURE, Disposition.NOT_DIALLED)
+
+
+class TaskState(StrEnum):
+    """Where a call-back task (回访任务) stands."""
+
+    OPEN = "open"
+    DONE = "done"
+    """Reached and asked through; tickets may be open."""
+    REFUSED = "refused"
+    """拒访: the customer declined."""
+    CONTACT_REFRESH = "contact_refresh"
+    """The number is unallocated or the pass is used up: the business side must re-verify it (R22, R24)."""
+    EXCLUDED = "excluded"
+    """Waiver, surrender, do-not-call."""
+
+
+class QuestionKind(StrEnum):
+    """Polarity of a question; with the words it decides the answer's class."""
+
+    POS = "POS"
+    KNOW = "KNOW"
+    BAD = "BAD"
+    LEFT = "LEFT"
+    NEG = "NEG"
+    CONS = "CONS"
+    IDENTITY = "IDENTITY"
+    """POS at the identity gate: a plain no means WRONG."""
+
+
+class AnswerClass(StrEnum):
+    """What an utterance means for its question. ``?`` classes need one confirmation."""
+
+    YES = "Y"
+    NO = "N"
+    MAYBE_YES = "Y?"
+    MAYBE_NO = "N?"
+    UNCLEAR = "U"
+    REPEAT = "REPEAT"
+    BUSY = "BUSY"
+    WRONG = "WRONG"
+    REFUSE = "REFUSE"
+    COMPLAINT = "COMPLAINT"
+    HUMAN = "HUMAN"
+
+
+class AnswerSource(StrEnum):
+    ASR = "asr"
+    DTMF = "dtmf"
+    AGENT = "agent"
+    NONE = "none"
+    """Nothing was said or pressed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Phone:
+    number: PhoneNumber
+    verified: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Policyholder:
+    """投保人 and what the script may say of the policy. No ID number is ever kept."""
+
+    name: str
+    honorific: str = ""
+    """先生 or 女士; empty: the script says 先生或女士."""
+    insured_differs: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One customer to be called back about one policy."""
+
+    id: TaskId
+    campaign: str
+    policy_no: str
+    holder: Policyholder
+    phones: tuple[Phone, ...]
+    product: str
+    premium: Decimal
+    pay_years: int
+    script: str
+    cooling_off_days: int = 15
+    cooling_off_end: date | None = None
+    due: date | None = None
+    branch: str = ""
+    channel: str = ""
+    seller: str = ""
+    segment: Segment = Segment.GENERAL
+    zone: str = "Asia/Shanghai"
+    state: TaskState = TaskState.OPEN
+    pass_no: int = 1
+    appointment: datetime | None = None
+    waiver: bool = False
+    opted_out: bool = False
+    surrendered: bool = False
+    do_not_call: bool = False
+
+    @property
+    def customer_key(self) -> str:
+        """One live call per customer whatever the number of tasks: same number, same customer."""
+        return self.phones[0].number.e164
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One try at one number; the row that proves it was made, and why it ended (R42)."""
+
+    id: CallId
+    task_id: TaskId
+    number: PhoneNumber
+    pass_no: int
+    slot: str
+    """Key of the slot it used, e.g. ``2026-11-10/1`` (local day, window index)."""
+    invited_at: datetime
+    ringing_at: datetime | None = None
+    answered_at: datetime | None = None
+    ended_at: datetime | None = None
+    outcome: Disposition | None = None
+    """None while the call is live."""
+    sip_code: int = 0
+    reason: str = ""
+    appointment: datetime | None = None
+    """The callback time the customer asked for in this call."""
+
+    @property
+    def live(self) -> bool:
+        return self.outcome is None
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What a recogniser made of one utterance. ``text`` has no spaces; ``[unk]`` parts are dropped."""
+
+    text: str
+    confidence: float
+    """0..1, the engine's own; not evidence by itself (noise can score 1.0)."""
+    unknown_ratio: float = 0.0
+    """Share of the decoded tokens that were out of grammar."""
+    duration_s: float = 0.0
+    level_dbov: float = -90.0
+    """Mean speech level, dB below overload."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One recorded answer: enough to find it in the audio and to see why it was classed so."""
+
+    question: str
+    kind: QuestionKind
+    answer_class: AnswerClass
+    words: str
+    confidence: float
+    source: AnswerSource
+    asked_offset_s: float
+    start_offset_s: float
+    end_offset_s: float
+    asking: int = 1
+    """1 for the first asking, 2 for the repetition, ..."""
+    decided_by: str = ""
+    """The words that decided the class."""
+    final: bool = True
+    """False for a turn that led to another asking."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """问题件. ``id`` is 0 until the store has issued it."""
+
+    call_id: CallId
+    task_id: TaskId
+    category: str
+    departments: tuple[str, ...]
+    question: str
+    words: str
+    answer_offset_s: float
+    issued_at: datetime
+    due: datetime
+    major: bool = False
+    escalated: bool = False
+    """Two departments or more: to 领导小组 (R18)."""
+    status: str = "open"
+    id: TicketId = TicketId(0)
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """Index entry of one call's audio: stereo, 0 = what we sent, 1 = what the customer said."""
+
+    call_id: CallId
+    path: str
+    """Relative to the archive root."""
+    sha256: str
+    size: int
+    duration_s: float
+    codec: str
+    """``PCMA`` or ``PCMU``: the received payload, never transcoded."""
+    started_at: datetime
+    ended_at: datetime
+    retain_until: date
+    legal_hold: bool = False
+    partial: bool = False
+    """Repaired after a crash."""
+
+
+class SayKind(StrEnum):
+    TEXT = "text"
+    NUMBER = "number"
+    MONEY = "money"
+    SURNAME = "surname"
+    PRODUCT = "product"
+
+
+@dataclass(frozen=True, slots=True)
+class Say:
+    """One piece of a prompt: fixed words, or a value that is read aloud by its kind."""
+
+    kind: SayKind
+    text: str
+    """The words, or the value as text: ``12000`` for MONEY (yuan), ``20`` for NUMBER."""
+
+
+@dataclass(frozen=True, slots=True)
+class CallRecord:
+    """Everything a finished call leaves behind; stored in one transaction."""
+
+    call_id: CallId
+    task_id: TaskId
+    outcome: Disposition
+    ended_at: datetime
+    ringing_at: datetime | None = None
+    answered_at: datetime | None = None
+    sip_code: int = 0
+    reason: str = ""
+    hung_up_by: str = ""
+    """``customer``, ``dialer`` or ``network``."""
+    answers: tuple[Answer, ...] = ()
+    tickets: tuple[Ticket, ...] = ()
+    recording: Recording | None = None
+    appointment: datetime | None = None
+    agent: str = ""
+    """The agent the customer was transferred to."""
+    transferred: bool = False
+    rtp: RtpStats | None = None
+    script_version: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RtpStats:
+    """Counts of one media stream over its life."""
+
+    sent: int = 0
+    received: int = 0
+    lost: int = 0
+    late: int = 0
+    reordered: int = 0
+    duplicated: int = 0
+    foreign: int = 0
+    """Packets from a source that wasn't negotiated: dropped."""
+
+
+@dataclass(frozen=True, slots=True)
+class RowError:
+    """One bad row of an import: the reader's row number (the header is row 1) and what to do."""
+
+    row: int
+    column: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class ImportReport:
+    accepted: int = 0
+    duplicates: int = 0
+    errors: tuple[RowError, ...] = field(default=())

@@ -1,0 +1,1 @@
+"""Who may be called when: rules as pure functions."""

@@ -1,0 +1,416 @@
+"""What the middle of the house asks of its shells. One contract suite runs over every implementation.
+
+Two clocks: ``datetime`` is legal time (policy, rows, retention), ``float`` is loop time in seconds
+(signalling, media, turns). ``offset_s`` counts from the start of the call's recording.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Protocol
+
+from dialer.events import Event
+from dialer.model import (
+    Attempt,
+    CallId,
+    CallRecord,
+    Heard,
+    ImportReport,
+    PhoneNumber,
+    Recording,
+    RtpStats,
+    Say,
+    Task,
+    TaskId,
+    Ticket,
+)
+from dialer.policy.verdict import Decision
+
+# --- signalling -------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """A provisional response (18x). ``early_media``: it carried SDP."""
+
+    at: float
+    code: int
+    early_media: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """2xx received and acknowledged; the media stream is connected."""
+
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The INVITE ended without an answer. ``code`` is the SIP status, 0 where none came.
+
+    ``ours``: nothing reached a callee (no response, 5xx of the trunk before 18x, transport fault).
+    """
+
+    at: float
+    code: int
+    reason: str
+    ours: bool = False
+    retry_after_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """An answered leg is over. ``by_remote``: the far end sent BYE."""
+
+    at: float
+    by_remote: bool
+    reason: str = ""
+
+
+# --- media ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Played:
+    """``play_id`` is over. ``completed``: false where it was stopped or replaced."""
+
+    at: float
+    play_id: int
+    completed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class KeyPressed:
+    """One DTMF digit (0-9 * #), reported once at its start."""
+
+    at: float
+    digit: str
+    offset_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechStarted:
+    at: float
+    offset_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechAudio:
+    """Part of the utterance under way, with some pre-roll: 8 kHz mono signed 16-bit little-endian."""
+
+    at: float
+    pcm: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechEnded:
+    """End of speech by VAD. ``level_dbov``: mean level of the speech frames."""
+
+    at: float
+    start_offset_s: float
+    end_offset_s: float
+    level_dbov: float
+
+
+@dataclass(frozen=True, slots=True)
+class MediaTimeout:
+    """No RTP from the far end for the configured time."""
+
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class MediaFailed:
+    """The media plane is gone or the recording can't be written: the call must end."""
+
+    at: float
+    reason: str
+
+
+MediaEvent = (
+    Played | KeyPressed | SpeechStarted | SpeechAudio | SpeechEnded | MediaTimeout | MediaFailed
+)
+LegEvent = Progress | Answered | Failed | Ended | MediaEvent
+
+
+@dataclass(frozen=True, slots=True)
+class ListenSpec:
+    """How to find one utterance (VAD endpointing)."""
+
+    end_silence_s: float = 0.7
+    min_speech_s: float = 0.12
+    max_speech_s: float = 12.0
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteMedia:
+    """What SDP settled: where to send, which payload types, PCMA or PCMU."""
+
+    host: str
+    port: int
+    codec: str
+    payload_type: int
+    dtmf_payload_type: int | None
+    """None: the peer takes no telephone-event."""
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedAudio:
+    """A closed recording file. Both channels have ``duration_s`` seconds."""
+
+    path: Path
+    codec: str
+    duration_s: float
+    size: int
+
+
+class MediaStream(Protocol):
+    """One RTP stream in the media plane. Every coroutine may raise MediaError."""
+
+    @property
+    def local(self) -> tuple[str, int]:
+        """Address and port that our SDP offers."""
+        ...
+
+    async def connect(self, remote: RemoteMedia) -> None: ...
+
+    async def play(self, clips: Sequence[Path], play_id: int, *, loop: bool = False) -> None:
+        """Send WAV clips (8 kHz mono) one after the other; replaces what is playing."""
+        ...
+
+    async def stop_playing(self) -> None: ...
+
+    async def listen(self, spec: ListenSpec | None) -> None:
+        """Find utterances from now on (SpeechStarted, SpeechAudio..., SpeechEnded); None stops."""
+        ...
+
+    async def record(self, path: Path) -> None:
+        """Start the stereo recording; offset 0 is now."""
+        ...
+
+    async def stop_recording(self) -> RecordedAudio: ...
+
+    async def bridge(self, other: MediaStream) -> None:
+        """Each hears the other from now on; recordings go on."""
+        ...
+
+    async def unbridge(self) -> None: ...
+
+    async def send_keys(self, digits: str) -> None: ...
+
+    async def close(self) -> RtpStats:
+        """Release the port. Idempotent."""
+        ...
+
+
+class MediaPlane(Protocol):
+    async def open(self, sink: Callable[[MediaEvent], None]) -> MediaStream:
+        """A stream with a port of its own. Raises MediaError where ports or the plane are gone."""
+        ...
+
+
+class Leg(Protocol):
+    """One SIP dialog with its media stream."""
+
+    @property
+    def media(self) -> MediaStream: ...
+
+    async def next_event(self) -> LegEvent:
+        """Signalling and media events in order of arrival; after Failed or Ended nothing follows."""
+        ...
+
+    async def hang_up(self, reason: str = "") -> None:
+        """CANCEL before the answer, BYE after it; Failed or Ended follows. Idempotent."""
+        ...
+
+    async def close(self) -> RtpStats:
+        """Free the dialog and the media port once over. Idempotent."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class DialRequest:
+    """``target``: a number for the trunk, or a full SIP URI (an agent's phone)."""
+
+    target: PhoneNumber | str
+    caller_id: str = ""
+    reference: str = ""
+    """Ours, for logs: the call's id."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrunkState:
+    up: bool
+    lines_free: int
+    reason: str = ""
+
+
+class Trunk(Protocol):
+    def state(self) -> TrunkState: ...
+
+    async def dial(self, request: DialRequest) -> Leg:
+        """Send one INVITE. Raises TrunkError before anything left this host."""
+        ...
+
+
+# --- listening and speaking -------------------------------------------------------------------
+
+
+class RecogniserStream(Protocol):
+    async def feed(self, pcm: bytes) -> None: ...
+
+    async def finish(self) -> Heard:
+        """Raises RecogniserError when the worker is dead or late; the stream is closed either way."""
+        ...
+
+    async def cancel(self) -> None: ...
+
+
+class Recogniser(Protocol):
+    async def open(self, words: Sequence[str]) -> RecogniserStream:
+        """``words``: the grammar, in phrases of the model's vocabulary. Raises RecogniserError."""
+        ...
+
+
+class Synthesiser(Protocol):
+    def clips(self, say: Sequence[Say]) -> list[Path]:
+        """The clips that speak it, in order. Raises MissingPrompt naming what is missing."""
+        ...
+
+
+# --- rows and recordings ----------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """This node may try this task once, until the lease ends on the database's clock."""
+
+    task: Task
+    fence: int
+    node: str
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """What ``verdict`` needs to know about a task."""
+
+    task: Task
+    attempts: tuple[Attempt, ...]
+    """All attempts of this task, oldest first."""
+    customer_attempts: tuple[Attempt, ...]
+    """Attempts to the same customer by other tasks, for the daily cap and the one-live-call rule."""
+
+
+@dataclass(frozen=True, slots=True)
+class CallView:
+    """One call as the interface shows it."""
+
+    attempt: Attempt
+    task: Task
+    record: CallRecord | None
+    """None while the call is live."""
+
+
+class Store(Protocol):
+    """Every coroutine may raise StoreError."""
+
+    async def add_tasks(self, tasks: Sequence[Task], now: datetime) -> ImportReport:
+        """Insert; the same campaign and policy number twice counts as a duplicate and changes nothing."""
+        ...
+
+    async def candidates(self, now: datetime, limit: int) -> list[Candidate]:
+        """Open tasks that aren't claimed and whose last Wait verdict is over, earliest deadline first."""
+        ...
+
+    async def candidate(self, task_id: TaskId) -> Candidate | None: ...
+
+    async def record_decision(self, task_id: TaskId, decision: Decision, now: datetime) -> None:
+        """Keep the verdict where it differs from the task's last one; a Wait hides the task until then."""
+        ...
+
+    async def decisions(self, task_id: TaskId) -> list[tuple[datetime, Decision]]: ...
+
+    async def claim(self, task_id: TaskId, node: str, lease_s: float, now: datetime) -> Claim | None:
+        """One winner. None: somebody else has it, or it isn't open any more."""
+        ...
+
+    async def release(self, claim: Claim) -> None:
+        """Give an unused claim back."""
+        ...
+
+    async def barrier(
+        self, claim: Claim, check: Callable[[Candidate], Decision], now: datetime
+    ) -> tuple[Decision, Attempt | None]:
+        """In one transaction: still our lease? verdict again on fresh rows? Then write the attempt row.
+
+        Only with an Attempt may an INVITE leave. Raises Fenced where the lease is gone.
+        """
+        ...
+
+    async def note_ringing(self, call_id: CallId, at: datetime) -> None: ...
+
+    async def note_answered(self, call_id: CallId, at: datetime) -> None: ...
+
+    async def renew(self, claim: Claim, lease_s: float) -> None:
+        """Raises Fenced."""
+        ...
+
+    async def finish(self, claim: Claim, record: CallRecord) -> list[Ticket]:
+        """One transaction: attempt, answers, tickets, recording, task state, outbox. Idempotent by call."""
+        ...
+
+    async def open_attempts(self, node: str) -> list[Attempt]:
+        """Live attempts that this node left behind."""
+        ...
+
+    async def close_unknown(self, record: CallRecord) -> None:
+        """Recovery: the attempt becomes what ``record`` says (UNKNOWN), the claim is dropped."""
+        ...
+
+    async def drop_claims(self, node: str) -> int:
+        """Recovery: this node's claims without an attempt become free again. Returns how many."""
+        ...
+
+    async def tasks(self) -> list[Task]: ...
+
+    async def calls(self, task_id: TaskId | None = None) -> list[CallView]: ...
+
+    async def call(self, call_id: CallId) -> CallView | None: ...
+
+    async def tickets(self) -> list[Ticket]: ...
+
+    async def recordings(self) -> list[Recording]: ...
+
+    async def outbox(self, limit: int) -> list[tuple[int, Event]]: ...
+
+    async def outbox_done(self, ids: Sequence[int]) -> None: ...
+
+    async def close(self) -> None: ...
+
+
+class Archive(Protocol):
+    def reserve(self, call_id: CallId, at: datetime) -> Path:
+        """Where the recorder writes while the call lives (``.part``). Raises ArchiveError (disk)."""
+        ...
+
+    async def seal(
+        self, call_id: CallId, audio: RecordedAudio, started_at: datetime, ended_at: datetime
+    ) -> Recording:
+        """fsync, hash, rename; dates the deletion. Raises ArchiveError."""
+        ...
+
+    async def repair(self, call_id: CallId, started_at: datetime) -> Recording | None:
+        """Close what a crash left open: a playable file marked partial, or None where there is no audio."""
+        ...
+
+    def has_room(self) -> tuple[bool, str]:
+        """Whether a call could be recorded now, and why not (R75)."""
+        ...
+
+
+class EventSink(Protocol):
+    async def publish(self, event_id: int, event: Event) -> None: ...

@@ -268,6 +268,52 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
+class TicketRule:
+    """What a script says about a problem answer: where it goes and how grave it is."""
+
+    category: str
+    """问题件 category in the interface's words, e.g. 合同未送达."""
+    departments: tuple[str, ...]
+    major: bool = False
+    """重大异常 (R55, R56)."""
+    before_cooling_off: bool = False
+    """Due before the cooling-off period ends where that is sooner."""
+
+
+class ProblemKind(StrEnum):
+    NO = "no"
+    RISKY_YES = "risky_yes"
+    UNCLEAR = "unclear"
+    """未明确作答: asked to the end, no clear answer."""
+    COMPLAINT = "complaint"
+    NO_AGENT = "no_agent"
+    """Asked for a person and none was free."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """An answer that must become a ticket (R23, R74)."""
+
+    kind: ProblemKind
+    question: str
+    rule: TicketRule
+    words: str
+    offset_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class AppointmentWish:
+    """When the customer asked to be called, as said; policy turns it into a permitted time (R79)."""
+
+    days: int | None = None
+    """0 today, 1 tomorrow, ...; None: not said."""
+    half: str = ""
+    """``am``, ``pm`` or empty."""
+    hour: int | None = None
+    minute: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Ticket:
     """问题件. ``id`` is 0 until the store has issued it."""
 

@@ -1,0 +1,81 @@
+"""Settings of the media plane."""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass
+
+from dialer.errors import ConfigError
+
+
+@dataclass(frozen=True, slots=True)
+class MediaConfig:
+    """Every setting of the media plane. Raises ConfigError naming the key and what to write instead."""
+
+    host: str = "127.0.0.1"
+    """IPv4 address that RTP sockets are bound to."""
+    advertised_host: str = ""
+    """IPv4 address that our SDP offers where a static NAT stands before ``host``; empty: ``host``."""
+    port_low: int = 20000
+    """Lowest RTP port; only even ports are used (RFC 3550 section 11)."""
+    port_high: int = 23999
+    """Highest RTP port. The range must hold two calls' ports for each line: customer and agent."""
+    port_rest_s: float = 5.0
+    """A closed stream's port rests so long, so that stragglers of the old call reach nobody."""
+    rtp_timeout_s: float = 30.0
+    """No RTP from the far end for so long is reported once as MediaTimeout; 0 turns it off."""
+    dscp: int = 46
+    """DiffServ code point of the RTP that we send (46 = EF, RFC 3246); 0 leaves it unmarked."""
+    vad_mode: int = 2
+    """Aggressiveness of the voice activity detector: 0 (lets noise through) to 3 (may cut soft speech)."""
+    speech_floor_dbov: float = -50.0
+    """A frame quieter than this is never speech, whatever the detector says."""
+    pre_roll_s: float = 0.2
+    """Audio from before the start of speech that goes along, so that no first consonant is cut."""
+    bridge_delay_frames: int = 2
+    """20 ms frames that a bridged direction holds back against jitter; beyond twice as many it drops."""
+    key_s: float = 0.16
+    """Length of a DTMF key that we send."""
+    key_gap_s: float = 0.1
+    """Pause after it."""
+    clip_cache_mb: int = 64
+    """Encoded prompt frames kept in memory; the least recently played go first."""
+    record_flush_s: float = 1.0
+    """Seconds of a recording that are written at once. A crash loses at most this and 0.4 s."""
+    start_timeout_s: float = 10.0
+    """The media process must be ready by then."""
+    reply_timeout_s: float = 5.0
+    """A request to the media process fails after this."""
+    disk_timeout_s: float = 30.0
+    """The same for requests that wait for the disk: starting and closing a recording."""
+    watchdog_s: float = 5.0
+    """A media process that is silent for so long counts as hung: it is killed, its calls end."""
+
+    def __post_init__(self) -> None:
+        for key, value in (("host", self.host), ("advertised_host", self.advertised_host or self.host)):
+            try:
+                ipaddress.IPv4Address(value)
+            except ValueError as error:
+                raise ConfigError(f"media.{key}: not an IPv4 address, write e.g. 192.0.2.10") from error
+        checks = (
+            ("port_low", 1024 <= self.port_low <= 65534, "a port from 1024 to 65534"),
+            ("port_high", self.port_low < self.port_high <= 65535, "a port above port_low, at most 65535"),
+            ("port_rest_s", 0 <= self.port_rest_s <= 600, "0 to 600 seconds"),
+            ("rtp_timeout_s", self.rtp_timeout_s >= 0, "seconds, 0 turns it off"),
+            ("dscp", 0 <= self.dscp <= 63, "0 to 63"),
+            ("vad_mode", 0 <= self.vad_mode <= 3, "0 to 3"),
+            ("speech_floor_dbov", -90 <= self.speech_floor_dbov <= 0, "-90 to 0"),
+            ("pre_roll_s", 0 <= self.pre_roll_s <= 2, "0 to 2 seconds"),
+            ("bridge_delay_frames", 1 <= self.bridge_delay_frames <= 25, "1 to 25"),
+            ("key_s", 0.04 <= self.key_s <= 5, "0.04 to 5 seconds"),
+            ("key_gap_s", 0.04 <= self.key_gap_s <= 5, "0.04 to 5 seconds"),
+            ("clip_cache_mb", self.clip_cache_mb >= 1, "at least 1"),
+            ("record_flush_s", 0.2 <= self.record_flush_s <= 10, "0.2 to 10 seconds"),
+            ("start_timeout_s", self.start_timeout_s > 0, "more than 0 seconds"),
+            ("reply_timeout_s", self.reply_timeout_s > 0, "more than 0 seconds"),
+            ("disk_timeout_s", self.disk_timeout_s > 0, "more than 0 seconds"),
+            ("watchdog_s", self.watchdog_s >= 3, "at least 3 seconds"),
+        )
+        for key, good, wanted in checks:
+            if not good:
+                raise ConfigError(f"media.{key}: {getattr(self, key)} is out of range, write {wanted}")

@@ -43,7 +43,9 @@ class PhoneNumber:
         if number.startswith("+86"):
             national = number[3:]
             mobile = len(national) == 11 and national[0] == "1" and national[1] in "3456789"
-            fixed = (9 <= len(national) <= 11 and national[0] in "23456789") or re.match(r"^10\d{8}$", national)
+            fixed = (9 <= len(national) <= 11 and national[0] in "23456789") or re.match(
+                r"^10\d{8}$", national
+            )
             if not (mobile or fixed):
                 raise ValueError("not a mainland number: a mobile has 11 digits, a fixed line its area code")
         elif len(number) < 8:
@@ -96,6 +98,8 @@ class Disposition(StrEnum):
     """Ours or the carrier's fault before the phone rang: not counted as an attempt."""
     NOT_DIALLED = "not_dialled"
     """The barrier passed but no INVITE left (fence, window, no port): not counted."""
+    TRANSFERRED = "transferred"
+    """Handed to an agent before the script's end; the agent goes on with the customer."""
     UNKNOWN = "unknown"
     """A crash left it open: counted, never silently redialled."""
 
@@ -114,6 +118,8 @@ class TaskState(StrEnum):
     """拒访: the customer declined."""
     CONTACT_REFRESH = "contact_refresh"
     """The number is unallocated or the pass is used up: the business side must re-verify it (R22, R24)."""
+    WITH_AGENT = "with_agent"
+    """An agent spoke with the customer and keeps the task; not dialled by itself again."""
     EXCLUDED = "excluded"
     """Waiver, surrender, do-not-call."""
 

@@ -1,0 +1,87 @@
+"""What is due when, and who is called first (R10, R30, R31, R83, R84, R86, R87)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, datetime, timedelta
+from enum import StrEnum
+
+from dialer.model import Attempt, Task
+from dialer.policy.calendar import Calendar
+from dialer.policy.case import Case, counts
+from dialer.policy.ruling import Passed, Ruling
+from dialer.policy.windows import NOON, day_label
+from dialer.policy.zones import find_zone
+
+FAR = date.max
+
+
+class DueRule(StrEnum):
+    """How a campaign dates its call-backs, counted from the day of the event."""
+
+    NEW_POLICY = "R30"
+    """Within 5 workdays of signing."""
+    SIGNED_MONTH = "R31"
+    """Within one calendar month of signing."""
+    VISIT = "R83"
+    """Within 24 hours of a visit: by the end of the next day."""
+    MONTH_START = "R84"
+    """In the first 3 workdays of the following month."""
+    CLAIM = "R86"
+    """Within 3 days of the claim's end."""
+    ISSUED_MONTH = "R87"
+    """Within one month of issuing the policy."""
+    CLAIM_WEEK = "R87-claim"
+    """Within one week of the claim's end."""
+
+
+def due_day(rule: DueRule, event: date, calendar: Calendar) -> date:
+    """The last day on which the call-back is in time. Raises CalendarError for workday rules."""
+    match rule:
+        case DueRule.NEW_POLICY:
+            return calendar.add_workdays(event, 5)
+        case DueRule.SIGNED_MONTH | DueRule.ISSUED_MONTH:
+            return add_month(event)
+        case DueRule.VISIT:
+            return event + timedelta(days=1)
+        case DueRule.MONTH_START:
+            return calendar.add_workdays(add_month(event.replace(day=1)) - timedelta(days=1), 3)
+        case DueRule.CLAIM:
+            return event + timedelta(days=3)
+        case DueRule.CLAIM_WEEK:
+            return event + timedelta(days=7)
+
+
+def add_month(day: date) -> date:
+    """The same day of the next month, or that month's last day: 31 January gives 28 February."""
+    first_of_next = (day.replace(day=1) + timedelta(days=32)).replace(day=1)
+    last_of_next = (first_of_next + timedelta(days=32)).replace(day=1) - timedelta(days=1)
+    return last_of_next.replace(day=min(day.day, last_of_next.day))
+
+
+def due_key(task: Task) -> tuple[date, date, int]:
+    """Sort key of the queue: end of cooling-off first, then the deadline, then the older task."""
+    return (task.cooling_off_end or FAR, task.due or FAR, int(task.id))
+
+
+def call_order(task: Task, attempts: Sequence[Attempt], now: datetime) -> tuple[date, date, bool, int]:
+    """``due_key``, and among equals those first whose present half-day hasn't been tried (R43)."""
+    zone = find_zone(task.zone)
+    local = now.astimezone(zone) if zone else now
+    tried = any(
+        (a.invited_at.astimezone(local.tzinfo).hour < NOON) == (local.hour < NOON)
+        for a in attempts
+        if a.pass_no == task.pass_no and counts(a)
+    )
+    cooling_off, due, number = due_key(task)
+    return (cooling_off, due, tried, number)
+
+
+def deadline(case: Case) -> Ruling:
+    """A passed deadline doesn't stop the call-back (R17: every policy), but the operator sees it."""
+    parts = [
+        f"{name} {day_label(day)}{'已过' if day < case.today else ''}"
+        for name, day in (("犹豫期至", case.task.cooling_off_end), ("回访期限", case.task.due))
+        if day is not None
+    ]
+    return Passed("R10", ",".join(parts) or "未设期限")

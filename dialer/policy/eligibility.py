@@ -1,0 +1,56 @@
+"""Who may be called at all, whatever the hour."""
+
+from __future__ import annotations
+
+from dialer.model import Task, TaskState
+from dialer.policy.ruling import HOUSE, Escalate, Passed, Refuse, Resources, Ruling
+
+_OVER = {
+    TaskState.DONE: ("R10", "任务已完成回访"),
+    TaskState.REFUSED: ("R38", "客户已拒访"),
+    TaskState.WITH_AGENT: (HOUSE, "已由坐席接手,不再自动拨打"),
+    TaskState.EXCLUDED: ("R19", "任务已列入免访"),
+}
+
+
+def open_state(task: Task) -> Ruling:
+    if task.state is TaskState.OPEN:
+        return Passed("R10", "任务待回访")
+    if task.state is TaskState.CONTACT_REFRESH:
+        return Escalate("contact_refresh", "R22", "联系方式待业务部门重新确认")
+    rule, why = _OVER[task.state]
+    return Refuse(rule, why)
+
+
+def waiver(task: Task) -> Ruling:
+    """R19: the waiver with its three signatures is the only exemption."""
+    if task.waiver:
+        return Refuse("R19", "有免访声明,免予回访")
+    return Passed("R19", "无免访声明")
+
+
+def surrendered(task: Task) -> Ruling:
+    """R11 takes policies surrendered before the call-back out of the due ones."""
+    if task.surrendered:
+        return Refuse("R11", "保单已退保或撤单")
+    return Passed("R11", "保单未退保")
+
+
+def do_not_call(task: Task) -> Ruling:
+    if task.do_not_call:
+        return Refuse("R38", "号码在禁呼名单内")
+    return Passed("R38", "不在禁呼名单内")
+
+
+def opted_out(task: Task) -> Ruling:
+    """R37, R38: who doesn't want calls gets a text message or an e-mail."""
+    if task.opted_out:
+        return Escalate("text", "R37", "客户不愿接听电话,转短信或邮件回访")
+    return Passed("R37", "客户未拒绝电话方式")
+
+
+def approved(resources: Resources) -> Ruling:
+    """R9, R49: approve before dialling."""
+    if not resources.approved:
+        return Refuse("R49", f"回访项目或话术未审批:{resources.approved_why or '未说明'}")
+    return Passed("R49", "项目与话术已审批")

@@ -1,0 +1,125 @@
+"""Whether this moment is one to call in, and if not, which is the next (R41, R43-R45, R79)."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from dialer.model import Segment
+from dialer.policy.appointments import appointment_slot
+from dialer.policy.case import Case
+from dialer.policy.retries import last_try, rejected_today
+from dialer.policy.ruling import HOUSE, Passed, Ruling, Wait
+from dialer.policy.windows import SEARCH_DAYS, Slot, day_label, moment_label, slots_after
+from dialer.policy.zones import at_least
+
+
+def next_permitted(case: Case, not_before: datetime) -> datetime:
+    """The first moment from ``not_before`` on at which all timing rules agree. Raises CalendarError."""
+    rejected = rejected_today(case)
+    if rejected is not None and at_least(rejected, not_before):
+        not_before = rejected
+    slots = slots_after(not_before, case.task.segment, case.zone, case.calendar, case.settings)
+    for start, slot in slots:
+        if not case.used(slot) and case.calls_on(slot.start.date()) < case.settings.daily_cap:
+            return start
+    return not_before + timedelta(days=SEARCH_DAYS)
+
+
+def open_slot(case: Case) -> Slot | None:
+    """The slot in which a call may leave now: the appointment's, or the window's on a workday."""
+    agreed = due_appointment(case)
+    if agreed is not None:
+        return agreed
+    if not case.calendar.is_workday(case.today):
+        return None
+    return next((slot for slot in case.slots_today if slot.may_start(case.now)), None)
+
+
+def due_appointment(case: Case) -> Slot | None:
+    slot = appointment_slot(case)
+    return slot if slot is not None and slot.may_start(case.now) else None
+
+
+def not_rejected_today(case: Case) -> Ruling:
+    """603 is the callee's word: leave the day alone."""
+    rejected = rejected_today(case)
+    if rejected is None:
+        return Passed("R43", "今天未被拒接")
+    return Wait(next_permitted(case, rejected), "R43", "今天被拒接(603),次日再拨")
+
+
+def appointment_kept(case: Case) -> Ruling:
+    """R79: a pending appointment is kept; nothing is dialled before it."""
+    agreed = case.appointment
+    if agreed is None:
+        return Passed("R79", "无待履行的约定")
+    slot, label = appointment_slot(case), moment_label(agreed)
+    if slot is not None and not at_least(case.now, slot.start):
+        return Wait(slot.start, "R79", f"客户约定 {label} 回访")
+    if slot is not None and slot.may_start(case.now):
+        return Passed("R79", f"客户约定的时间 {label} 已到")
+    if not at_least(case.now, agreed):
+        until = next_permitted(case, agreed)
+        return Wait(until, "R79", f"客户约定的 {label} 不在许可时段,顺延至 {moment_label(until)}")
+    return Passed("R79", f"约定的 {label} 已过,按普通时段拨打")
+
+
+def window_open(case: Case) -> Ruling:
+    """R44, R45: workdays, in the windows, early enough for a whole ring (R41)."""
+    rule = "R45" if case.task.segment is Segment.GOVERNMENT else "R44"
+    slot = open_slot(case)
+    if slot is not None:
+        return Passed(rule, f"在许可时段 {slot.label} 内")
+    until = next_permitted(case, case.now)
+    then = f",下次 {moment_label(until)}"
+    if not case.calendar.is_workday(case.today):
+        return Wait(until, "R44", f"{day_label(case.today)} 非工作日{then}")
+    if any(slot.holds(case.now) for slot in case.slots_today):
+        ring = case.settings.ring_total.total_seconds()
+        return Wait(until, "R41", f"本时段剩余不足 {ring:g} 秒,振铃会越过时段{then}")
+    return Wait(until, rule, f"当地 {moment_label(case.now)} 不在许可时段{then}")
+
+
+def slot_unused(case: Case) -> Ruling:
+    """R43: another slot each time."""
+    slot = open_slot(case)
+    if due_appointment(case) is not None or slot is None or not case.used(slot):
+        return Passed("R43", f"本时段未拨打过({last_try(case)})")
+    until = next_permitted(case, case.now)
+    return Wait(until, "R43", f"{slot.label} 时段已拨打过,须换时段,下次 {moment_label(until)}")
+
+
+def under_daily_cap(case: Case) -> Ruling:
+    """A customer's own appointment isn't held up by the cap."""
+    made, cap = case.calls_on(case.today), case.settings.daily_cap
+    if due_appointment(case) is not None or made < cap:
+        return Passed(HOUSE, f"该号码今天已拨 {made} 次,上限 {cap} 次")
+    until = next_permitted(case, case.now)
+    return Wait(until, HOUSE, f"该号码今天已拨 {made} 次,达上限 {cap} 次,下次 {moment_label(until)}")
+
+
+def can_record(case: Case) -> Ruling:
+    """R75: a call that can't be recorded isn't made."""
+    if case.resources.can_record:
+        return Passed("R75", "可以录音")
+    why = f"无法录音,暂不拨打:{case.resources.can_record_why or '未说明'}"
+    return Wait(_later(case, case.settings.fault_recheck_s), "R75", why)
+
+
+def trunk_up(case: Case) -> Ruling:
+    """R7, R36: only the dedicated trunk."""
+    if case.resources.trunk_up:
+        return Passed("R7", "专用线路可用")
+    why = f"专用线路不可用:{case.resources.trunk_why or '未说明'}"
+    return Wait(_later(case, case.settings.fault_recheck_s), "R7", why)
+
+
+def line_free(case: Case) -> Ruling:
+    free = case.resources.lines_free
+    if free > 0:
+        return Passed("R7", f"空闲线路 {free} 条")
+    return Wait(_later(case, case.settings.busy_recheck_s), "R7", "没有空闲线路")
+
+
+def _later(case: Case, seconds: float) -> datetime:
+    return case.now + timedelta(seconds=seconds)

@@ -1,0 +1,82 @@
+"""What a verdict or an outcome changes in a task's row: pure, shared by every Store."""
+
+from __future__ import annotations
+
+from collections.abc import Set
+from datetime import date, datetime
+
+from dialer.model import Attempt, CallRecord, Disposition, Task, TaskState
+from dialer.policy.verdict import Dial, Escalate, Refuse, Verdict, Wait
+
+_KINDS: dict[type[Verdict], str] = {Dial: "dial", Wait: "wait", Refuse: "refuse", Escalate: "escalate"}
+
+CUSTOMER_BUSY = "ONE_LIVE_CALL"
+"""The store's own rule at the barrier: one live call per customer."""
+
+
+def kind_of(verdict: Verdict) -> str:
+    """``dial``, ``wait``, ``refuse`` or ``escalate``."""
+    return _KINDS[type(verdict)]
+
+
+def differs(new: Verdict, last: Verdict | None) -> bool:
+    """Whether ``new`` says something else than ``last``: another kind, rule, time, slot or channel.
+
+    The wording of ``why`` isn't looked at, or a counter in it would fill the table.
+    """
+    return last is None or _gist(new) != _gist(last)
+
+
+def _gist(verdict: Verdict) -> tuple[object, ...]:
+    match verdict:
+        case Dial():
+            return ("dial", verdict.rule, verdict.slot, verdict.number)
+        case Wait():
+            return ("wait", verdict.rule, verdict.until)
+        case Refuse():
+            return ("refuse", verdict.rule)
+        case Escalate():
+            return ("escalate", verdict.rule, verdict.channel)
+
+
+def state_after_verdict(state: TaskState, verdict: Verdict, excluding_rules: Set[str]) -> TaskState:
+    """An open task's state once ``verdict`` is recorded.
+
+    A Refuse by one of ``excluding_rules`` and the hand-over to text messages (R37) end the telephone
+    for good; every other channel needs the business side first (R22, R24).
+    """
+    if state is not TaskState.OPEN:
+        return state
+    match verdict:
+        case Refuse(rule=rule) if rule in excluding_rules:
+            return TaskState.EXCLUDED
+        case Escalate(channel="text"):
+            return TaskState.EXCLUDED
+        case Escalate():
+            return TaskState.CONTACT_REFRESH
+        case _:
+            return state
+
+
+def state_after_call(state: TaskState, outcome: Disposition) -> TaskState:
+    """An open task's state after a call. What ends a pass is policy's to say, not the store's."""
+    if state is not TaskState.OPEN:
+        return state
+    if outcome is Disposition.COMPLETED:
+        return TaskState.DONE
+    if outcome is Disposition.REFUSED:
+        return TaskState.REFUSED
+    return state
+
+
+def appointment_after_call(task: Task, attempt: Attempt, record: CallRecord) -> datetime | None:
+    """The new appointment; or the old one, unless this call was the one that kept it."""
+    if record.appointment is not None:
+        return record.appointment
+    kept = task.appointment is not None and attempt.invited_at >= task.appointment
+    return None if kept and record.outcome.counts_as_attempt else task.appointment
+
+
+def deadline(task: Task) -> date | None:
+    """The earlier of the cooling-off period's end and the due date (R10)."""
+    return min((day for day in (task.cooling_off_end, task.due) if day is not None), default=None)

@@ -1,0 +1,304 @@
+"""Rows to model values and back. A row that can't be read is damage: StoreError."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import msgspec
+
+from dialer.errors import StoreError
+from dialer.model import (
+    Answer,
+    AnswerClass,
+    AnswerSource,
+    Attempt,
+    CallId,
+    CallRecord,
+    Disposition,
+    Phone,
+    PhoneNumber,
+    Policyholder,
+    QuestionKind,
+    Recording,
+    RtpStats,
+    Segment,
+    Task,
+    TaskId,
+    TaskState,
+    Ticket,
+    TicketId,
+)
+from dialer.policy.verdict import Decision, Dial, Escalate, Finding, Refuse, Verdict, Wait
+from dialer.store.effects import deadline, kind_of
+from dialer.store.tables import (
+    LONG_AGO,
+    NO_DEADLINE,
+    AnswerRow,
+    AttemptRow,
+    DecisionRow,
+    PhoneRow,
+    RecordingRow,
+    TaskRow,
+    TicketRow,
+)
+
+
+def task_row(task: Task, now: datetime) -> TaskRow:
+    return TaskRow(
+        campaign=task.campaign,
+        policy_no=task.policy_no,
+        customer_key=task.customer_key,
+        holder_name=task.holder.name,
+        holder_honorific=task.holder.honorific,
+        insured_differs=task.holder.insured_differs,
+        product=task.product,
+        premium=task.premium,
+        pay_years=task.pay_years,
+        script=task.script,
+        cooling_off_days=task.cooling_off_days,
+        cooling_off_end=task.cooling_off_end,
+        due=task.due,
+        deadline=deadline(task) or NO_DEADLINE,
+        branch=task.branch,
+        channel=task.channel,
+        seller=task.seller,
+        segment=task.segment.value,
+        zone=task.zone,
+        state=task.state.value,
+        pass_no=task.pass_no,
+        appointment=task.appointment,
+        waiver=task.waiver,
+        opted_out=task.opted_out,
+        surrendered=task.surrendered,
+        do_not_call=task.do_not_call,
+        imported_at=now,
+        hidden_until=LONG_AGO,
+        fence=0,
+    )
+
+
+def phone_rows(task_id: int, task: Task) -> list[PhoneRow]:
+    return [
+        PhoneRow(task_id=task_id, position=n, number=phone.number.e164, verified=phone.verified)
+        for n, phone in enumerate(task.phones)
+    ]
+
+
+def task(row: TaskRow, phones: list[PhoneRow]) -> Task:
+    """``phones`` in order of ``position``."""
+    if not phones:
+        raise StoreError(f"task {row.id} has no telephone number: the database is damaged")
+    return Task(
+        id=TaskId(row.id),
+        campaign=row.campaign,
+        policy_no=row.policy_no,
+        holder=Policyholder(row.holder_name, row.holder_honorific, row.insured_differs),
+        phones=tuple(Phone(PhoneNumber(phone.number), phone.verified) for phone in phones),
+        product=row.product,
+        premium=row.premium,
+        pay_years=row.pay_years,
+        script=row.script,
+        cooling_off_days=row.cooling_off_days,
+        cooling_off_end=row.cooling_off_end,
+        due=row.due,
+        branch=row.branch,
+        channel=row.channel,
+        seller=row.seller,
+        segment=Segment(row.segment),
+        zone=row.zone,
+        state=TaskState(row.state),
+        pass_no=row.pass_no,
+        appointment=row.appointment,
+        waiver=row.waiver,
+        opted_out=row.opted_out,
+        surrendered=row.surrendered,
+        do_not_call=row.do_not_call,
+    )
+
+
+def attempt(row: AttemptRow) -> Attempt:
+    return Attempt(
+        id=CallId(row.id),
+        task_id=TaskId(row.task_id),
+        number=PhoneNumber(row.number),
+        pass_no=row.pass_no,
+        slot=row.slot,
+        invited_at=row.invited_at,
+        ringing_at=row.ringing_at,
+        answered_at=row.answered_at,
+        ended_at=row.ended_at,
+        outcome=None if row.outcome is None else Disposition(row.outcome),
+        sip_code=row.sip_code,
+        reason=row.reason,
+        appointment=row.appointment,
+    )
+
+
+def record(
+    row: AttemptRow, answers: list[AnswerRow], tickets: list[TicketRow], recording_row: RecordingRow | None
+) -> CallRecord | None:
+    """What the finished call left behind; None while it is live. ``answers`` and ``tickets`` in order."""
+    if row.outcome is None or row.ended_at is None:
+        return None
+    return CallRecord(
+        call_id=CallId(row.id),
+        task_id=TaskId(row.task_id),
+        outcome=Disposition(row.outcome),
+        ended_at=row.ended_at,
+        ringing_at=row.ringing_at,
+        answered_at=row.answered_at,
+        sip_code=row.sip_code,
+        reason=row.reason,
+        hung_up_by=row.hung_up_by,
+        answers=tuple(answer(one) for one in answers),
+        tickets=tuple(ticket(one) for one in tickets),
+        recording=None if recording_row is None else recording(recording_row),
+        appointment=row.appointment,
+        agent=row.agent,
+        transferred=row.transferred,
+        rtp=None if row.rtp is None else msgspec.json.decode(row.rtp, type=RtpStats),
+        script_version=row.script_version,
+    )
+
+
+def answer_row(call_id: CallId, position: int, value: Answer) -> AnswerRow:
+    return AnswerRow(
+        call_id=call_id,
+        position=position,
+        question=value.question,
+        kind=value.kind.value,
+        answer_class=value.answer_class.value,
+        words=value.words,
+        confidence=value.confidence,
+        source=value.source.value,
+        asked_offset_s=value.asked_offset_s,
+        start_offset_s=value.start_offset_s,
+        end_offset_s=value.end_offset_s,
+        asking=value.asking,
+        decided_by=value.decided_by,
+        final=value.final,
+    )
+
+
+def answer(row: AnswerRow) -> Answer:
+    return Answer(
+        question=row.question,
+        kind=QuestionKind(row.kind),
+        answer_class=AnswerClass(row.answer_class),
+        words=row.words,
+        confidence=row.confidence,
+        source=AnswerSource(row.source),
+        asked_offset_s=row.asked_offset_s,
+        start_offset_s=row.start_offset_s,
+        end_offset_s=row.end_offset_s,
+        asking=row.asking,
+        decided_by=row.decided_by,
+        final=row.final,
+    )
+
+
+def ticket_row(value: Ticket) -> TicketRow:
+    return TicketRow(
+        call_id=value.call_id,
+        task_id=value.task_id,
+        category=value.category,
+        departments=msgspec.json.encode(value.departments).decode(),
+        question=value.question,
+        words=value.words,
+        answer_offset_s=value.answer_offset_s,
+        issued_at=value.issued_at,
+        due=value.due,
+        major=value.major,
+        escalated=value.escalated,
+        status=value.status,
+    )
+
+
+def ticket(row: TicketRow) -> Ticket:
+    return Ticket(
+        call_id=CallId(row.call_id),
+        task_id=TaskId(row.task_id),
+        category=row.category,
+        departments=msgspec.json.decode(row.departments, type=tuple[str, ...]),
+        question=row.question,
+        words=row.words,
+        answer_offset_s=row.answer_offset_s,
+        issued_at=row.issued_at,
+        due=row.due,
+        major=row.major,
+        escalated=row.escalated,
+        status=row.status,
+        id=TicketId(row.id),
+    )
+
+
+def recording_row(value: Recording) -> RecordingRow:
+    return RecordingRow(
+        call_id=value.call_id,
+        path=value.path,
+        sha256=value.sha256,
+        size=value.size,
+        duration_s=value.duration_s,
+        codec=value.codec,
+        started_at=value.started_at,
+        ended_at=value.ended_at,
+        retain_until=value.retain_until,
+        legal_hold=value.legal_hold,
+        partial=value.partial,
+    )
+
+
+def recording(row: RecordingRow) -> Recording:
+    return Recording(
+        call_id=CallId(row.call_id),
+        path=row.path,
+        sha256=row.sha256,
+        size=row.size,
+        duration_s=row.duration_s,
+        codec=row.codec,
+        started_at=row.started_at,
+        ended_at=row.ended_at,
+        retain_until=row.retain_until,
+        legal_hold=row.legal_hold,
+        partial=row.partial,
+    )
+
+
+def decision_row(task_id: TaskId, value: Decision, now: datetime) -> DecisionRow:
+    verdict = value.verdict
+    row = DecisionRow(
+        task_id=task_id,
+        at=now,
+        kind=kind_of(verdict),
+        rule=verdict.rule,
+        why=verdict.why,
+        findings=msgspec.json.encode(value.findings).decode(),
+    )
+    match verdict:
+        case Dial():
+            row.until, row.number, row.slot = verdict.window_end, verdict.number.e164, verdict.slot
+        case Wait():
+            row.until = verdict.until
+        case Escalate():
+            row.channel = verdict.channel
+        case Refuse():
+            pass
+    return row
+
+
+def decision(row: DecisionRow) -> Decision:
+    return Decision(_verdict(row), msgspec.json.decode(row.findings, type=tuple[Finding, ...]))
+
+
+def _verdict(row: DecisionRow) -> Verdict:
+    match row.kind:
+        case "dial" if row.until is not None and row.number is not None and row.slot is not None:
+            return Dial(PhoneNumber(row.number), row.slot, row.until, row.rule, row.why)
+        case "wait" if row.until is not None:
+            return Wait(row.until, row.rule, row.why)
+        case "escalate" if row.channel is not None:
+            return Escalate(row.channel, row.rule, row.why)
+        case "refuse":
+            return Refuse(row.rule, row.why)
+        case _:
+            raise StoreError(f"decision {row.id} can't be read: the database is damaged")

@@ -1,0 +1,305 @@
+"""The tables, typed. Times are stored in UTC; leases are Unix seconds on the database's own clock."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Any, ClassVar
+
+from sqlalchemy import (
+    Date,
+    DateTime,
+    Float,
+    ForeignKey,
+    Index,
+    MetaData,
+    String,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.engine import Dialect
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
+
+LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
+"""``hidden_until`` of a task that isn't hidden: never NULL, so that one index serves the comparison."""
+
+NO_DEADLINE = date(9999, 12, 31)
+"""``deadline`` of a task without one: sorts last."""
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An aware datetime in, the same instant in UTC out. A naive one is a bug: ValueError."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a naive datetime can't be stored: legal time is aware")
+        return value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        # SQLite has no zones: what it returns is the UTC that was stored.
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class Money(TypeDecorator[Decimal]):
+    """A Decimal as text: SQLite would make it a float."""
+
+    impl = String(32)
+    cache_ok = True
+
+    def process_bind_param(self, value: Decimal | None, dialect: Dialect) -> str | None:
+        return None if value is None else str(value)
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> Decimal | None:
+        return None if value is None else Decimal(value)
+
+
+class db_now(FunctionElement[float]):
+    """Unix seconds on the database's clock: the one clock that every node shares."""
+
+    type = Float()
+    inherit_cache = True
+
+
+@compiles(db_now, "sqlite")
+def _sqlite_now(element: db_now, compiler: SQLCompiler, **kw: Any) -> str:
+    return "((julianday('now') - 2440587.5) * 86400.0)"
+
+
+@compiles(db_now, "postgresql")
+def _postgresql_now(element: db_now, compiler: SQLCompiler, **kw: Any) -> str:
+    # now() would be the transaction's start: stale after a wait for a lock.
+    return "extract(epoch from clock_timestamp())"
+
+
+class Base(DeclarativeBase):
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+    type_annotation_map: ClassVar[dict[Any, Any]] = {
+        datetime: UtcDateTime(),
+        date: Date(),
+        Decimal: Money(),
+        str: Text(),
+    }
+
+
+_KEEP_IDS: dict[str, bool] = {"sqlite_autoincrement": True}
+"""Ids are never used twice, not even after a DELETE: recordings are named by them."""
+
+
+class TaskRow(Base):
+    __tablename__ = "tasks"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    campaign: Mapped[str]
+    policy_no: Mapped[str]
+    customer_key: Mapped[str] = mapped_column(index=True)
+    holder_name: Mapped[str]
+    holder_honorific: Mapped[str]
+    insured_differs: Mapped[bool]
+    product: Mapped[str]
+    premium: Mapped[Decimal]
+    pay_years: Mapped[int]
+    script: Mapped[str]
+    cooling_off_days: Mapped[int]
+    cooling_off_end: Mapped[date | None]
+    due: Mapped[date | None]
+    deadline: Mapped[date]
+    """The earlier of ``cooling_off_end`` and ``due``: the order of dialling (R10)."""
+    branch: Mapped[str]
+    channel: Mapped[str]
+    seller: Mapped[str]
+    segment: Mapped[str]
+    zone: Mapped[str]
+    state: Mapped[str]
+    pass_no: Mapped[int]
+    appointment: Mapped[datetime | None]
+    waiver: Mapped[bool]
+    opted_out: Mapped[bool]
+    surrendered: Mapped[bool]
+    do_not_call: Mapped[bool]
+    imported_at: Mapped[datetime]
+    hidden_until: Mapped[datetime]
+    """Legal time before which a Wait verdict keeps the task away from the scheduler."""
+    fence: Mapped[int]
+    """How often the task was claimed; the last claim's fence."""
+
+    __table_args__ = (
+        UniqueConstraint("campaign", "policy_no"),
+        Index("ix_tasks_queue", "state", "deadline", "id", "hidden_until"),
+        _KEEP_IDS,
+    )
+
+
+class PhoneRow(Base):
+    __tablename__ = "phones"
+
+    task_id: Mapped[int] = mapped_column(ForeignKey("tasks.id"), primary_key=True)
+    position: Mapped[int] = mapped_column(primary_key=True)
+    number: Mapped[str]
+    verified: Mapped[bool]
+
+
+class ClaimRow(Base):
+    __tablename__ = "claims"
+
+    task_id: Mapped[int] = mapped_column(ForeignKey("tasks.id"), primary_key=True)
+    node: Mapped[str] = mapped_column(index=True)
+    fence: Mapped[int]
+    lease_until: Mapped[float]
+    """Unix seconds on the database's clock."""
+    claimed_at: Mapped[datetime]
+
+
+class AttemptRow(Base):
+    __tablename__ = "attempts"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    task_id: Mapped[int] = mapped_column(ForeignKey("tasks.id"), index=True)
+    customer_key: Mapped[str] = mapped_column(index=True)
+    number: Mapped[str]
+    pass_no: Mapped[int]
+    slot: Mapped[str]
+    node: Mapped[str]
+    fence: Mapped[int]
+    invited_at: Mapped[datetime]
+    ringing_at: Mapped[datetime | None]
+    answered_at: Mapped[datetime | None]
+    ended_at: Mapped[datetime | None]
+    outcome: Mapped[str | None]
+    """NULL while the call is live."""
+    sip_code: Mapped[int]
+    reason: Mapped[str]
+    appointment: Mapped[datetime | None]
+    hung_up_by: Mapped[str]
+    agent: Mapped[str]
+    transferred: Mapped[bool]
+    rtp: Mapped[str | None]
+    """RtpStats as JSON."""
+    script_version: Mapped[str]
+    recovered: Mapped[bool]
+    """Closed by recovery, not by the node that dialled: a late result of that node is refused."""
+
+    __table_args__ = (
+        Index(
+            "uq_attempts_live_task",
+            "task_id",
+            unique=True,
+            sqlite_where=text("outcome IS NULL"),
+            postgresql_where=text("outcome IS NULL"),
+        ),
+        Index(
+            "uq_attempts_live_customer",
+            "customer_key",
+            unique=True,
+            sqlite_where=text("outcome IS NULL"),
+            postgresql_where=text("outcome IS NULL"),
+        ),
+        _KEEP_IDS,
+    )
+
+
+class AnswerRow(Base):
+    __tablename__ = "answers"
+
+    call_id: Mapped[int] = mapped_column(ForeignKey("attempts.id"), primary_key=True)
+    position: Mapped[int] = mapped_column(primary_key=True)
+    question: Mapped[str]
+    kind: Mapped[str]
+    answer_class: Mapped[str]
+    words: Mapped[str]
+    confidence: Mapped[float]
+    source: Mapped[str]
+    asked_offset_s: Mapped[float]
+    start_offset_s: Mapped[float]
+    end_offset_s: Mapped[float]
+    asking: Mapped[int]
+    decided_by: Mapped[str]
+    final: Mapped[bool]
+
+
+class TicketRow(Base):
+    __tablename__ = "tickets"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    call_id: Mapped[int] = mapped_column(ForeignKey("attempts.id"), index=True)
+    task_id: Mapped[int] = mapped_column(ForeignKey("tasks.id"), index=True)
+    category: Mapped[str]
+    departments: Mapped[str]
+    """A JSON list of names."""
+    question: Mapped[str]
+    words: Mapped[str]
+    answer_offset_s: Mapped[float]
+    issued_at: Mapped[datetime]
+    due: Mapped[datetime]
+    major: Mapped[bool]
+    escalated: Mapped[bool]
+    status: Mapped[str]
+
+    __table_args__ = (_KEEP_IDS,)
+
+
+class RecordingRow(Base):
+    __tablename__ = "recordings"
+
+    call_id: Mapped[int] = mapped_column(ForeignKey("attempts.id"), primary_key=True)
+    path: Mapped[str] = mapped_column(unique=True)
+    sha256: Mapped[str]
+    size: Mapped[int]
+    duration_s: Mapped[float]
+    codec: Mapped[str]
+    started_at: Mapped[datetime]
+    ended_at: Mapped[datetime]
+    retain_until: Mapped[date] = mapped_column(index=True)
+    legal_hold: Mapped[bool]
+    partial: Mapped[bool]
+
+
+class DecisionRow(Base):
+    __tablename__ = "decisions"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    task_id: Mapped[int] = mapped_column(ForeignKey("tasks.id"))
+    at: Mapped[datetime]
+    kind: Mapped[str]
+    """``dial``, ``wait``, ``refuse`` or ``escalate``."""
+    rule: Mapped[str]
+    why: Mapped[str]
+    until: Mapped[datetime | None]
+    """Of a wait: not before; of a dial: the window's end."""
+    number: Mapped[str | None]
+    slot: Mapped[str | None]
+    channel: Mapped[str | None]
+    findings: Mapped[str]
+    """A JSON list of Finding."""
+
+    __table_args__ = (Index("ix_decisions_task", "task_id", "id"), _KEEP_IDS)
+
+
+class OutboxRow(Base):
+    __tablename__ = "outbox"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    kind: Mapped[str]
+    """The event class's name."""
+    payload: Mapped[str]
+    """The event as JSON."""
+
+    __table_args__ = (_KEEP_IDS,)

@@ -1,0 +1,328 @@
+"""``MemoryStore``: the Store port without a disk, for rehearsals and tests. It forgets at exit."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from dialer.errors import Fenced, StoreError
+from dialer.events import (
+    CallAnswered,
+    CallDialled,
+    CallEnded,
+    Event,
+    RecordingSealed,
+    TaskImported,
+    TicketIssued,
+)
+from dialer.model import (
+    Attempt,
+    CallId,
+    CallRecord,
+    ImportReport,
+    Recording,
+    Task,
+    TaskId,
+    TaskState,
+    Ticket,
+    TicketId,
+)
+from dialer.policy.verdict import Decision, Dial, Finding, Wait
+from dialer.ports import CallView, Candidate, Claim
+from dialer.store import StoreConfig
+from dialer.store.effects import (
+    CUSTOMER_BUSY,
+    appointment_after_call,
+    deadline,
+    differs,
+    state_after_call,
+    state_after_verdict,
+)
+
+
+@dataclass(slots=True)
+class _Task:
+    task: Task
+    hidden_until: datetime | None = None
+    fence: int = 0
+    claim: Claim | None = None
+    lease_until: float = 0.0
+    decisions: list[tuple[datetime, Decision]] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class _Call:
+    attempt: Attempt
+    claim: Claim
+    customer_key: str
+    record: CallRecord | None = None
+    recovered: bool = False
+
+
+class MemoryStore:
+    """Implements ``dialer.ports.Store``. ``clock``: seconds, for leases; the event loop's by default.
+
+    No method awaits before it has changed what it changes, so each is one transaction.
+    """
+
+    def __init__(self, config: StoreConfig | None = None, clock: Callable[[], float] | None = None) -> None:
+        self._config = config or StoreConfig()
+        self._clock = clock or (lambda: asyncio.get_running_loop().time())
+        self._tasks: dict[TaskId, _Task] = {}
+        self._calls: dict[CallId, _Call] = {}
+        self._tickets: dict[TicketId, Ticket] = {}
+        self._outbox: dict[int, Event] = {}
+        self._events = 0
+
+    async def close(self) -> None:
+        """Nothing to close; what was stored stays readable."""
+
+    # --- tasks ---------------------------------------------------------------------------------
+
+    async def add_tasks(self, tasks: Sequence[Task], now: datetime) -> ImportReport:
+        if any(not task.phones for task in tasks):
+            raise StoreError("a task without a telephone number can't be stored")
+        known = {(kept.task.campaign, kept.task.policy_no) for kept in self._tasks.values()}
+        accepted = 0
+        for task in tasks:
+            key = (task.campaign, task.policy_no)
+            if key in known:
+                continue
+            known.add(key)
+            accepted += 1
+            task_id = TaskId(len(self._tasks) + 1)
+            self._tasks[task_id] = _Task(replace(task, id=task_id))
+            self._emit(TaskImported(now, task_id, task.campaign))
+        return ImportReport(accepted=accepted, duplicates=len(tasks) - accepted)
+
+    async def candidates(self, now: datetime, limit: int) -> list[Candidate]:
+        free = [
+            kept.task
+            for kept in self._tasks.values()
+            if kept.task.state is TaskState.OPEN
+            and (kept.hidden_until is None or kept.hidden_until <= now)
+            and not self._claimed(kept)
+            and not self._live(kept.task.id)
+        ]
+        free.sort(key=lambda task: ((day := deadline(task)) is None, day, task.id))
+        return [self._candidate(task) for task in free[:limit]]
+
+    async def candidate(self, task_id: TaskId) -> Candidate | None:
+        kept = self._tasks.get(task_id)
+        return None if kept is None else self._candidate(kept.task)
+
+    async def tasks(self) -> list[Task]:
+        return [kept.task for kept in self._tasks.values()]
+
+    async def record_decision(self, task_id: TaskId, decision: Decision, now: datetime) -> None:
+        kept = self._tasks.get(task_id)
+        if kept is None:
+            return
+        verdict = decision.verdict
+        if differs(verdict, kept.decisions[-1][1].verdict if kept.decisions else None):
+            kept.decisions.append((now, decision))
+        kept.hidden_until = verdict.until if isinstance(verdict, Wait) else None
+        state = state_after_verdict(kept.task.state, verdict, self._config.excluding_rules)
+        kept.task = replace(kept.task, state=state)
+
+    async def decisions(self, task_id: TaskId) -> list[tuple[datetime, Decision]]:
+        kept = self._tasks.get(task_id)
+        return [] if kept is None else list(kept.decisions)
+
+    # --- claims --------------------------------------------------------------------------------
+
+    async def claim(self, task_id: TaskId, node: str, lease_s: float, now: datetime) -> Claim | None:
+        kept = self._tasks.get(task_id)
+        if (
+            kept is None
+            or kept.task.state is not TaskState.OPEN
+            or self._live(task_id)
+            or self._claimed(kept)
+        ):
+            return None
+        kept.fence += 1
+        kept.claim = Claim(kept.task, kept.fence, node)
+        kept.lease_until = self._clock() + lease_s
+        return kept.claim
+
+    async def release(self, claim: Claim) -> None:
+        kept = self._tasks[claim.task.id]
+        if kept.claim is not None and kept.claim.fence == claim.fence and not self._live(claim.task.id):
+            kept.claim = None
+
+    async def barrier(
+        self, claim: Claim, check: Callable[[Candidate], Decision], now: datetime
+    ) -> tuple[Decision, Attempt | None]:
+        kept = self._tasks.get(claim.task.id)
+        if kept is None or not self._holds(kept, claim):
+            raise Fenced(f"task {claim.task.id}: the claim with fence {claim.fence} is over")
+        if self._live(claim.task.id):
+            raise Fenced(f"task {claim.task.id}: this claim has its call already")
+        fresh = self._candidate(kept.task)
+        decision = check(fresh)
+        dial = isinstance(decision.verdict, Dial)
+        if dial and kept.task.state is not TaskState.OPEN:
+            raise Fenced(f"task {claim.task.id} isn't open any more")
+        if dial and any(attempt.live for attempt in fresh.customer_attempts):
+            why = "another call to this customer is under way"
+            until = now + timedelta(seconds=self._config.customer_busy_wait_s)
+            decision = Decision(
+                Wait(until, CUSTOMER_BUSY, why), (*decision.findings, Finding(CUSTOMER_BUSY, "wait", why))
+            )
+        await self.record_decision(claim.task.id, decision, now)
+        if not isinstance(decision.verdict, Dial):
+            return decision, None
+        attempt = Attempt(
+            id=CallId(len(self._calls) + 1),
+            task_id=claim.task.id,
+            number=decision.verdict.number,
+            pass_no=kept.task.pass_no,
+            slot=decision.verdict.slot,
+            invited_at=now,
+        )
+        self._calls[attempt.id] = _Call(attempt, claim, kept.task.customer_key)
+        self._emit(CallDialled(now, attempt.id, claim.task.id))
+        return decision, attempt
+
+    async def renew(self, claim: Claim, lease_s: float) -> None:
+        kept = self._tasks.get(claim.task.id)
+        if kept is None or not self._holds(kept, claim):
+            raise Fenced(f"task {claim.task.id}: the claim with fence {claim.fence} is over")
+        kept.lease_until = self._clock() + lease_s
+
+    async def drop_claims(self, node: str) -> int:
+        dropped = 0
+        for kept in self._tasks.values():
+            if kept.claim is not None and kept.claim.node == node and not self._live(kept.task.id):
+                kept.claim = None
+                dropped += 1
+        return dropped
+
+    # --- calls ---------------------------------------------------------------------------------
+
+    async def note_ringing(self, call_id: CallId, at: datetime) -> None:
+        call = self._call(call_id)
+        if call.attempt.live and call.attempt.ringing_at is None:
+            call.attempt = replace(call.attempt, ringing_at=at)
+
+    async def note_answered(self, call_id: CallId, at: datetime) -> None:
+        call = self._call(call_id)
+        if call.attempt.live and call.attempt.answered_at is None:
+            call.attempt = replace(call.attempt, answered_at=at)
+            self._emit(CallAnswered(at, call_id))
+
+    async def finish(self, claim: Claim, record: CallRecord) -> list[Ticket]:
+        call = self._call(record.call_id)
+        if call.attempt.task_id != claim.task.id or call.attempt.task_id != record.task_id:
+            raise StoreError(f"call {record.call_id} isn't a call of task {claim.task.id}")
+        if call.claim.fence != claim.fence:
+            raise Fenced(f"call {record.call_id} was made under another claim of its task")
+        if call.recovered:
+            raise Fenced(f"recovery has closed call {record.call_id} already")
+        if call.record is not None:
+            return list(call.record.tickets)
+        return self._close(call, record)
+
+    async def open_attempts(self, node: str) -> list[Attempt]:
+        return [c.attempt for c in self._calls.values() if c.attempt.live and c.claim.node == node]
+
+    async def close_unknown(self, record: CallRecord) -> None:
+        call = self._call(record.call_id)
+        if call.attempt.task_id != record.task_id:
+            raise StoreError(f"call {record.call_id} isn't a call of task {record.task_id}")
+        if call.record is None:
+            call.recovered = True
+            self._close(call, record)
+
+    async def calls(self, task_id: TaskId | None = None) -> list[CallView]:
+        return [self._view(c) for c in self._calls.values() if task_id in (None, c.attempt.task_id)]
+
+    async def call(self, call_id: CallId) -> CallView | None:
+        found = self._calls.get(call_id)
+        return None if found is None else self._view(found)
+
+    async def tickets(self) -> list[Ticket]:
+        return list(self._tickets.values())
+
+    async def recordings(self) -> list[Recording]:
+        records = [call.record for call in self._calls.values() if call.record is not None]
+        return [record.recording for record in records if record.recording is not None]
+
+    # --- outbox --------------------------------------------------------------------------------
+
+    async def outbox(self, limit: int) -> list[tuple[int, Event]]:
+        return list(self._outbox.items())[:limit]
+
+    async def outbox_done(self, ids: Sequence[int]) -> None:
+        for event_id in ids:
+            self._outbox.pop(event_id, None)
+
+    # --- inside --------------------------------------------------------------------------------
+
+    def _emit(self, event: Event) -> None:
+        self._events += 1
+        self._outbox[self._events] = event
+
+    def _claimed(self, kept: _Task) -> bool:
+        return kept.claim is not None and kept.lease_until > self._clock()
+
+    def _holds(self, kept: _Task, claim: Claim) -> bool:
+        return self._claimed(kept) and kept.claim is not None and kept.claim.fence == claim.fence
+
+    def _live(self, task_id: TaskId) -> bool:
+        return any(c.attempt.live and c.attempt.task_id == task_id for c in self._calls.values())
+
+    def _call(self, call_id: CallId) -> _Call:
+        if call_id not in self._calls:
+            raise StoreError(f"there is no call {call_id}")
+        return self._calls[call_id]
+
+    def _candidate(self, task: Task) -> Candidate:
+        calls = [c for c in self._calls.values() if c.customer_key == task.customer_key]
+        own = tuple(c.attempt for c in calls if c.attempt.task_id == task.id)
+        others = tuple(c.attempt for c in calls if c.attempt.task_id != task.id)
+        return Candidate(task, own, others)
+
+    def _view(self, call: _Call) -> CallView:
+        return CallView(call.attempt, self._tasks[call.attempt.task_id].task, call.record)
+
+    def _close(self, call: _Call, record: CallRecord) -> list[Ticket]:
+        kept = self._tasks[record.task_id]
+        kept.claim = None
+        kept.task = replace(
+            kept.task,
+            appointment=appointment_after_call(kept.task, call.attempt, record),
+            state=state_after_call(kept.task.state, record.outcome),
+        )
+        issued = [
+            replace(ticket, id=TicketId(n))
+            for n, ticket in enumerate(record.tickets, start=len(self._tickets) + 1)
+        ]
+        self._tickets.update({ticket.id: ticket for ticket in issued})
+        call.attempt = replace(
+            call.attempt,
+            ringing_at=record.ringing_at or call.attempt.ringing_at,
+            answered_at=record.answered_at or call.attempt.answered_at,
+            ended_at=record.ended_at,
+            outcome=record.outcome,
+            sip_code=record.sip_code,
+            reason=record.reason,
+            appointment=record.appointment,
+        )
+        call.record = replace(
+            record,
+            tickets=tuple(issued),
+            ringing_at=call.attempt.ringing_at,
+            answered_at=call.attempt.answered_at,
+        )
+        self._emit(CallEnded(record.ended_at, record.call_id, record.task_id, record.outcome))
+        for ticket in issued:
+            self._emit(
+                TicketIssued(ticket.issued_at, ticket.id, record.call_id, ticket.category, ticket.major)
+            )
+        if record.recording is not None:
+            sealed = record.recording
+            self._emit(RecordingSealed(sealed.ended_at, record.call_id, sealed.sha256))
+        return issued

@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 from dialer.model import Task, TaskState
-from dialer.policy.ruling import HOUSE, Escalate, Passed, Refuse, Resources, Ruling
+from dialer.policy.ruling import (
+    DO_NOT_CALL,
+    SURRENDERED,
+    WITH_AGENT,
+    Escalate,
+    Passed,
+    Refuse,
+    Resources,
+    Ruling,
+)
 
 _OVER = {
     TaskState.DONE: ("R10", "任务已完成回访"),
     TaskState.REFUSED: ("R38", "客户已拒访"),
-    TaskState.WITH_AGENT: (HOUSE, "已由坐席接手,不再自动拨打"),
+    TaskState.WITH_AGENT: (WITH_AGENT, "已由坐席接手,不再自动拨打"),
     TaskState.EXCLUDED: ("R19", "任务已列入免访"),
 }
 
@@ -32,14 +41,14 @@ def waiver(task: Task) -> Ruling:
 def surrendered(task: Task) -> Ruling:
     """R11 takes policies surrendered before the call-back out of the due ones."""
     if task.surrendered:
-        return Refuse("R11", "保单已退保或撤单")
-    return Passed("R11", "保单未退保")
+        return Refuse(SURRENDERED, "保单已退保或撤单(R11)")
+    return Passed(SURRENDERED, "保单未退保")
 
 
 def do_not_call(task: Task) -> Ruling:
     if task.do_not_call:
-        return Refuse("R38", "号码在禁呼名单内")
-    return Passed("R38", "不在禁呼名单内")
+        return Refuse(DO_NOT_CALL, "号码在禁呼名单内(R38)")
+    return Passed(DO_NOT_CALL, "不在禁呼名单内")
 
 
 def opted_out(task: Task) -> Ruling:

@@ -8,7 +8,7 @@ from enum import StrEnum
 from dialer.model import Attempt, Disposition
 from dialer.policy.appointments import appointment_slot
 from dialer.policy.case import Case, counts
-from dialer.policy.ruling import HOUSE, Escalate, Passed, Ruling, Wait
+from dialer.policy.ruling import ONE_LIVE_CALL, Escalate, Passed, Ruling, Wait
 from dialer.policy.windows import moment_label, start_of_next_day
 from dialer.policy.zones import at_least
 
@@ -47,8 +47,8 @@ def one_live_call(case: Case) -> Ruling:
     """One live call per customer, whatever the number of tasks."""
     if any(attempt.live for attempt in case.everything):
         until = case.now + timedelta(seconds=case.settings.busy_recheck_s)
-        return Wait(until, HOUSE, "该客户正有通话进行,一个客户同时只拨一路")
-    return Passed(HOUSE, "该客户无进行中的通话")
+        return Wait(until, ONE_LIVE_CALL, "该客户正有通话进行,一个客户同时只拨一路")
+    return Passed(ONE_LIVE_CALL, "该客户无进行中的通话")
 
 
 def attempts_left(case: Case) -> Ruling:

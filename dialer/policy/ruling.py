@@ -7,8 +7,12 @@ from datetime import datetime
 
 from dialer.model import PhoneNumber
 
-HOUSE = "house"
-"""Rule name of what the house adds to the regulations (docs/policy.md)."""
+# What stops a call for another reason than one of the numbered rules (docs/policy.md).
+SURRENDERED = "SURRENDERED"
+DO_NOT_CALL = "DO_NOT_CALL"
+WITH_AGENT = "WITH_AGENT"
+ONE_LIVE_CALL = "ONE_LIVE_CALL"
+DAILY_CAP = "DAILY_CAP"
 
 
 @dataclass(frozen=True, slots=True)

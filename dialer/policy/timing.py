@@ -8,7 +8,7 @@ from dialer.model import Segment
 from dialer.policy.appointments import appointment_slot
 from dialer.policy.case import Case
 from dialer.policy.retries import last_try, rejected_today
-from dialer.policy.ruling import HOUSE, Passed, Ruling, Wait
+from dialer.policy.ruling import DAILY_CAP, Passed, Ruling, Wait
 from dialer.policy.windows import SEARCH_DAYS, Slot, day_label, moment_label, slots_after
 from dialer.policy.zones import at_least
 
@@ -93,9 +93,9 @@ def under_daily_cap(case: Case) -> Ruling:
     """A customer's own appointment isn't held up by the cap."""
     made, cap = case.calls_on(case.today), case.settings.daily_cap
     if due_appointment(case) is not None or made < cap:
-        return Passed(HOUSE, f"该号码今天已拨 {made} 次,上限 {cap} 次")
+        return Passed(DAILY_CAP, f"该号码今天已拨 {made} 次,上限 {cap} 次")
     until = next_permitted(case, case.now)
-    return Wait(until, HOUSE, f"该号码今天已拨 {made} 次,达上限 {cap} 次,下次 {moment_label(until)}")
+    return Wait(until, DAILY_CAP, f"该号码今天已拨 {made} 次,达上限 {cap} 次,下次 {moment_label(until)}")
 
 
 def can_record(case: Case) -> Ruling:

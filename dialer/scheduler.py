@@ -1,0 +1,359 @@
+"""The heartbeat: asks for due tasks, asks the verdict, claims, and hands each call to the conductor.
+
+It decides nothing itself. A call leaves only after ``Store.barrier`` has asked the verdict again
+on fresh rows and written the attempt.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from dialer.errors import Fenced, StoreError
+from dialer.model import Attempt, CallRecord, Disposition, Task, TaskState
+from dialer.policy.calendar import Calendar
+from dialer.policy.deadlines import call_order
+from dialer.policy.pacing import Pacer, lines_free
+from dialer.policy.settings import PolicySettings
+from dialer.policy.verdict import Decision, Dial, Resources, Wait, decide
+from dialer.ports import Archive, Candidate, Claim, Store, Trunk
+
+log = logging.getLogger("dialer.scheduler")
+
+Conduct = Callable[[Claim, Attempt, Dial], Awaitable[None]]
+"""Place the call and see it through to ``Store.finish``; cancelled, it hangs up."""
+Approval = Callable[[Task], str]
+"""Empty where the task's campaign and script are approved, else why not (R9, R49)."""
+
+_MOST_REFUSED = 1000
+"""How far a look at the queue reaches past tasks that are refused but stay open."""
+
+
+@dataclass(frozen=True, slots=True)
+class SchedulerConfig:
+    """How this node works through the queue."""
+
+    node: str
+    """Name of this node in claims; unique among the nodes of one database."""
+    heartbeat_s: float = 1.0
+    """Seconds between two looks at the queue; ``wake()`` looks at once."""
+    lease_s: float = 30.0
+    """How long a claim holds without renewal; renewed three times in that span while the call lives."""
+    cps: float = 2.0
+    """Calls started per second at most."""
+    lines: int = 10
+    """Calls at once at most."""
+    batch: int = 50
+    """Tasks looked at in one heartbeat."""
+    store_backoff_s: float = 1.0
+    """First pause after a database error; doubles up to ``store_backoff_max_s``."""
+    store_backoff_max_s: float = 30.0
+    """Longest pause after database errors."""
+
+    def __post_init__(self) -> None:
+        if not self.node:
+            raise ValueError("node: empty; give each node its own name")
+        for name in ("heartbeat_s", "lease_s", "cps", "store_backoff_s", "store_backoff_max_s"):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"{name}: {getattr(self, name)} is not above 0")
+        for name in ("lines", "batch"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name}: {getattr(self, name)} is below 1")
+
+
+@dataclass(slots=True)
+class _Live:
+    """One call under way on this node."""
+
+    claim: Claim
+    attempt: Attempt
+    job: asyncio.Task[None] = field(init=False)
+
+
+def _stops_all(decision: Decision) -> bool:
+    """The trunk or the disk: the same for every task."""
+    return isinstance(decision.verdict, Wait) and decision.verdict.rule in ("R7", "R75")
+
+
+class Scheduler:
+    """``run`` until stopped; ``drain`` before leaving. One per node."""
+
+    def __init__(
+        self,
+        store: Store,
+        trunk: Trunk,
+        archive: Archive,
+        conduct: Conduct,
+        calendar: Calendar,
+        settings: PolicySettings,
+        config: SchedulerConfig,
+        clock: Callable[[], datetime],
+        approval: Approval,
+    ) -> None:
+        self._store, self._trunk, self._archive, self._conduct = store, trunk, archive, conduct
+        self._calendar, self._settings, self._config = calendar, settings, config
+        self._clock, self._approval = clock, approval
+        self._pacer = Pacer(config.cps)
+        self._live: dict[int, _Live] = {}
+        self._wake, self._drain = asyncio.Event(), asyncio.Event()
+        self._beat = asyncio.Lock()
+        """Held while a heartbeat works: a call may be between its claim and its start."""
+        self._refused: dict[int, tuple[str, str]] = {}
+        """Tasks that stay visible although they aren't dialled, with what was recorded of them."""
+        self._doubtful: list[Claim] = []
+        """Claims whose barrier broke off: the attempt row may or may not be there."""
+        self._blocked_until = float("-inf")
+        """Loop time: a fault that stops every call is written to one task, not to each in turn."""
+
+    @property
+    def live(self) -> int:
+        """Calls under way."""
+        return len(self._live)
+
+    @property
+    def draining(self) -> bool:
+        return self._drain.is_set()
+
+    def wake(self) -> None:
+        """Look at the queue now instead of at the next heartbeat."""
+        self._wake.set()
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Until ``stop`` is set or ``drain`` is called; then returns once no call is live."""
+        watch = asyncio.create_task(self._stop_with(stop))
+        pause = self._config.store_backoff_s
+        try:
+            while not self.draining:
+                self._wake.clear()
+                try:
+                    async with self._beat:
+                        await self._heartbeat()
+                except StoreError as error:
+                    log.error("database error, no new calls", extra={"why": str(error), "retry_s": pause})
+                    await self._until(self._drain, pause)
+                    pause = min(pause * 2, self._config.store_backoff_max_s)
+                    continue
+                pause = self._config.store_backoff_s
+                await self._until(self._wake, self._config.heartbeat_s)
+            await self._until_idle()
+        finally:
+            watch.cancel()
+
+    async def drain(self, timeout: float) -> int:
+        """No new calls from now on; wait for the live ones. Returns how many live on after ``timeout``."""
+        self._begin_draining()
+        try:
+            async with asyncio.timeout(timeout):
+                await self._until_idle()
+        except TimeoutError:
+            log.warning("calls still live after draining", extra={"live": self.live})
+        return self.live
+
+    async def abort(self) -> None:
+        """End every live call now: each conductor hangs up and writes its row."""
+        self._begin_draining()
+        async with self._beat:
+            for live in self._live.values():
+                live.job.cancel()
+        await self._until_idle()
+
+    def _begin_draining(self) -> None:
+        self._drain.set()
+        self._wake.set()
+
+    async def _until_idle(self) -> None:
+        async with self._beat:
+            pass
+        while self._live:
+            await asyncio.wait([live.job for live in self._live.values()])
+
+    async def _stop_with(self, stop: asyncio.Event) -> None:
+        await stop.wait()
+        self._begin_draining()
+
+    async def _until(self, event: asyncio.Event, seconds: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await event.wait()
+
+    # -- one heartbeat -----------------------------------------------------------------------
+
+    async def _heartbeat(self) -> None:
+        """Raises StoreError."""
+        await self._settle_doubtful()
+        if self._free() == 0 or self._blocked():
+            return  # nothing to decide: the order of the queue stands
+        now = self._clock()
+        limit = self._config.batch + min(len(self._refused), _MOST_REFUSED)
+        found = await self._store.candidates(now, limit)
+        self._refused = {
+            key: said for key, said in self._refused.items() if key in {c.task.id for c in found}
+        }
+        for one in sorted(found, key=lambda c: call_order(c.task, c.attempts, now)):
+            if self.draining or self._free() == 0:
+                return
+            decision = self._decide(one)
+            if isinstance(decision.verdict, Dial):
+                if await self._pace():
+                    decision = await self._place(one.task) or decision
+            else:
+                await self._keep(one.task, decision)
+            if _stops_all(decision):
+                self._blocked_until = asyncio.get_running_loop().time() + self._settings.fault_recheck_s
+                return
+
+    def _free(self) -> int:
+        """Lines for another call. A trunk that is down is the verdict's matter: it says why."""
+        trunk = self._trunk.state()
+        return lines_free(self._config.lines, self.live, trunk.lines_free if trunk.up else 1)
+
+    def _blocked(self) -> bool:
+        """Whether the fault that stopped the last heartbeat lasts and its task waits still."""
+        waiting = asyncio.get_running_loop().time() < self._blocked_until
+        return waiting and not (self._trunk.state().up and self._archive.has_room()[0])
+
+    def _decide(self, one: Candidate) -> Decision:
+        """The verdict on these rows at this moment with what this node has."""
+        room, why_no_room = self._archive.has_room()
+        trunk = self._trunk.state()
+        why_not_approved = self._approval(one.task)
+        resources = Resources(
+            lines_free=lines_free(self._config.lines, self.live, trunk.lines_free),
+            can_record=room,
+            can_record_why=why_no_room,
+            approved=not why_not_approved,
+            approved_why=why_not_approved,
+            trunk_up=trunk.up,
+            trunk_why=trunk.reason,
+        )
+        now = self._clock()
+        return decide(
+            one.task, one.attempts, one.customer_attempts, now, self._calendar, self._settings, resources
+        )
+
+    async def _keep(self, task: Task, decision: Decision) -> None:
+        """Record what isn't a call. What stays visible is recorded once, not at each heartbeat."""
+        verdict = decision.verdict
+        if task.state is not TaskState.OPEN:
+            return
+        if not isinstance(verdict, Wait):
+            said = (verdict.rule, verdict.why)
+            if self._refused.get(task.id) == said:
+                return
+            self._refused[task.id] = said
+        await self._store.record_decision(task.id, decision, self._clock())
+
+    async def _pace(self) -> bool:
+        """Wait for the next call's turn; False where draining began meanwhile."""
+        loop = asyncio.get_running_loop()
+        while (wait := self._pacer.wait_s(loop.time())) > 0 and not self.draining:
+            await self._until(self._drain, wait)
+        return not self.draining
+
+    async def _place(self, task: Task) -> Decision | None:
+        """Claim, barrier, start. What the barrier decided, or None without one. Raises StoreError."""
+        claim = await self._store.claim(task.id, self._config.node, self._config.lease_s, self._clock())
+        if claim is None:
+            return None
+        try:
+            decision, attempt = await self._store.barrier(claim, self._decide, self._clock())
+        except Fenced:
+            log.warning("claim lost at the barrier", extra={"task_id": int(task.id)})
+            return None
+        except StoreError:
+            self._doubtful.append(claim)
+            raise
+        if attempt is not None and isinstance(decision.verdict, Dial):
+            self._pacer = self._pacer.take(asyncio.get_running_loop().time())
+            self._start(claim, attempt, decision.verdict)
+        else:
+            await self._store.release(claim)
+            await self._keep(claim.task, decision)
+        return decision
+
+    async def _settle_doubtful(self) -> None:
+        """A barrier whose commit is unknown: no INVITE left, so its row, if any, doesn't count."""
+        while self._doubtful:
+            claim = self._doubtful[0]
+            row = await self._store.candidate(claim.task.id)
+            for attempt in row.attempts if row else ():
+                if attempt.live and int(attempt.id) not in self._live:
+                    await self._not_dialled(claim, attempt)
+            await self._store.release(claim)
+            del self._doubtful[0]
+
+    async def _not_dialled(self, claim: Claim, attempt: Attempt) -> None:
+        why = "the database broke off at the barrier; no INVITE left"
+        ended = self._clock()
+        record = CallRecord(attempt.id, claim.task.id, Disposition.NOT_DIALLED, ended, reason=why)
+        try:
+            await self._store.finish(claim, record)
+        except Fenced:
+            log.info("attempt belongs to another claim", extra={"call_id": int(attempt.id)})
+
+    # -- live calls --------------------------------------------------------------------------
+
+    def _start(self, claim: Claim, attempt: Attempt, dial: Dial) -> None:
+        live = _Live(claim, attempt)
+        self._live[int(attempt.id)] = live
+        live.job = asyncio.create_task(self._call(live, dial), name=f"call {attempt.id}")
+        live.job.add_done_callback(lambda job: self._over(live, job))
+
+    async def _call(self, live: _Live, dial: Dial) -> None:
+        """The conductor's work and the lease's renewal; the end of either ends the other."""
+        conduct = asyncio.ensure_future(self._conduct(live.claim, live.attempt, dial))
+        renewal = asyncio.create_task(self._renew(live))
+        try:
+            await asyncio.wait((conduct, renewal), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            renewal.cancel()
+            conduct.cancel()
+            await asyncio.wait((conduct, renewal))
+            failure = None if conduct.cancelled() else conduct.exception()
+            if failure is not None:
+                log.error("call failed", extra={"call_id": int(live.attempt.id)}, exc_info=failure)
+            if failure is not None or conduct.cancelled():
+                await self._close_unknown(live, "the call's own task ended early")
+
+    async def _renew(self, live: _Live) -> None:
+        """Returns when the claim is no longer ours, and the call must end.
+
+        A lost database doesn't end a call: nobody else claims a task with a live attempt. A lease
+        that ran out meanwhile is left to ``finish``, which knows.
+        """
+        cut_off = False
+        while True:
+            await asyncio.sleep(self._config.lease_s / 3)
+            call = {"call_id": int(live.attempt.id)}
+            try:
+                await self._store.renew(live.claim, self._config.lease_s)
+                cut_off = False
+            except Fenced:
+                if not cut_off:
+                    log.error("claim lost, the call is ended", extra=call)
+                    return
+                log.warning("lease ran out while the database was away, the call goes on", extra=call)
+            except StoreError as error:
+                cut_off = True
+                log.warning("lease not renewed, the call goes on", extra={**call, "why": str(error)})
+
+    async def _close_unknown(self, live: _Live, reason: str) -> None:
+        """Without this row the customer would count as being in a call until the next start."""
+        record = CallRecord(
+            live.attempt.id, live.claim.task.id, Disposition.UNKNOWN, self._clock(), reason=reason
+        )
+        try:
+            await self._store.close_unknown(record)
+        except StoreError as error:
+            extra = {"call_id": int(live.attempt.id), "why": str(error)}
+            log.error("call left open, recovery closes it at the next start", extra=extra)
+
+    def _over(self, live: _Live, job: asyncio.Task[None]) -> None:
+        del self._live[int(live.attempt.id)]
+        if not job.cancelled() and (failure := job.exception()) is not None:
+            log.error("call ended in an error", extra={"call_id": int(live.attempt.id)}, exc_info=failure)
+        self._wake.set()

@@ -15,11 +15,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from dialer.errors import Fenced
 from dialer.events import CallDialled
 from dialer.model import Attempt, CallId, TaskId, TaskState
+from dialer.policy.ruling import ONE_LIVE_CALL
 from dialer.policy.verdict import Decision, Dial, Finding, Wait
 from dialer.ports import Candidate, Claim
 from dialer.store import outbox, repository, rows
 from dialer.store.config import StoreConfig
-from dialer.store.effects import CUSTOMER_BUSY, differs, state_after_verdict
+from dialer.store.effects import differs, state_after_verdict
 from dialer.store.tables import LONG_AGO, AttemptRow, ClaimRow, DecisionRow, TaskRow, db_now
 
 
@@ -106,7 +107,7 @@ def _customer_busy(decision: Decision, now: datetime, config: StoreConfig) -> De
     why = "another call to this customer is under way"
     until = now + timedelta(seconds=config.customer_busy_wait_s)
     return Decision(
-        Wait(until, CUSTOMER_BUSY, why), (*decision.findings, Finding(CUSTOMER_BUSY, "wait", why))
+        Wait(until, ONE_LIVE_CALL, why), (*decision.findings, Finding(ONE_LIVE_CALL, "wait", why))
     )
 
 

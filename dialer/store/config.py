@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from dialer.policy.ruling import DO_NOT_CALL, SURRENDERED
+
 
 @dataclass(frozen=True, slots=True)
 class StoreConfig:
@@ -21,6 +23,6 @@ class StoreConfig:
     customer_busy_wait_s: float = 60.0
     """At the barrier: how long a task waits while another task's call to the same customer is live."""
 
-    excluding_rules: frozenset[str] = frozenset({"R19", "R37", "SURRENDERED", "DO_NOT_CALL"})
+    excluding_rules: frozenset[str] = frozenset({"R19", "R37", SURRENDERED, DO_NOT_CALL})
     """A Refuse by one of these rules is for good: the task becomes EXCLUDED. Any other Refuse
     (no room, no approval, no calendar) leaves it open."""

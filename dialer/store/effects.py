@@ -10,8 +10,11 @@ from dialer.policy.verdict import Dial, Escalate, Refuse, Verdict, Wait
 
 _KINDS: dict[type[Verdict], str] = {Dial: "dial", Wait: "wait", Refuse: "refuse", Escalate: "escalate"}
 
-CUSTOMER_BUSY = "ONE_LIVE_CALL"
-"""The store's own rule at the barrier: one live call per customer."""
+_AFTER_CALL = {
+    Disposition.COMPLETED: TaskState.DONE,
+    Disposition.REFUSED: TaskState.REFUSED,
+    Disposition.TRANSFERRED: TaskState.WITH_AGENT,
+}
 
 
 def kind_of(verdict: Verdict) -> str:
@@ -62,11 +65,7 @@ def state_after_call(state: TaskState, outcome: Disposition) -> TaskState:
     """An open task's state after a call. What ends a pass is policy's to say, not the store's."""
     if state is not TaskState.OPEN:
         return state
-    if outcome is Disposition.COMPLETED:
-        return TaskState.DONE
-    if outcome is Disposition.REFUSED:
-        return TaskState.REFUSED
-    return state
+    return _AFTER_CALL.get(outcome, state)
 
 
 def appointment_after_call(task: Task, attempt: Attempt, record: CallRecord) -> datetime | None:

@@ -29,11 +29,11 @@ from dialer.model import (
     Ticket,
     TicketId,
 )
+from dialer.policy.ruling import ONE_LIVE_CALL
 from dialer.policy.verdict import Decision, Dial, Finding, Wait
 from dialer.ports import CallView, Candidate, Claim
 from dialer.store import StoreConfig
 from dialer.store.effects import (
-    CUSTOMER_BUSY,
     appointment_after_call,
     deadline,
     differs,
@@ -169,7 +169,7 @@ class MemoryStore:
             why = "another call to this customer is under way"
             until = now + timedelta(seconds=self._config.customer_busy_wait_s)
             decision = Decision(
-                Wait(until, CUSTOMER_BUSY, why), (*decision.findings, Finding(CUSTOMER_BUSY, "wait", why))
+                Wait(until, ONE_LIVE_CALL, why), (*decision.findings, Finding(ONE_LIVE_CALL, "wait", why))
             )
         await self.record_decision(claim.task.id, decision, now)
         if not isinstance(decision.verdict, Dial):

@@ -84,13 +84,13 @@ def a_task(policy_no: str = "P1", phone: str = "13812345678", **more: object) ->
 
 def dial(candidate: Candidate) -> Decision:
     number = candidate.task.phones[0].number
-    return Decision(
-        Dial(number, "2026-11-10/0", NOW + timedelta(hours=1)), (Finding("R44", "pass", "open"),)
-    )
+    return Decision(Dial(number, "2026-11-10/0", NOW + timedelta(hours=1)), (Finding("R44", "pass", "open"),))
 
 
 def wait(minutes: int, rule: str = "R44") -> Decision:
-    return Decision(Wait(NOW + timedelta(minutes=minutes), rule, "closed"), (Finding(rule, "wait", "closed"),))
+    return Decision(
+        Wait(NOW + timedelta(minutes=minutes), rule, "closed"), (Finding(rule, "wait", "closed"),)
+    )
 
 
 def ended(call: Attempt, outcome: Disposition = Disposition.NO_ANSWER, **more: object) -> CallRecord:
@@ -151,7 +151,9 @@ async def test_a_task_comes_back_as_it_was_stored(store: Store) -> None:
 async def test_the_same_policy_twice_changes_nothing(store: Store) -> None:
     first = await store.add_tasks([a_task("P1"), a_task("P2"), a_task("P1", "13912345678")], NOW)
     assert (first.accepted, first.duplicates) == (2, 1)
-    again = await store.add_tasks([a_task("P2", product="other"), a_task("P3"), a_task("P2", campaign="c2")], NOW)
+    again = await store.add_tasks(
+        [a_task("P2", product="other"), a_task("P3"), a_task("P2", campaign="c2")], NOW
+    )
     assert (again.accepted, again.duplicates) == (2, 1)
     kept = {(task.campaign, task.policy_no): task.product for task in await store.tasks()}
     assert kept[("new-policy", "P2")] == "安心年金"
@@ -259,9 +261,7 @@ async def test_a_final_verdict_closes_the_task(
 async def test_of_eight_claimers_one_wins(opener: Opener) -> None:
     stores = [await opener() for _ in range(8)]
     await stores[0].add_tasks([a_task()], NOW)
-    claims = await asyncio.gather(
-        *(s.claim(TaskId(1), f"n{n}", 60.0, NOW) for n, s in enumerate(stores))
-    )
+    claims = await asyncio.gather(*(s.claim(TaskId(1), f"n{n}", 60.0, NOW) for n, s in enumerate(stores)))
     won = [claim for claim in claims if claim is not None]
     assert len(won) == 1
     assert won[0].fence == 1
@@ -333,9 +333,7 @@ async def test_the_barrier_writes_the_attempt_before_the_invite(store: Store) ->
     claim = await claimed(store)
     decision, attempt = await store.barrier(claim, dial, NOW)
     assert isinstance(decision.verdict, Dial)
-    assert attempt == Attempt(
-        CallId(1), TaskId(1), PhoneNumber.parse("13812345678"), 1, "2026-11-10/0", NOW
-    )
+    assert attempt == Attempt(CallId(1), TaskId(1), PhoneNumber.parse("13812345678"), 1, "2026-11-10/0", NOW)
     assert attempt.live
     assert await store.open_attempts("n1") == [attempt]
     assert await store.open_attempts("n2") == []
@@ -422,9 +420,7 @@ async def test_one_live_call_per_customer(opener: Opener) -> None:
     first, second = await opener(), await opener()
     await first.add_tasks([a_task("P1"), a_task("P2")], NOW)
     claims = [await claimed(first, 1, "n1"), await claimed(second, 2, "n2")]
-    results = await asyncio.gather(
-        first.barrier(claims[0], dial, NOW), second.barrier(claims[1], dial, NOW)
-    )
+    results = await asyncio.gather(first.barrier(claims[0], dial, NOW), second.barrier(claims[1], dial, NOW))
     calls = [attempt for _, attempt in results if attempt is not None]
     assert len(calls) == 1
     refused = next(decision for decision, attempt in results if attempt is None)
@@ -513,7 +509,11 @@ async def test_what_an_outcome_makes_of_the_task(store: Store, outcome: Disposit
     await store.add_tasks([a_task()], NOW)
     claim, call = await dialled(store)
     await store.finish(claim, ended(call, outcome))
-    expected = {Disposition.COMPLETED: TaskState.DONE, Disposition.REFUSED: TaskState.REFUSED}
+    expected = {
+        Disposition.COMPLETED: TaskState.DONE,
+        Disposition.REFUSED: TaskState.REFUSED,
+        Disposition.TRANSFERRED: TaskState.WITH_AGENT,
+    }
     assert (await store.tasks())[0].state is expected.get(outcome, TaskState.OPEN)
     open_again = outcome not in expected
     assert bool(await store.candidates(NOW, 5)) == open_again

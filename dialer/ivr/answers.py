@@ -1,0 +1,228 @@
+"""Heard words + the question's kind -> class of the answer. Never a default yes.
+
+Three readings, the first that decides wins: what means the same to every question (``intents``), what is
+said as a fact, and bare particles. A fact beats the particle before it (是的,没收到); a hedge or a
+question makes the statement unclear; contradictions are unclear.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from dialer.ivr.clauses import Clause, clauses
+from dialer.ivr.intents import intent
+from dialer.ivr.meanings import ROWS, Meaning
+from dialer.ivr.senses import Sense, senses
+from dialer.ivr.words import Tag
+from dialer.model import AnswerClass, QuestionKind
+
+
+@dataclass(frozen=True, slots=True)
+class Classified:
+    """``decided_by``: the words that decided the class; empty where nothing did."""
+
+    answer_class: AnswerClass
+    decided_by: str
+
+
+_PRECEDENCE = (
+    Meaning.COMPLAINT, Meaning.NOT_BOUGHT, Meaning.HUMAN, Meaning.WRONG, Meaning.REFUSE, Meaning.BUSY, Meaning.REPEAT,
+)  # fmt: skip
+_AFFIRMING = frozenset({Meaning.AGREE, Meaning.WEAK, Meaning.CONSENT, Meaning.EASE, Meaning.HAVE})
+_DENYING = frozenset({Meaning.DENY, Meaning.NONE})
+_BARE = _AFFIRMING | _DENYING
+_POLITE = frozenset(
+    {Meaning.AGREE, Meaning.WEAK, Meaning.CONSENT, Meaning.EASE, Meaning.UNSURE, Meaning.HELLO}
+)
+_STANDS_WHEN_ASKED = frozenset(
+    {
+        Meaning.CONSENT,
+        Meaning.NEEDLESS,
+        Meaning.HELLO,
+        Meaning.QUERY,
+        Meaning.MATTER,
+        Meaning.REPEAT,
+        Meaning.MORE,
+    }
+)
+_CONFIRM = {AnswerClass.YES: AnswerClass.MAYBE_YES}
+_YES = (AnswerClass.YES, AnswerClass.MAYBE_YES)
+_NO = (AnswerClass.NO, AnswerClass.MAYBE_NO)
+_OPPOSITES = {
+    frozenset({Meaning.KNOWN, Meaning.NOT_KNOWN}),
+    frozenset({Meaning.RECEIVED, Meaning.NOT_RECEIVED}),
+    frozenset({Meaning.READ, Meaning.NOT_READ}),
+    frozenset({Meaning.SIGNED, Meaning.OTHER_SIGNED}),
+    frozenset({Meaning.SIGNED, Meaning.NOT_SIGNED}),
+    frozenset({Meaning.SATISFIED, Meaning.DISSATISFIED}),
+    frozenset({Meaning.PROMISED, Meaning.NO_PROMISE}),
+    frozenset({Meaning.MORE, Meaning.NO_MORE}),
+}
+_IDENTITY = {
+    Meaning.AGREE: AnswerClass.YES,
+    Meaning.ME: AnswerClass.YES,
+    Meaning.WEAK: AnswerClass.MAYBE_YES,
+    Meaning.CONSENT: AnswerClass.MAYBE_YES,
+    Meaning.EASE: AnswerClass.MAYBE_YES,
+    Meaning.MATTER: AnswerClass.MAYBE_YES,
+    Meaning.DENY: AnswerClass.WRONG,
+    Meaning.NOT_ME: AnswerClass.WRONG,
+    Meaning.NOT_BOUGHT: AnswerClass.WRONG,
+    Meaning.NEEDLESS: AnswerClass.REFUSE,
+    Meaning.HELLO: AnswerClass.REPEAT,
+    Meaning.QUERY: AnswerClass.REPEAT,
+}
+
+
+def classify(kind: QuestionKind, text: str) -> Classified:
+    """The class of ``text`` as an answer to a question of this kind. Any text; raises nothing."""
+    heard = clauses(text)
+    said: list[Sense] = []
+    intents: dict[Meaning, str] = {}
+    for clause in heard:
+        own = senses(clause)
+        general = intent(clause, own)
+        if general is Meaning.UNSURE:
+            own = [Sense(Meaning.UNSURE, clause.text)]
+        elif general in (Meaning.CONSENT, Meaning.MATTER):
+            own = [Sense(general, clause.text)]
+        elif general is not None:
+            intents.setdefault(general, clause.text)
+        else:
+            own = _doubted(clause, own)
+        said += own
+    for sense in said:
+        if sense.meaning in (Meaning.WRONG, Meaning.BUSY, Meaning.REFUSE, Meaning.REPEAT):
+            intents.setdefault(sense.meaning, sense.words)
+    for meaning in _PRECEDENCE:
+        if meaning in intents:
+            return _one(kind, Sense(meaning, intents[meaning]))
+    if any(clause.has(Tag.BYE) for clause in heard):
+        said = _leaving(said)
+    return _decide(kind, _corrected(said))
+
+
+def _doubted(clause: Clause, own: list[Sense]) -> list[Sense]:
+    """A clause that asks, guesses or hedges states nothing; nor does a particle amid unknown words."""
+    rhetorical = clause.has(Tag.RHETORIC)
+    asks = (clause.asked or clause.has(Tag.CHECK)) and not rhetorical
+    hedged = clause.has(Tag.HEDGE)
+    if not own and (hedged or clause.has(Tag.MIDDLING)):
+        return [Sense(Meaning.UNSURE, clause.text)]
+    if not own and len(clause.tokens) == 1 and clause.tokens[0].tag is Tag.PAUSE:
+        return [Sense(Meaning.HELLO, clause.text)]
+    result = []
+    for sense in own:
+        doubt = (hedged or asks) and sense.meaning not in _STANDS_WHEN_ASKED
+        lost = clause.unknown >= 2 and sense.meaning in _BARE
+        result.append(Sense(Meaning.UNSURE, clause.text) if doubt or lost else sense)
+    return result
+
+
+def _leaving(said: list[Sense]) -> list[Sense]:
+    """Politeness and goodbye is a wish to hang up, not an answer; a fact said before it stands."""
+    if all(sense.meaning in _POLITE for sense in said):
+        return [Sense(Meaning.UNSURE, "".join(sense.words for sense in said))]
+    return [
+        Sense(s.meaning, s.words, weak=True, repair=s.repair) if s.meaning is Meaning.KNOWN else s
+        for s in said
+    ]
+
+
+def _corrected(said: list[Sense]) -> list[Sense]:
+    """不对, 说错了 between two statements takes back the first; at the end it leaves nothing."""
+    for place in range(len(said) - 1, 0, -1):
+        before = [s for s in said[:place] if s.meaning not in (*_DENYING, Meaning.WEAK, Meaning.HELLO)]
+        if said[place].repair and before:
+            return said[place + 1 :] or [Sense(Meaning.UNSURE, said[place].words)]
+    return said
+
+
+def _decide(kind: QuestionKind, said: list[Sense]) -> Classified:
+    facts = [s for s in said if s.meaning not in _BARE | {Meaning.HELLO, Meaning.UNSURE}]
+    doubts = [i for i, s in enumerate(said) if s.meaning is Meaning.UNSURE]
+    if facts:
+        if doubts and doubts[-1] > said.index(facts[-1]):
+            return Classified(AnswerClass.UNCLEAR, said[doubts[-1]].words)
+        if kind is QuestionKind.LEFT and any(s.meaning is Meaning.NONE for s in said):
+            if all(s.meaning in (Meaning.KNOWN, Meaning.SATISFIED) for s in facts):
+                return Classified(AnswerClass.NO, "".join(s.words for s in said))
+        return _merge(kind, facts, weak=bool(doubts))
+    if doubts:
+        return Classified(AnswerClass.UNCLEAR, said[doubts[-1]].words)
+    return _bare(kind, said)
+
+
+def _bare(kind: QuestionKind, said: Sequence[Sense]) -> Classified:
+    """Particles only. 对,没有 is 没有; 是,不是 is nothing."""
+    for meaning, rivals in (
+        (Meaning.NONE, (Meaning.HAVE, Meaning.CONSENT)),
+        (Meaning.DENY, (Meaning.AGREE, Meaning.HAVE, Meaning.CONSENT)),
+        (Meaning.HAVE, ()),
+        (Meaning.AGREE, ()),
+        (Meaning.CONSENT, ()),
+        (Meaning.EASE, ()),
+        (Meaning.WEAK, ()),
+        (Meaning.HELLO, ()),
+    ):
+        of_it = [s for s in said if s.meaning is meaning]
+        if of_it:
+            if any(s.meaning in rivals for s in said):
+                return Classified(AnswerClass.UNCLEAR, "".join(s.words for s in said))
+            return _one(kind, of_it[-1])
+    return Classified(AnswerClass.UNCLEAR, "")
+
+
+def _merge(kind: QuestionKind, facts: list[Sense], *, weak: bool) -> Classified:
+    """Several facts: each answers the questions that it is about; for one question the graver one counts."""
+    kept: list[Sense] = []
+    for fact in facts:
+        rival = next((k for k in kept if frozenset({k.meaning, fact.meaning}) in _OPPOSITES), None)
+        if rival is None:
+            kept.append(fact)
+        elif _one(kind, fact).answer_class in _YES and kind is not QuestionKind.BAD:
+            return Classified(AnswerClass.UNCLEAR, rival.words + fact.words)
+        else:
+            kept[kept.index(rival)] = fact
+    if _concedes(kept):
+        kept = [k for k in kept if k.meaning not in (Meaning.READ, Meaning.NOT_READ) or k is kept[0]]
+    votes = [(vote, k) for k in kept if (vote := _one(kind, k)).answer_class is not AnswerClass.UNCLEAR]
+    if not votes:
+        return Classified(AnswerClass.UNCLEAR, kept[0].words)
+    chosen, _ = votes[0]
+    classes = {vote.answer_class for vote, _ in votes}
+    if kind is QuestionKind.BAD:
+        chosen = next((vote for vote, _ in votes if vote.answer_class in _YES), chosen)
+    elif kind is QuestionKind.KNOW:
+        chosen = next((vote for vote, _ in votes if vote.answer_class in _NO), chosen)
+    elif classes & set(_YES) and classes & set(_NO) and not _papers(kept):
+        return Classified(AnswerClass.UNCLEAR, "".join(k.words for k in kept))
+    return (
+        Classified(_CONFIRM.get(chosen.answer_class, chosen.answer_class), chosen.decided_by)
+        if weak
+        else chosen
+    )
+
+
+def _concedes(facts: list[Sense]) -> bool:
+    """收到是收到了,没看: the first is granted, the second is another matter."""
+    return len(facts) > 1 and facts[0].meaning in (Meaning.RECEIVED, Meaning.SIGNED)
+
+
+def _papers(facts: list[Sense]) -> bool:
+    """Receiving and reading are two questions: the one said first is the one asked."""
+    paper = (Meaning.RECEIVED, Meaning.NOT_RECEIVED, Meaning.READ, Meaning.NOT_READ, Meaning.SIGNED)
+    return all(fact.meaning in paper for fact in facts)
+
+
+def _one(kind: QuestionKind, sense: Sense) -> Classified:
+    if kind is QuestionKind.IDENTITY:
+        row = ROWS[sense.meaning]
+        general = row[QuestionKind.CONS] if len(set(row.values())) == 1 else AnswerClass.UNCLEAR
+        answer = _IDENTITY.get(sense.meaning, general)
+    else:
+        answer = ROWS[sense.meaning][kind]
+    if sense.weak:
+        answer = _CONFIRM.get(answer, answer)
+    return Classified(answer, sense.words)

@@ -26,6 +26,8 @@ class MediaConfig:
     """No RTP from the far end for so long is reported once as MediaTimeout; 0 turns it off."""
     dscp: int = 46
     """DiffServ code point of the RTP that we send (46 = EF, RFC 3246); 0 leaves it unmarked."""
+    niceness: int = -10
+    """Scheduling priority that the media process asks for; without the right to it stays at 0."""
     vad_mode: int = 2
     """Aggressiveness of the voice activity detector: 0 (lets noise through) to 3 (may cut soft speech)."""
     speech_floor_dbov: float = -50.0
@@ -63,6 +65,7 @@ class MediaConfig:
             ("port_rest_s", 0 <= self.port_rest_s <= 600, "0 to 600 seconds"),
             ("rtp_timeout_s", self.rtp_timeout_s >= 0, "seconds, 0 turns it off"),
             ("dscp", 0 <= self.dscp <= 63, "0 to 63"),
+            ("niceness", -20 <= self.niceness <= 19, "-20 to 19"),
             ("vad_mode", 0 <= self.vad_mode <= 3, "0 to 3"),
             ("speech_floor_dbov", -90 <= self.speech_floor_dbov <= 0, "-90 to 0"),
             ("pre_roll_s", 0 <= self.pre_roll_s <= 2, "0 to 2 seconds"),

@@ -1,0 +1,62 @@
+"""The media process: ``python -m dialer.media FD``, FD being the control socket. Started by ``plane``."""
+
+from __future__ import annotations
+
+import gc
+import logging
+import os
+import signal
+import socket
+import sys
+import time
+
+from dialer.media import protocol as p
+from dialer.media.worker import Worker
+
+
+def main(argv: list[str]) -> int:
+    """Serve until control closes its end. Exit code 0 then, 2 where not started by ``plane``."""
+    # Control ends calls before it ends us, by EOF: Ctrl-C and a service manager's SIGTERM go to it.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    if len(argv) != 2 or not argv[1].isdecimal():
+        print("dialer.media is started by the dialer itself, not by hand", file=sys.stderr)
+        return 2
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s %(message)s")
+    control = socket.socket(fileno=int(argv[1]))
+    try:
+        command = _first_command(control)
+    except (p.ProtocolError, OSError) as error:
+        print(f"dialer.media: no configuration from control: {error}", file=sys.stderr)
+        return 2
+    try:
+        os.setpriority(os.PRIO_PROCESS, 0, command.config.niceness)
+    except PermissionError:
+        logging.getLogger("dialer.media").info("no right to a higher priority")
+    control.setblocking(False)
+    worker = Worker(control, command.config, time.monotonic, time.sleep, os.urandom)  # noqa: TID251
+    control.sendall(p.encode(p.Done(command.id)))
+    # A full collection takes tens of ms, longer than a frame. What is loaded by now lives for ever, and the
+    # loop's own garbage has no cycles: freeze the first, leave the rest to reference counts and idle times.
+    gc.collect()
+    gc.freeze()
+    gc.disable()
+    worker.run()
+    return 0
+
+
+def _first_command(control: socket.socket) -> p.Configure:
+    splitter = p.Splitter()
+    while True:
+        data = control.recv(65536)
+        if not data:
+            raise p.ProtocolError("control closed at once")
+        for body in splitter.feed(data):
+            command = p.decode_command(body)
+            if not isinstance(command, p.Configure):
+                raise p.ProtocolError("the first command must be Configure")
+            return command
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv))

@@ -1,0 +1,303 @@
+"""One RTP stream: what goes out each 20 ms and what becomes of what comes in. Free of I/O.
+
+From connect() to the end a packet leaves every 20 ms, so that NATs and carriers see a stream: a key being
+sent, else the prompt, else the bridged leg, else the codec's silence.
+
+Source rule: packets count only from the address that SDP named. A peer behind a symmetric NAT sends from
+the same host and another port; that port is learnt once, from its first valid audio or key packet, and
+only while nothing has come from the named port. Everything else is foreign: dropped and counted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from dialer.media import rtp
+from dialer.media.config import MediaConfig
+from dialer.media.dtmf import KeyReceiver, KeySender
+from dialer.media.g711 import FRAME, PCMA, PCMU, SAMPLE_RATE, SILENCE, STATIC_TYPE, translate
+from dialer.media.jitter import JitterBuffer
+from dialer.media.recorder import Recorder
+from dialer.media.vad import Audio, Endpointer, Found, Started, new_detector
+from dialer.model import RtpStats
+from dialer.ports import (
+    KeyPressed,
+    ListenSpec,
+    MediaEvent,
+    MediaTimeout,
+    Played,
+    RemoteMedia,
+    SpeechAudio,
+    SpeechEnded,
+    SpeechStarted,
+)
+
+Address = tuple[str, int]
+_LAW_OF_TYPE: Final = {number: law for law, number in STATIC_TYPE.items()}
+_IDLE_AFTER: Final = 1600
+"""Samples without audio after which a listener's time goes on in silence."""
+
+
+class Leg:
+    """Positions are samples on the media clock, ``now`` is loop time in seconds.
+
+    ``emit`` takes each event. ``remote`` is where packets go, None before connect().
+    """
+
+    def __init__(
+        self,
+        config: MediaConfig,
+        emit: Callable[[MediaEvent], None],
+        ssrc: int,
+        sequence: int,
+        timestamp: int,
+    ) -> None:
+        self._config = config
+        self._emit = emit
+        # out
+        self.remote: Address | None = None
+        self.codec = PCMA
+        self._type = STATIC_TYPE[PCMA]
+        self._key_type: int | None = None
+        self._ssrc, self._sequence, self._timestamp = ssrc, sequence, timestamp
+        self._packet = bytearray(rtp.HEADER_SIZE + FRAME)
+        self._silence = SILENCE[PCMA] * FRAME
+        self._last_tick = 0
+        self._sent = 0
+        self._keys_out = KeySender(config.key_s, config.key_gap_s)
+        self._frames: Sequence[bytes] = ()
+        self._frame = 0
+        self._loop = False
+        self._play_id: int | None = None
+        # in
+        self._heard_named = False
+        self._learnt = False
+        self._foreign = 0
+        self._late = 0
+        self._timeline = rtp.Timeline()
+        self._placement = rtp.Placement()
+        self._keys_in = KeyReceiver()
+        self._last_heard = 0.0
+        self._timed_out = False
+        self._listener: Endpointer | None = None
+        # beside
+        self.recorder: Recorder | None = None
+        self._record_start: int | None = None
+        self.peer: Leg | None = None
+        self._inbox: JitterBuffer | None = None
+
+    def connect(self, remote: RemoteMedia, now: float) -> None:
+        """Start sending; again: the peer moved or changed its codec."""
+        if remote.codec != self.codec:
+            self._frames = [translate(frame, self.codec, remote.codec) for frame in self._frames]
+            self.codec = remote.codec
+            self._silence = SILENCE[remote.codec] * FRAME
+            if self._inbox is not None:
+                self._inbox = self._new_inbox()
+        if (remote.host, remote.port) != self.remote:
+            self._heard_named = self._learnt = False
+        self._type, self._key_type = remote.payload_type, remote.dtmf_payload_type
+        self.remote = (remote.host, remote.port)
+        self._last_heard = now
+        self._timed_out = False
+
+    @property
+    def takes_keys(self) -> bool:
+        return self._key_type is not None
+
+    def press(self, digits: str) -> None:
+        """Queue keys to be sent. Raises ValueError for anything but 0-9 * #."""
+        self._keys_out.press(digits)
+
+    def stats(self) -> RtpStats:
+        line = self._timeline
+        return RtpStats(
+            self._sent, line.received, line.lost, self._late, line.reordered, line.duplicated, self._foreign
+        )
+
+    # --- prompts ---
+
+    def play(self, frames: Sequence[bytes], play_id: int, loop: bool, now: float) -> None:
+        """Frames in this leg's codec; replaces what plays."""
+        self.stop_playing(now)
+        self._frames, self._frame, self._play_id, self._loop = frames, 0, play_id, loop
+
+    def stop_playing(self, now: float, completed: bool = False) -> None:
+        play_id, self._play_id = self._play_id, None
+        self._frames = ()
+        if play_id is not None:
+            self._emit(Played(now, play_id, completed))
+
+    def drop_play(self, play_id: int, now: float) -> None:
+        """It was stopped or replaced before it began."""
+        self._emit(Played(now, play_id, False))
+
+    # --- recording, listening, bridging ---
+
+    def record(self, recorder: Recorder) -> None:
+        self.recorder = recorder
+        self._record_start = recorder.start
+
+    def offset_s(self, position: int) -> float:
+        """Seconds since record() began; 0.0 before."""
+        return 0.0 if self._record_start is None else max(0, position - self._record_start) / SAMPLE_RATE
+
+    def listen(self, spec: ListenSpec | None) -> None:
+        """None stops; an utterance under way gets no SpeechEnded then."""
+        if spec is None:
+            self._listener = None
+            return
+        config = self._config
+        detector = new_detector(config.vad_mode)
+        self._listener = Endpointer(spec, self.codec, config.speech_floor_dbov, config.pre_roll_s, detector)
+
+    def bridge(self, other: Leg, now: float) -> None:
+        """Prompts on both legs stop; older bridges of either leg end."""
+        for leg, peer in ((self, other), (other, self)):
+            leg.unbridge()
+            leg.stop_playing(now)
+            leg.peer = peer
+            leg._inbox = leg._new_inbox()
+
+    def unbridge(self) -> None:
+        peer, self.peer, self._inbox = self.peer, None, None
+        if peer is not None and peer.peer is self:
+            peer.unbridge()
+
+    def _new_inbox(self) -> JitterBuffer:
+        return JitterBuffer(self._config.bridge_delay_frames, SILENCE[self.codec])
+
+    # --- each 20 ms ---
+
+    def tick(self, position: int, now: float) -> bytearray | None:
+        """The packet that is due (valid until the next call), or None before connect()."""
+        if self.remote is None:
+            return None
+        marker = 0x80 if position - self._last_tick != FRAME else 0
+        self._last_tick = position
+        if self._listener is not None:
+            found = self._listener.idle(position - _IDLE_AFTER)
+            if found:
+                self._report(found, now)
+        if self._keys_out.active and self._key_type is not None:
+            key = self._keys_out.next(position)
+            if key is not None:
+                return self._event_packet(key.payload, key.start, key.marker, self._key_type)
+        frame = self._next_frame(now)
+        self._sequence = sequence = (self._sequence + 1) & 0xFFFF
+        packet = self._packet
+        rtp.pack_header(
+            packet, 0, 0x80, self._type | marker, sequence,
+            (self._timestamp + position) & 0xFFFFFFFF, self._ssrc,
+        )  # fmt: skip
+        packet[12:] = frame
+        self._sent += 1
+        if self.recorder is not None:
+            self.recorder.sent(position, translate(frame, self.codec, self.recorder.codec))
+        return packet
+
+    def _next_frame(self, now: float) -> bytes:
+        if self._play_id is not None:
+            at = self._frame
+            if at >= len(self._frames):
+                if not self._loop:
+                    self.stop_playing(now, completed=True)
+                    return self._bridged_frame()
+                at = 0
+            self._frame = at + 1
+            return self._frames[at]
+        return self._bridged_frame()
+
+    def _bridged_frame(self) -> bytes:
+        frame = self._inbox.take() if self._inbox is not None else None
+        return self._silence if frame is None else frame
+
+    def _event_packet(self, payload: bytes, start: int, marker: bool, kind: int) -> bytearray:
+        self._sequence = (self._sequence + 1) & 0xFFFF
+        packet = bytearray(rtp.HEADER_SIZE)
+        timestamp = (self._timestamp + start) & 0xFFFFFFFF
+        rtp.pack_header(
+            packet, 0, 0x80, kind | (0x80 if marker else 0), self._sequence, timestamp, self._ssrc
+        )
+        self._sent += 1
+        return packet + payload
+
+    def look_for_timeout(self, now: float) -> None:
+        """To be called about every second."""
+        limit = self._config.rtp_timeout_s
+        if limit and not self._timed_out and self.remote is not None and now - self._last_heard >= limit:
+            self._timed_out = True
+            self._emit(MediaTimeout(now))
+
+    # --- each datagram ---
+
+    def receive(self, data: bytes, source: Address, position: int, now: float) -> None:
+        """``position``: that of its arrival. What isn't RTP of ours is dropped."""
+        packet = rtp.parse(data)
+        if source != self.remote and not self._learn(source, packet):
+            self._foreign += 1
+            return
+        if packet is None:
+            return
+        self._heard_named = True
+        self._last_heard = now
+        verdict = self._timeline.take(packet.sequence, packet.ssrc)
+        if verdict == rtp.RESTARTED:
+            self._placement.reset()
+            self._keys_in.reset()
+        elif verdict in (rtp.DUPLICATE, rtp.STRAY):
+            return
+        if packet.payload_type == self._key_type:
+            digit = self._keys_in.take(packet.timestamp, packet.marker, packet.payload)
+            if digit is not None:
+                self._emit(KeyPressed(now, digit, self.offset_s(position)))
+            return
+        codec = self.codec if packet.payload_type == self._type else _LAW_OF_TYPE.get(packet.payload_type)
+        if codec is not None:
+            start = self._placement.place(packet.timestamp, position, verdict != rtp.REORDERED)
+            if position - start > rtp.Placement.LATE:
+                self._late += 1
+            self._audio(start, packet.payload, codec, now)
+
+    def _learn(self, source: Address, packet: rtp.RtpPacket | None) -> bool:
+        """Whether ``source`` is the negotiated peer behind a NAT, seen for the first time."""
+        if self.remote is None or self._heard_named or self._learnt or packet is None:
+            return False
+        if source[0] != self.remote[0] or packet.payload_type not in (self._type, self._key_type):
+            return False
+        self.remote, self._learnt = source, True
+        return True
+
+    def _audio(self, start: int, payload: bytes, codec: str, now: float) -> None:
+        if self.recorder is not None:
+            self.recorder.received(start, translate(payload, codec, self.recorder.codec))
+        if self._listener is not None:
+            found = self._listener.feed(start, translate(payload, codec, self._listener.codec))
+            if found:
+                self._report(found, now)
+        peer = self.peer
+        if peer is not None and peer._inbox is not None:
+            peer._inbox.put(start, translate(payload, codec, peer.codec))
+
+    def _report(self, found: list[Found], now: float) -> None:
+        for item in found:
+            if isinstance(item, Started):
+                self._emit(SpeechStarted(now, self.offset_s(item.start)))
+            elif isinstance(item, Audio):
+                self._emit(SpeechAudio(now, item.pcm))
+            else:
+                start, end = self.offset_s(item.start), self.offset_s(item.end)
+                self._emit(SpeechEnded(now, start, end, item.level_dbov))
+
+
+def check_remote(remote: RemoteMedia) -> str:
+    """What is wrong with it, or an empty string."""
+    if remote.codec not in (PCMA, PCMU):
+        return f"codec {remote.codec!r} can't be played: PCMA or PCMU"
+    if not 0 < remote.port < 65536:
+        return f"{remote.port} is no RTP port"
+    types = (remote.payload_type, remote.dtmf_payload_type)
+    if any(number is not None and not 0 <= number <= 127 for number in types) or types[0] == types[1]:
+        return "payload types are numbers from 0 to 127, different for audio and telephone-event"
+    return ""

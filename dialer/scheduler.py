@@ -9,11 +9,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
 
 from dialer.errors import Fenced, StoreError
+from dialer.livecalls import Conduct, LiveCalls
 from dialer.model import Attempt, CallRecord, Disposition, Task, TaskState
 from dialer.policy.calendar import Calendar
 from dialer.policy.deadlines import call_order
@@ -24,8 +25,6 @@ from dialer.ports import Archive, Candidate, Claim, Store, Trunk
 
 log = logging.getLogger("dialer.scheduler")
 
-Conduct = Callable[[Claim, Attempt, Dial], Awaitable[None]]
-"""Place the call and see it through to ``Store.finish``; cancelled, it hangs up."""
 Approval = Callable[[Task], str]
 """Empty where the task's campaign and script are approved, else why not (R9, R49)."""
 
@@ -65,15 +64,6 @@ class SchedulerConfig:
                 raise ValueError(f"{name}: {getattr(self, name)} is below 1")
 
 
-@dataclass(slots=True)
-class _Live:
-    """One call under way on this node."""
-
-    claim: Claim
-    attempt: Attempt
-    job: asyncio.Task[None] = field(init=False)
-
-
 def _stops_all(decision: Decision) -> bool:
     """The trunk or the disk: the same for every task."""
     return isinstance(decision.verdict, Wait) and decision.verdict.rule in ("R7", "R75")
@@ -94,11 +84,11 @@ class Scheduler:
         clock: Callable[[], datetime],
         approval: Approval,
     ) -> None:
-        self._store, self._trunk, self._archive, self._conduct = store, trunk, archive, conduct
+        self._store, self._trunk, self._archive = store, trunk, archive
         self._calendar, self._settings, self._config = calendar, settings, config
         self._clock, self._approval = clock, approval
         self._pacer = Pacer(config.cps)
-        self._live: dict[int, _Live] = {}
+        self._calls = LiveCalls(store, conduct, config.lease_s, clock, over=self.wake)
         self._wake, self._drain = asyncio.Event(), asyncio.Event()
         self._beat = asyncio.Lock()
         """Held while a heartbeat works: a call may be between its claim and its start."""
@@ -112,7 +102,7 @@ class Scheduler:
     @property
     def live(self) -> int:
         """Calls under way."""
-        return len(self._live)
+        return len(self._calls)
 
     @property
     def draining(self) -> bool:
@@ -157,8 +147,8 @@ class Scheduler:
         """End every live call now: each conductor hangs up and writes its row."""
         self._begin_draining()
         async with self._beat:
-            for live in self._live.values():
-                live.job.cancel()
+            await asyncio.sleep(0)  # a call started just now must have begun, or it can't clean up
+            self._calls.cancel()
         await self._until_idle()
 
     def _begin_draining(self) -> None:
@@ -168,8 +158,7 @@ class Scheduler:
     async def _until_idle(self) -> None:
         async with self._beat:
             pass
-        while self._live:
-            await asyncio.wait([live.job for live in self._live.values()])
+        await self._calls.until_none()
 
     async def _stop_with(self, stop: asyncio.Event) -> None:
         await stop.wait()
@@ -190,9 +179,8 @@ class Scheduler:
         now = self._clock()
         limit = self._config.batch + min(len(self._refused), _MOST_REFUSED)
         found = await self._store.candidates(now, limit)
-        self._refused = {
-            key: said for key, said in self._refused.items() if key in {c.task.id for c in found}
-        }
+        there = {one.task.id for one in found}
+        self._refused = {key: said for key, said in self._refused.items() if key in there}
         for one in sorted(found, key=lambda c: call_order(c.task, c.attempts, now)):
             if self.draining or self._free() == 0:
                 return
@@ -269,7 +257,7 @@ class Scheduler:
             raise
         if attempt is not None and isinstance(decision.verdict, Dial):
             self._pacer = self._pacer.take(asyncio.get_running_loop().time())
-            self._start(claim, attempt, decision.verdict)
+            self._calls.start(claim, attempt, decision.verdict)
         else:
             await self._store.release(claim)
             await self._keep(claim.task, decision)
@@ -281,7 +269,7 @@ class Scheduler:
             claim = self._doubtful[0]
             row = await self._store.candidate(claim.task.id)
             for attempt in row.attempts if row else ():
-                if attempt.live and int(attempt.id) not in self._live:
+                if attempt.live and attempt.id not in self._calls:
                     await self._not_dialled(claim, attempt)
             await self._store.release(claim)
             del self._doubtful[0]
@@ -294,66 +282,3 @@ class Scheduler:
             await self._store.finish(claim, record)
         except Fenced:
             log.info("attempt belongs to another claim", extra={"call_id": int(attempt.id)})
-
-    # -- live calls --------------------------------------------------------------------------
-
-    def _start(self, claim: Claim, attempt: Attempt, dial: Dial) -> None:
-        live = _Live(claim, attempt)
-        self._live[int(attempt.id)] = live
-        live.job = asyncio.create_task(self._call(live, dial), name=f"call {attempt.id}")
-        live.job.add_done_callback(lambda job: self._over(live, job))
-
-    async def _call(self, live: _Live, dial: Dial) -> None:
-        """The conductor's work and the lease's renewal; the end of either ends the other."""
-        conduct = asyncio.ensure_future(self._conduct(live.claim, live.attempt, dial))
-        renewal = asyncio.create_task(self._renew(live))
-        try:
-            await asyncio.wait((conduct, renewal), return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            renewal.cancel()
-            conduct.cancel()
-            await asyncio.wait((conduct, renewal))
-            failure = None if conduct.cancelled() else conduct.exception()
-            if failure is not None:
-                log.error("call failed", extra={"call_id": int(live.attempt.id)}, exc_info=failure)
-            if failure is not None or conduct.cancelled():
-                await self._close_unknown(live, "the call's own task ended early")
-
-    async def _renew(self, live: _Live) -> None:
-        """Returns when the claim is no longer ours, and the call must end.
-
-        A lost database doesn't end a call: nobody else claims a task with a live attempt. A lease
-        that ran out meanwhile is left to ``finish``, which knows.
-        """
-        cut_off = False
-        while True:
-            await asyncio.sleep(self._config.lease_s / 3)
-            call = {"call_id": int(live.attempt.id)}
-            try:
-                await self._store.renew(live.claim, self._config.lease_s)
-                cut_off = False
-            except Fenced:
-                if not cut_off:
-                    log.error("claim lost, the call is ended", extra=call)
-                    return
-                log.warning("lease ran out while the database was away, the call goes on", extra=call)
-            except StoreError as error:
-                cut_off = True
-                log.warning("lease not renewed, the call goes on", extra={**call, "why": str(error)})
-
-    async def _close_unknown(self, live: _Live, reason: str) -> None:
-        """Without this row the customer would count as being in a call until the next start."""
-        record = CallRecord(
-            live.attempt.id, live.claim.task.id, Disposition.UNKNOWN, self._clock(), reason=reason
-        )
-        try:
-            await self._store.close_unknown(record)
-        except StoreError as error:
-            extra = {"call_id": int(live.attempt.id), "why": str(error)}
-            log.error("call left open, recovery closes it at the next start", extra=extra)
-
-    def _over(self, live: _Live, job: asyncio.Task[None]) -> None:
-        del self._live[int(live.attempt.id)]
-        if not job.cancelled() and (failure := job.exception()) is not None:
-            log.error("call ended in an error", extra={"call_id": int(live.attempt.id)}, exc_info=failure)
-        self._wake.set()

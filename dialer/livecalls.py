@@ -1,0 +1,119 @@
+"""The calls under way on one node: each with its conductor's work and its lease's renewal."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from dialer.errors import Fenced, StoreError
+from dialer.model import Attempt, CallId, CallRecord, Disposition
+from dialer.policy.verdict import Dial
+from dialer.ports import Claim, Store
+
+log = logging.getLogger("dialer.scheduler")
+
+Conduct = Callable[[Claim, Attempt, Dial], Awaitable[None]]
+"""Place the call and see it through to ``Store.finish``; cancelled, it hangs up."""
+
+
+@dataclass(slots=True)
+class _Live:
+    claim: Claim
+    attempt: Attempt
+    job: asyncio.Task[None] = field(init=False)
+
+
+class LiveCalls:
+    """Starts calls and keeps their leases; an error in one never reaches another."""
+
+    def __init__(
+        self,
+        store: Store,
+        conduct: Conduct,
+        lease_s: float,
+        clock: Callable[[], datetime],
+        over: Callable[[], None],
+    ) -> None:
+        """``over`` is called at the end of each call."""
+        self._store, self._conduct, self._lease_s = store, conduct, lease_s
+        self._clock, self._when_over = clock, over
+        self._live: dict[CallId, _Live] = {}
+
+    def __len__(self) -> int:
+        return len(self._live)
+
+    def __contains__(self, call_id: object) -> bool:
+        return call_id in self._live
+
+    def start(self, claim: Claim, attempt: Attempt, dial: Dial) -> None:
+        live = _Live(claim, attempt)
+        self._live[attempt.id] = live
+        live.job = asyncio.create_task(self._call(live, dial), name=f"call {attempt.id}")
+        live.job.add_done_callback(lambda job: self._over(live, job))
+
+    def cancel(self) -> None:
+        """End them all: each conductor hangs up and writes its row."""
+        for live in self._live.values():
+            live.job.cancel()
+
+    async def until_none(self) -> None:
+        while self._live:
+            await asyncio.wait([live.job for live in self._live.values()])
+
+    async def _call(self, live: _Live, dial: Dial) -> None:
+        """The conductor's work and the lease's renewal; the end of either ends the other."""
+        conduct = asyncio.ensure_future(self._conduct(live.claim, live.attempt, dial))
+        renewal = asyncio.create_task(self._renew(live))
+        try:
+            await asyncio.wait((conduct, renewal), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            renewal.cancel()
+            conduct.cancel()
+            await asyncio.wait((conduct, renewal))
+            failure = None if conduct.cancelled() else conduct.exception()
+            if failure is not None:
+                log.error("call failed", extra={"call_id": int(live.attempt.id)}, exc_info=failure)
+            if failure is not None or conduct.cancelled():
+                await self._close_unknown(live, "the call's own task ended early")
+
+    async def _renew(self, live: _Live) -> None:
+        """Returns when the claim is no longer ours, and the call must end.
+
+        A lost database doesn't end a call: nobody else claims a task with a live attempt. A lease
+        that ran out meanwhile is left to ``finish``, which knows.
+        """
+        cut_off = False
+        while True:
+            await asyncio.sleep(self._lease_s / 3)
+            call = {"call_id": int(live.attempt.id)}
+            try:
+                await self._store.renew(live.claim, self._lease_s)
+                cut_off = False
+            except Fenced:
+                if not cut_off:
+                    log.error("claim lost, the call is ended", extra=call)
+                    return
+                log.warning("lease ran out while the database was away, the call goes on", extra=call)
+            except StoreError as error:
+                cut_off = True
+                log.warning("lease not renewed, the call goes on", extra={**call, "why": str(error)})
+
+    async def _close_unknown(self, live: _Live, reason: str) -> None:
+        """Without this row the customer would count as being in a call until the next start."""
+        record = CallRecord(
+            live.attempt.id, live.claim.task.id, Disposition.UNKNOWN, self._clock(), reason=reason
+        )
+        try:
+            await self._store.close_unknown(record)
+        except StoreError as error:
+            extra = {"call_id": int(live.attempt.id), "why": str(error)}
+            log.error("call left open, recovery closes it at the next start", extra=extra)
+
+    def _over(self, live: _Live, job: asyncio.Task[None]) -> None:
+        del self._live[live.attempt.id]
+        if not job.cancelled() and (failure := job.exception()) is not None:
+            log.error("call ended in an error", extra={"call_id": int(live.attempt.id)}, exc_info=failure)
+        self._when_over()

@@ -1,0 +1,293 @@
+"""What control asks of one stream: ports, prompts, recordings. The media process's side of the protocol.
+
+The loop is ``worker``; nothing here waits: what needs the disk goes to a thread and answers later.
+"""
+
+from __future__ import annotations
+
+import logging
+import select
+import socket
+from collections.abc import Callable
+from typing import Protocol
+
+from dialer.errors import MediaError
+from dialer.media import protocol as p
+from dialer.media.clips import ClipCache, Frames
+from dialer.media.clock import PHASES, SubTicks
+from dialer.media.config import MediaConfig
+from dialer.media.disk import DiskThread, RecordingFile
+from dialer.media.g711 import SAMPLE_RATE
+from dialer.media.leg import Leg, check_remote
+from dialer.media.portpool import PortPool
+from dialer.media.recorder import Recorder
+from dialer.ports import MediaEvent, MediaFailed
+
+log = logging.getLogger("dialer.media")
+
+
+class Entropy(Protocol):
+    """os.urandom."""
+
+    def __call__(self, size: int, /) -> bytes: ...
+
+
+class Stream:
+    """A leg with its socket and its recording file."""
+
+    __slots__ = ("file", "fileno", "id", "leg", "phase", "plays", "port", "sendto", "sock")
+
+    def __init__(self, number: int, sock: socket.socket, port: int, phase: int, leg: Leg) -> None:
+        self.id, self.port, self.phase, self.leg = number, port, phase, leg
+        self.sock, self.fileno, self.sendto = sock, sock.fileno(), sock.sendto
+        self.file: RecordingFile | None = None
+        self.plays = 0
+        """Counts play and stop commands: a clip that is loaded too late is recognised."""
+
+
+class Streams:
+    """All streams of the process. ``send`` takes replies and notices."""
+
+    def __init__(
+        self,
+        config: MediaConfig,
+        clock: Callable[[], float],
+        ticks: SubTicks,
+        entropy: Entropy,
+        epoll: select.epoll,
+        send: Callable[[p.AnyMessage], None],
+    ) -> None:
+        self._config, self._clock, self._ticks, self._entropy = config, clock, ticks, entropy
+        self._epoll, self._send = epoll, send
+        self._ports = PortPool(config.port_low, config.port_high, config.port_rest_s)
+        self._clips = ClipCache(config.clip_cache_mb << 20)
+        self._last_stream = 0
+        self.loader = DiskThread("clips")
+        self.writer = DiskThread("recordings")
+        self.by_id: dict[int, Stream] = {}
+        self.by_fileno: dict[int, Stream] = {}
+        self.phases: list[list[Stream]] = [[] for _ in range(PHASES)]
+
+    @property
+    def idle(self) -> bool:
+        """Nobody needs the clock."""
+        return not (self.by_id or self.loader.pending or self.writer.pending)
+
+    def leave(self) -> None:
+        """Close everything; recordings still open keep all their audio, but no sizes."""
+        position = self._ticks.position(self._clock())
+        for stream in self.by_id.values():
+            stream.sock.close()
+            if stream.file is not None and stream.leg.recorder is not None:
+                rest, file = stream.leg.recorder.finish(position), stream.file
+                self.write(stream, rest)
+                self.writer.submit(file.leave_open, lambda _: None, lambda _: None)
+        self.writer.finish(self._config.disk_timeout_s)
+
+    def obey(self, command: p.AnyCommand) -> None:
+        try:
+            if isinstance(command, p.Open):
+                reply: p.Reply | None = self._open(command)
+            elif isinstance(command, p.StreamCommand):
+                stream = self.by_id.get(command.stream)
+                if stream is None:
+                    raise MediaError("the stream is closed")
+                reply = self._obey_stream(command, stream)
+            else:
+                raise MediaError("configured already")
+        except MediaError as error:
+            reply = p.Refused(command.id, str(error))
+        if reply is not None:
+            self._send(reply)
+
+    def _obey_stream(self, command: p.StreamCommand, stream: Stream) -> p.Reply | None:
+        """The reply, or None where it comes later."""
+        leg, now = stream.leg, self._clock()
+        match command:
+            case p.Connect():
+                if wrong := check_remote(command.remote):
+                    raise MediaError(wrong)
+                leg.connect(command.remote, now)
+            case p.Play():
+                self._play(command, stream)
+                return None
+            case p.StopPlaying():
+                stream.plays += 1
+                leg.stop_playing(now)
+            case p.Listen():
+                leg.listen(command.spec)
+            case p.Record():
+                self._record(command, stream)
+                return None
+            case p.StopRecording():
+                self._stop_recording(command, stream)
+                return None
+            case p.Bridge():
+                other = self.by_id.get(command.other)
+                if other is None or other is stream:
+                    raise MediaError("the other stream is closed" if other is None else "one stream only")
+                stream.plays += 1
+                other.plays += 1
+                leg.bridge(other.leg, now)
+            case p.Unbridge():
+                leg.unbridge()
+            case p.SendKeys():
+                self._send_keys(leg, command.digits)
+            case p.Close():
+                return self._close(command, stream)
+        return p.Done(command.id)
+
+    def _open(self, command: p.Open) -> p.Opened:
+        sock, port = self._bind()
+        self._last_stream += 1
+        number = self._last_stream
+        phase = min(range(PHASES), key=lambda i: len(self.phases[i]))
+        seed = self._entropy(10)
+        leg = Leg(
+            self._config,
+            lambda event: self._emit(number, event),
+            int.from_bytes(seed[:4]),
+            int.from_bytes(seed[4:6]),
+            int.from_bytes(seed[6:]),
+        )
+        stream = Stream(number, sock, port, phase, leg)
+        self.by_id[number] = self.by_fileno[stream.fileno] = stream
+        self.phases[phase].append(stream)
+        self._epoll.register(stream.fileno, select.EPOLLIN)
+        return p.Opened(command.id, number, self._config.advertised_host or self._config.host, port)
+
+    def _bind(self) -> tuple[socket.socket, int]:
+        now = self._clock()
+        while (port := self._ports.take(now)) is not None:
+            try:
+                sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
+            except OSError as error:
+                self._ports.give(port, now)
+                raise MediaError(f"no socket for a stream: {error.strerror}") from error
+            try:
+                sock.setsockopt(socket.IPPROTO_IP, socket.IP_TOS, self._config.dscp << 2)
+                sock.bind((self._config.host, port))
+            except OSError as error:
+                # Somebody else's port: try the next; this one rests like a used one.
+                sock.close()
+                self._ports.give(port, now)
+                log.warning("RTP port taken by another program", extra={"port": port, "why": error.strerror})
+                if self._config.port_rest_s == 0:
+                    break
+            else:
+                return sock, port
+        span = f"{self._config.port_low}-{self._config.port_high}"
+        raise MediaError(f"no free RTP port in {span}: widen media.port_low..port_high, or let ports rest")
+
+    def _emit(self, number: int, event: MediaEvent) -> None:
+        self._send(p.notice(number, event))
+
+    def _close(self, command: p.Close, stream: Stream) -> p.Reply | None:
+        now = self._clock()
+        stream.plays += 1
+        leg = stream.leg
+        leg.stop_playing(now)
+        leg.unbridge()
+        stats = leg.stats()
+        del self.by_id[stream.id], self.by_fileno[stream.fileno]
+        self.phases[stream.phase].remove(stream)
+        self._epoll.unregister(stream.fileno)
+        stream.sock.close()
+        self._ports.give(stream.port, now)
+        closed = p.Closed(command.id, stats)
+        if stream.file is None or leg.recorder is None:
+            return closed
+        self._seal(stream, lambda _: self._send(closed), lambda _: self._send(closed))
+        return None
+
+    def _play(self, command: p.Play, stream: Stream) -> None:
+        if stream.leg.remote is None:
+            raise MediaError("connect the stream before playing")
+        if not command.clips and command.loop:
+            raise MediaError("nothing to play in a loop")
+        stream.plays += 1
+        turn, codec = stream.plays, stream.leg.codec
+
+        def load() -> list[Frames]:
+            return [self._clips.get(path, codec) for path in command.clips]
+
+        def loaded(clips: list[Frames]) -> None:
+            now = self._clock()
+            if stream.plays == turn:
+                frames = [frame for clip in clips for frame in clip]
+                stream.leg.play(frames, command.play_id, command.loop, now)
+            elif stream.id in self.by_id:
+                stream.leg.drop_play(command.play_id, now)
+            self._send(p.Done(command.id))
+
+        self.loader.submit(load, loaded, lambda reason: self._send(p.Refused(command.id, reason)))
+
+    def _send_keys(self, leg: Leg, digits: str) -> None:
+        if not leg.takes_keys:
+            raise MediaError("the peer takes no telephone-event: keys can't be sent")
+        try:
+            leg.press(digits)
+        except ValueError as error:
+            raise MediaError(str(error)) from error
+
+    # --- recordings ---
+
+    def _record(self, command: p.Record, stream: Stream) -> None:
+        leg = stream.leg
+        if leg.remote is None:
+            raise MediaError("connect the stream before recording: the codec isn't settled")
+        if stream.file is not None:
+            raise MediaError("the stream is being recorded already")
+        file = stream.file = RecordingFile(command.path, leg.codec)
+        start = self._ticks.position(self._clock())
+        leg.record(Recorder(leg.codec, start, self._config.record_flush_s))
+
+        def failed(reason: str) -> None:
+            if stream.file is file:
+                stream.file, leg.recorder = None, None
+            self._send(p.Refused(command.id, f"{command.path}: can't record: {reason}"))
+
+        self.writer.submit(file.open, lambda _: self._send(p.Done(command.id)), failed)
+
+    def write(self, stream: Stream, audio: bytes) -> None:
+        file = stream.file
+        if file is None:
+            return
+
+        def failed(reason: str) -> None:
+            if stream.file is not file:
+                return
+            stream.file, stream.leg.recorder = None, None
+            text = f"{file.path}: recording broke off: {reason}; what was written is kept"
+            self._emit(stream.id, MediaFailed(self._clock(), text))
+
+        self.writer.submit(lambda: file.write(audio), lambda _: None, failed)
+
+    def _stop_recording(self, command: p.StopRecording, stream: Stream) -> None:
+        recorder = stream.leg.recorder
+        if recorder is None or stream.file is None:
+            raise MediaError("the stream isn't being recorded")
+        path = stream.file.path
+
+        def sealed(size: int) -> None:
+            duration_s = recorder.samples / SAMPLE_RATE
+            self._send(p.RecordingClosed(command.id, path, recorder.codec, duration_s, size))
+
+        def failed(reason: str) -> None:
+            self._send(p.Refused(command.id, f"{path}: the recording can't be closed: {reason}"))
+
+        self._seal(stream, sealed, failed)
+
+    def _seal(self, stream: Stream, done: Callable[[int], None], failed: Callable[[str], None]) -> None:
+        """Write the rest and the sizes; the stream goes on without a recording."""
+        recorder, file = stream.leg.recorder, stream.file
+        if recorder is None or file is None:
+            return
+        stream.leg.recorder, stream.file = None, None
+        rest = recorder.finish(self._ticks.position(self._clock()))
+
+        def seal() -> int:
+            file.write(rest)
+            return file.seal()
+
+        self.writer.submit(seal, done, failed)

@@ -1,0 +1,254 @@
+"""``LocalVault``: the Archive port on a local disk.
+
+``YYYY/MM/DD/<call id, 8 digits>-<HHMMSS>.wav`` below the root; ``.part`` behind it while the call lives.
+A file only gets its final name once it is on disk and hashed, and never one that is taken.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+import os
+import shutil
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from dialer.archive.config import ArchiveConfig
+from dialer.archive.retention import retain_until
+from dialer.archive.wav import FRAME_SIZE, HEADER_SIZE, WavHeader
+from dialer.errors import ArchiveError
+from dialer.model import CallId, Recording
+from dialer.ports import RecordedAudio
+
+log = logging.getLogger("dialer.archive")
+
+PART = ".part"
+DAMAGED = ".damaged"
+_BLOCK = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """Whether a file is still what its index row says, and if not, in what it differs."""
+
+    differs: tuple[str, ...] = ()
+    """One line each: presence, size, SHA-256."""
+
+    @property
+    def ok(self) -> bool:
+        return not self.differs
+
+
+class LocalVault:
+    """Implements ``dialer.ports.Archive``."""
+
+    def __init__(self, config: ArchiveConfig) -> None:
+        self._config = config
+        self._root = config.root
+        self._zone = ZoneInfo(config.zone)
+
+    def has_room(self) -> tuple[bool, str]:
+        try:
+            self._root.mkdir(mode=0o750, parents=True, exist_ok=True)
+            free = shutil.disk_usage(self._root).free
+        except OSError as error:
+            return False, f"the recordings folder {self._root} can't be used: {error.strerror}"
+        if not os.access(self._root, os.W_OK | os.X_OK):
+            return False, f"the recordings folder {self._root} isn't writable for this user"
+        if free < self._config.min_free_bytes:
+            return False, (
+                f"the disk of {self._root} has {free / 1e6:.0f} MB free,"
+                f" {self._config.min_free_bytes / 1e6:.0f} MB are required"
+            )
+        return True, ""
+
+    def reserve(self, call_id: CallId, at: datetime) -> Path:
+        """``at`` names the day folder and the file. Raises ArchiveError: no room, or the name is taken."""
+        room, why = self.has_room()
+        if not room:
+            raise ArchiveError(why)
+        final = self._folder(at) / f"{call_id:08d}-{at.astimezone(self._zone):%H%M%S}.wav"
+        part = final.with_name(final.name + PART)
+        try:
+            _make_folder(final.parent, self._root)
+        except OSError as error:
+            raise ArchiveError(f"{final.parent}: can't be made: {error.strerror}") from error
+        if final.exists() or part.exists():
+            raise ArchiveError(f"{final}: call {call_id} has a recording already; it isn't overwritten")
+        return part
+
+    async def seal(
+        self, call_id: CallId, audio: RecordedAudio, started_at: datetime, ended_at: datetime
+    ) -> Recording:
+        """Sealing a file twice returns the same row."""
+        try:
+            return await asyncio.to_thread(self._seal, call_id, audio, started_at, ended_at)
+        except OSError as error:
+            raise ArchiveError(f"{audio.path}: can't be sealed: {error.strerror or error}") from error
+
+    async def repair(self, call_id: CallId, started_at: datetime) -> Recording | None:
+        """``started_at``: within a day of the time that ``reserve`` was given.
+
+        A file whose header can't be read is set aside with ``.damaged`` behind its name. Raises
+        ArchiveError where the disk fails.
+        """
+        try:
+            return await asyncio.to_thread(self._repair, call_id, started_at)
+        except OSError as error:
+            raise ArchiveError(f"call {call_id}: its recording can't be repaired: {error}") from error
+
+    async def verify(self, recording: Recording) -> Verification:
+        """Compare a file with its index row: presence, size, SHA-256. Raises ArchiveError (disk)."""
+        path = (self._root / recording.path).resolve()
+        if not path.is_relative_to(self._root.resolve()):
+            return Verification(("its path leads out of the archive",))
+        try:
+            return await asyncio.to_thread(_compare, path, recording)
+        except OSError as error:
+            raise ArchiveError(f"{path}: can't be read: {error.strerror or error}") from error
+
+    # --- inside, in a thread --------------------------------------------------------------------
+
+    def _folder(self, at: datetime) -> Path:
+        return self._root / f"{at.astimezone(self._zone):%Y/%m/%d}"
+
+    def _seal(
+        self, call_id: CallId, audio: RecordedAudio, started_at: datetime, ended_at: datetime
+    ) -> Recording:
+        part, final = audio.path, _final_name(audio.path)
+        if not final.resolve().is_relative_to(self._root.resolve()):
+            raise ArchiveError(f"{final}: lies outside the archive {self._root}")
+        if not part.exists():
+            if not final.exists():
+                raise ArchiveError(f"{part}: the recording is missing")
+            part = final
+        elif part != final and final.exists():
+            raise ArchiveError(f"{final}: exists already; it isn't overwritten")
+        size = part.stat().st_size
+        header = _read_header(part)
+        if size != audio.size or header != WavHeader.closed(header.codec, size - HEADER_SIZE):
+            raise ArchiveError(
+                f"{part}: {size} bytes on disk, {audio.size} were recorded,"
+                f" the header speaks of {header.data_size + HEADER_SIZE}"
+            )
+        return self._index(call_id, part, header, started_at, ended_at, partial=False)
+
+    def _repair(self, call_id: CallId, started_at: datetime) -> Recording | None:
+        found = self._find(call_id, started_at)
+        if found is None:
+            return None
+        size = found.stat().st_size
+        if size < HEADER_SIZE + FRAME_SIZE:
+            found.unlink()
+            log.info("recording without audio removed", extra={"call_id": call_id, "bytes": size})
+            return None
+        try:
+            header = _read_header(found)
+        except ArchiveError:
+            found.rename(_final_name(found).with_suffix(f".wav{DAMAGED}"))
+            log.error("recording with a broken header set aside", extra={"call_id": call_id, "bytes": size})
+            return None
+        whole = (size - HEADER_SIZE) // FRAME_SIZE * FRAME_SIZE
+        closed = WavHeader.closed(header.codec, whole)
+        partial = header != closed or size != HEADER_SIZE + whole
+        if partial:
+            with found.open("r+b") as file:
+                file.truncate(HEADER_SIZE + whole)
+                file.write(bytes(closed))
+        ended_at = started_at + timedelta(seconds=closed.duration_s)
+        return self._index(call_id, found, closed, started_at, ended_at, partial=partial)
+
+    def _find(self, call_id: CallId, started_at: datetime) -> Path | None:
+        """The call's file; a ``.part`` first. The neighbouring days too: a call may cross midnight."""
+        for suffix in (f".wav{PART}", ".wav"):
+            for days in (0, 1, -1):
+                folder = self._folder(started_at + timedelta(days=days))
+                for path in sorted(folder.glob(f"{call_id:08d}-??????{suffix}")):
+                    return path
+        return None
+
+    def _index(
+        self,
+        call_id: CallId,
+        path: Path,
+        header: WavHeader,
+        started_at: datetime,
+        ended_at: datetime,
+        *,
+        partial: bool,
+    ) -> Recording:
+        """On disk, hashed, renamed: in this order, or a crash could leave a name without its bytes."""
+        final = _final_name(path)
+        with path.open("rb") as file:
+            os.fsync(file.fileno())
+            digest = _sha256(path)
+        if path != final:
+            if final.exists():
+                raise ArchiveError(f"{final}: exists already; it isn't overwritten")
+            path.rename(final)
+        _sync_folder(final.parent)
+        return Recording(
+            call_id=call_id,
+            path=final.resolve().relative_to(self._root.resolve()).as_posix(),
+            sha256=digest,
+            size=HEADER_SIZE + header.data_size,
+            duration_s=header.duration_s,
+            codec=header.codec,
+            started_at=started_at,
+            ended_at=ended_at,
+            retain_until=retain_until(ended_at.astimezone(self._zone), self._config.retain_years),
+            partial=partial,
+        )
+
+
+def _final_name(path: Path) -> Path:
+    return path.with_name(path.name.removesuffix(PART))
+
+
+def _read_header(path: Path) -> WavHeader:
+    with path.open("rb") as file:
+        raw = file.read(HEADER_SIZE)
+    try:
+        return WavHeader.parse(raw)
+    except ValueError as error:
+        raise ArchiveError(f"{path}: {error}") from error
+
+
+def _sha256(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(_BLOCK):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def _compare(path: Path, recording: Recording) -> Verification:
+    if not path.is_file():
+        return Verification(("the file is missing",))
+    size = path.stat().st_size
+    if size != recording.size:
+        return Verification((f"size: {size} bytes on disk, {recording.size} in the index",))
+    digest = _sha256(path)
+    if digest != recording.sha256:
+        return Verification((f"SHA-256: {digest} on disk, {recording.sha256} in the index",))
+    return Verification()
+
+
+def _make_folder(folder: Path, root: Path) -> None:
+    """With its parents below ``root``, each entry on disk before the next."""
+    missing = [folder, *folder.parents]
+    for one in reversed(missing[: missing.index(root)]):
+        if not one.is_dir():
+            one.mkdir(mode=0o750, exist_ok=True)
+            _sync_folder(one.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

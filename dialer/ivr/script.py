@@ -85,7 +85,7 @@ class Prompts:
     appointment_done: str
     """Goodbye once a time is agreed."""
     refusal: str
-    """Asks once whether the call-back is really declined; 1 is yes, 2 is no."""
+    """Asks once whether the call-back is really declined, and names the keys: 1 is yes, 2 is no."""
     refused: str
     """Goodbye after a refusal."""
     transfer_hold: str

@@ -1,0 +1,45 @@
+"""How a turn of the conversation is timed and what counts as evidence."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class TurnSettings:
+    """Times in seconds. A reply below the evidence bars is unclear, never a yes."""
+
+    no_input_s: float = 5.0
+    """Silence after a prompt that counts as no answer."""
+    utterance_s: float = 15.0
+    """Longest wait from the start of speech to the recogniser's words."""
+    end_silence_s: float = 0.7
+    """Pause that ends an answer."""
+    long_end_silence_s: float = 1.0
+    """Pause that ends an answer where people tell more: anything left, appointment."""
+    barge_guard_s: float = 0.5
+    """Speech and keys this soon after a prompt began belong to the question before it."""
+    play_limit_s: float = 60.0
+    """A prompt that hasn't ended by then counts as played."""
+    hold_limit_s: float = 120.0
+    """Longest hold while an agent is sought."""
+    long_stop_s: float = 8.0
+    """After the goodbye: wait this long for the customer to hang up first (R65)."""
+    max_repeats: int = 2
+    """Replays of one question on request; the next request counts as unclear."""
+    max_unclear: int = 3
+    """Questions in a row without a clear answer that end the call politely."""
+    agents_available: bool = False
+    """Whether a person can be asked for at all."""
+    min_confidence: float = 0.3
+    """Engine confidence below which nothing is believed."""
+    yes_min_confidence: float = 0.5
+    """The same for the answer that needs no ticket: a yes, or the no to a risky question."""
+    max_unknown_ratio: float = 0.6
+    """Share of out-of-grammar tokens above which nothing is believed."""
+    yes_max_unknown_ratio: float = 0.34
+    """The same for the answer that needs no ticket."""
+    min_duration_s: float = 0.15
+    """Shorter sounds are noise."""
+    min_level_dbov: float = -50.0
+    """Quieter sounds are noise (dB below overload)."""

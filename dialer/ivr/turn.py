@@ -1,0 +1,89 @@
+"""One reply: from words or a key to a class that its evidence bears, and which way it leans."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from dialer.ivr.answers import Classified
+from dialer.ivr.config import TurnSettings
+from dialer.model import AnswerClass, AnswerSource, Heard, QuestionKind
+
+Classify = Callable[[QuestionKind, str], Classified]
+
+
+class Lean(StrEnum):
+    """What a class means for its question's ticket."""
+
+    GOOD = "good"
+    """The answer that needs no ticket."""
+    PROBLEM = "problem"
+    MAYBE_GOOD = "maybe_good"
+    MAYBE_PROBLEM = "maybe_problem"
+    NONE = "none"
+
+
+_RISKY = (QuestionKind.BAD, QuestionKind.LEFT)
+_YES = {AnswerClass.YES: Lean.GOOD, AnswerClass.MAYBE_YES: Lean.MAYBE_GOOD}
+_NO = {AnswerClass.NO: Lean.PROBLEM, AnswerClass.MAYBE_NO: Lean.MAYBE_PROBLEM}
+_TURNED = {
+    Lean.GOOD: Lean.PROBLEM,
+    Lean.PROBLEM: Lean.GOOD,
+    Lean.MAYBE_GOOD: Lean.MAYBE_PROBLEM,
+    Lean.MAYBE_PROBLEM: Lean.MAYBE_GOOD,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What came back to one asking."""
+
+    answer_class: AnswerClass
+    words: str
+    """As heard, or the key."""
+    confidence: float
+    source: AnswerSource
+    start_offset_s: float
+    end_offset_s: float
+    decided_by: str
+
+
+def lean(kind: QuestionKind, answer_class: AnswerClass) -> Lean:
+    """Yes is good except to a risky or a left-over question, where it is the problem."""
+    straight = (_YES | _NO).get(answer_class, Lean.NONE)
+    return _TURNED.get(straight, straight) if kind in _RISKY else straight
+
+
+def weigh(
+    heard: Heard, kind: QuestionKind, turn: TurnSettings, classify: Classify
+) -> tuple[AnswerClass, str]:
+    """Class and reason. Confidence alone is no evidence, so each bar can turn a yes into unclear."""
+    if not heard.text:
+        return AnswerClass.UNCLEAR, "nothing understood"
+    if heard.duration_s < turn.min_duration_s:
+        return AnswerClass.UNCLEAR, f"too short: {heard.duration_s:.2f} s"
+    if heard.level_dbov < turn.min_level_dbov:
+        return AnswerClass.UNCLEAR, f"too quiet: {heard.level_dbov:.0f} dB"
+    found = classify(kind, heard.text)
+    good = lean(kind, found.answer_class) in (Lean.GOOD, Lean.MAYBE_GOOD)
+    confidence = turn.yes_min_confidence if good else turn.min_confidence
+    unknown = turn.yes_max_unknown_ratio if good else turn.max_unknown_ratio
+    if heard.confidence < confidence:
+        return AnswerClass.UNCLEAR, f"confidence {heard.confidence:.2f} below {confidence:.2f}"
+    if heard.unknown_ratio > unknown:
+        return AnswerClass.UNCLEAR, f"unknown words {heard.unknown_ratio:.2f} above {unknown:.2f}"
+    return found.answer_class, found.decided_by
+
+
+def key_class(kind: QuestionKind, digit: str) -> AnswerClass | None:
+    """1 is the literal yes, 2 the literal no, 0 a person, 9 and * again; others mean nothing."""
+    match digit:
+        case "1" | "2":
+            yes = (digit == "1") is (kind is not QuestionKind.NEG)
+            return AnswerClass.YES if yes else AnswerClass.NO
+        case "0":
+            return AnswerClass.HUMAN
+        case "9" | "*":
+            return AnswerClass.REPEAT
+    return None

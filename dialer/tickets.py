@@ -40,8 +40,10 @@ def issue(
 def _ticket(
     group: list[Problem], task: Task, call_id: CallId, now: datetime, add_workdays: AddWorkdays
 ) -> Ticket:
-    gravest = min(group, key=lambda p: (not p.rule.major, p.kind is not ProblemKind.COMPLAINT, p.offset_s))
-    departments = tuple(dict.fromkeys(d for problem in group for d in problem.rule.departments))
+    # That no agent was free is no matter of its own beside another one.
+    matters = [problem for problem in group if problem.kind is not ProblemKind.NO_AGENT] or group
+    departments = tuple(dict.fromkeys(d for problem in matters for d in problem.rule.departments))
+    gravest = min(matters, key=lambda p: (not p.rule.major, p.kind is not ProblemKind.COMPLAINT, p.offset_s))
     return Ticket(
         call_id=call_id,
         task_id=task.id,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
@@ -61,12 +62,14 @@ def resolve(
 
     A day off moves to the next workday with the same half or hour. An hour outside the windows
     becomes the nearest time inside, unless ``appointment_outside_windows`` allows it as said.
-    Raises CalendarError for a year without official data, ValueError for an unknown zone.
+    In a year without official data Monday to Friday are taken for workdays: the wish is kept, and
+    ``decide`` refuses the call until the calendar is there. Raises ValueError for an unknown zone.
     """
     where = find_zone(zone or settings.zone)
     if where is None:
         raise ValueError(f"{zone!r} is not an IANA zone")
     earliest = _add(now, LEAD, where)
+    calendar = replace(calendar, years=calendar.years | {earliest.year, earliest.year + 1})
     at, half = _clock_time(wish)
     if at is None and not half and wish.days is None:
         slots = slots_after(earliest, segment, where, calendar, settings)

@@ -16,6 +16,8 @@ from dialer.policy.zones import at_least, find_zone, instant
 
 LEAD = timedelta(minutes=30)
 """Who asks for later on the same day isn't called back sooner than this."""
+FURTHEST_DAYS = 90
+"""A wish for a later day becomes this many days."""
 EDGE = timedelta(minutes=5)
 """A wish after a window is moved to this long before its last possible start, not to its last second."""
 WORKING_MORNING_FROM = 8
@@ -76,7 +78,7 @@ def resolve(
         return next(start for start, slot in slots if not slot.holds(now))
     day = earliest.date()
     if wish.days is not None:
-        day = now.astimezone(where).date() + timedelta(days=max(wish.days, 0))
+        day = now.astimezone(where).date() + timedelta(days=min(max(wish.days, 0), FURTHEST_DAYS))
     while True:
         day = calendar.workday_from(day)
         slots_then = slots_of(day, segment, where, settings)

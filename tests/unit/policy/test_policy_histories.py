@@ -1,0 +1,165 @@
+"""Random histories: whatever happens, no call breaks the rules.
+
+The rules are written a second time here, with plain arithmetic on seconds and the days of the
+published notice typed in, so that a mistake in the policy rooms isn't repeated by its test.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from policy_cases import CALENDAR, FREE, SECOND, SETTINGS, task
+
+from dialer.model import Attempt, CallId, Disposition, Phone, Segment, TaskId
+from dialer.policy.verdict import Dial, Escalate, Refuse, Wait, decide
+
+# State Council notice for 2026: the Mid-autumn and National Day holidays and their make-up workdays.
+DAYS_OFF = {"09-25", "09-26", "09-27", *(f"10-0{n}" for n in range(1, 8))}
+WORKED_WEEKENDS = {"09-20", "10-10"}
+OFFSETS = {"Asia/Shanghai": 8, "Asia/Urumqi": 6, "America/New_York": -4}
+HOUR = 3600
+UNCOUNTED = (Disposition.TRUNK_FAILURE, Disposition.NOT_DIALLED)
+ONGOING = [d for d in Disposition if d not in (Disposition.COMPLETED, Disposition.REFUSED)]
+
+
+def lawful_second(moment: datetime, zone: str, segment: Segment) -> bool:
+    """Whether a call may leave at that moment by R44 and R45, with 25 s left for the ring."""
+    local = moment.astimezone(UTC).replace(tzinfo=None) + timedelta(hours=OFFSETS[zone])
+    day = local.strftime("%m-%d")
+    works = day in WORKED_WEEKENDS or (local.isoweekday() <= 5 and day not in DAYS_OFF)
+    second = local.hour * HOUR + local.minute * 60 + local.second + local.microsecond / 1e6
+    afternoon = 15 if segment is Segment.GOVERNMENT else 14
+    inside = 10 * HOUR <= second <= 11 * HOUR - 25 or afternoon * HOUR <= second <= 16 * HOUR - 25
+    return works and inside
+
+
+class Histories(RuleBasedStateMachine):
+    """Two tasks of one customer, a clock, and whatever outcomes calls may have."""
+
+    @initialize(
+        zone=st.sampled_from(sorted(OFFSETS)),
+        segment=st.sampled_from(list(Segment)),
+        start=st.integers(0, 30 * 24 * HOUR),
+        outside=st.booleans(),
+    )
+    def begin(self, zone: str, segment: Segment, start: int, outside: bool) -> None:
+        self.now = datetime(2026, 9, 14, tzinfo=UTC) + timedelta(seconds=start)
+        self.settings = replace(SETTINGS, appointment_outside_windows=outside)
+        self.tasks = {
+            n: task(
+                id=TaskId(n),
+                zone=zone,
+                segment=segment,
+                phones=(Phone(task().phones[0].number), Phone(SECOND)),
+            )
+            for n in (1, 2)
+        }
+        self.attempts: dict[int, list[Attempt]] = {1: [], 2: []}
+        self.promised: set[int] = set()
+        self.last_wait: dict[int, datetime] = {}
+
+    def decide(self, n: int) -> object:
+        mine, others = tuple(self.attempts[n]), tuple(self.attempts[3 - n])
+        return decide(self.tasks[n], mine, others, self.now, CALENDAR, self.settings, FREE).verdict
+
+    @rule(seconds=st.one_of(st.integers(1, 120), st.integers(1, 4 * HOUR), st.integers(1, 4 * 24 * HOUR)))
+    def time_passes(self, seconds: int) -> None:
+        if self.now < datetime(2026, 10, 20, tzinfo=UTC):
+            self.now += timedelta(seconds=seconds)
+
+    @rule(n=st.sampled_from([1, 2]))
+    def wait_as_told(self, n: int) -> None:
+        verdict = self.decide(n)
+        if isinstance(verdict, Wait):
+            assert verdict.until > self.now, "a wait ends in the future"
+            assert verdict.until - self.now < timedelta(days=15)
+            self.now = verdict.until.astimezone(UTC)
+
+    @rule(
+        n=st.sampled_from([1, 2]),
+        outcome=st.one_of(st.none(), st.sampled_from(ONGOING)),
+        later=st.integers(60, 3 * 24 * HOUR),
+    )
+    def try_to_call(self, n: int, outcome: Disposition | None, later: int) -> None:
+        verdict = self.decide(n)
+        if not isinstance(verdict, Dial):
+            return
+        self.check(n, verdict)
+        end = None if outcome is None else self.now + timedelta(seconds=30)
+        made = Attempt(
+            CallId(1 + sum(map(len, self.attempts.values()))),
+            TaskId(n),
+            verdict.number,
+            self.tasks[n].pass_no,
+            verdict.slot,
+            self.now,
+            ended_at=end,
+            outcome=outcome,
+        )
+        self.attempts[n].append(made)
+        if outcome is Disposition.APPOINTMENT:
+            self.tasks[n] = replace(self.tasks[n], appointment=self.now + timedelta(seconds=later))
+
+    @precondition(lambda self: any(a.live for a in self.attempts[1] + self.attempts[2]))
+    @rule(outcome=st.sampled_from(ONGOING))
+    def the_live_call_ends(self, outcome: Disposition) -> None:
+        for n, made in self.attempts.items():
+            self.attempts[n] = [
+                replace(a, outcome=outcome, ended_at=self.now + timedelta(seconds=1)) if a.live else a
+                for a in made
+            ]
+
+    @rule(n=st.sampled_from([1, 2]))
+    def the_number_is_verified_again(self, n: int) -> None:
+        if isinstance(self.decide(n), Escalate):
+            self.tasks[n] = replace(self.tasks[n], pass_no=self.tasks[n].pass_no + 1)
+
+    def check(self, n: int, verdict: Dial) -> None:
+        """The oracle, at the moment a call would leave."""
+        asked = self.tasks[n]
+        made = [a for a in self.attempts[n] if a.pass_no == asked.pass_no and a.outcome not in UNCOUNTED]
+        agreed = asked.appointment
+        promised = agreed is not None and timedelta(0) <= self.now - agreed <= timedelta(seconds=900)
+        promised = promised and all(a.invited_at < agreed for a in made)
+        if not (promised and self.settings.appointment_outside_windows):
+            assert lawful_second(self.now, asked.zone, asked.segment), "rings outside a window"
+        else:
+            local = self.now.astimezone(UTC) + timedelta(hours=OFFSETS[asked.zone])
+            assert 9 <= local.hour < 20, "outside the appointment hours"
+        assert len(made) < 3, "a fourth counted attempt in a pass"
+        assert asked.pass_no <= 2, "a third telephone pass"
+        assert verdict.slot not in {a.slot for a in made}, "two attempts in one slot"
+        assert not any(a.live for a in self.attempts[1] + self.attempts[2]), "two live calls"
+        local_day = self.now.astimezone(ZoneInfo(asked.zone)).date()
+        today = [
+            a
+            for a in self.attempts[1] + self.attempts[2]
+            if a.invited_at.astimezone(ZoneInfo(asked.zone)).date() == local_day
+        ]
+        if not promised:
+            counted = [a for a in today if a.outcome not in UNCOUNTED and a.number == verdict.number]
+            assert len(counted) < 2, "more than the daily cap"
+            if agreed is not None and all(a.invited_at < agreed for a in made):
+                assert self.now > agreed, "called before the agreed time"
+            hours = [a.invited_at for a in made if lawful_second(a.invited_at, asked.zone, asked.segment)]
+            half = self.now.astimezone(ZoneInfo(asked.zone)).hour < 12
+            same = [h for h in hours if (h.astimezone(ZoneInfo(asked.zone)).hour < 12) == half]
+            assert all(h.astimezone(ZoneInfo(asked.zone)).date() != local_day for h in same), "one slot twice"
+        rejected = [a for a in today if a.outcome is Disposition.REJECTED and a in made]
+        assert not rejected, "called again on the day of a rejection"
+        unallocated = {a.number for a in made if a.outcome is Disposition.UNALLOCATED}
+        assert verdict.number not in unallocated, "an unallocated number again"
+
+    @invariant()
+    def never_refused_for_good(self) -> None:
+        if hasattr(self, "tasks"):
+            assert not any(isinstance(self.decide(n), Refuse) for n in self.tasks)
+
+
+TestHistories = Histories.TestCase
+TestHistories.settings = hypothesis_settings(max_examples=120, stateful_step_count=40, deadline=None)

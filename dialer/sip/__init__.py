@@ -1,0 +1,1 @@
+"""SIP: a user agent without I/O (``useragent``) and its asyncio shell (``endpoint``, ``trunk``)."""

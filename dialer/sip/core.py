@@ -1,0 +1,130 @@
+"""What all parts of the user agent share: outgoing datagrams, events, timers, tokens and headers."""
+
+from __future__ import annotations
+
+from collections import deque
+
+from sipmessage import URI, Request, Response
+
+from dialer.sip.config import UserAgentConfig
+from dialer.sip.dialog import Dialog
+from dialer.sip.digest import Randomness, token
+from dialer.sip.layer import OnResponse, OnSilence, ServerTransaction, TransactionLayer
+from dialer.sip.message import MAGIC_COOKIE, Addr, response_to, to_bytes
+from dialer.sip.signals import Signal
+from dialer.sip.timers import TimerQueue
+
+ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS"
+SDP_TYPE = "application/sdp"
+
+
+class Core:
+    """``host`` and ``port`` become known to the configuration once the socket is bound."""
+
+    def __init__(self, config: UserAgentConfig, randomness: Randomness) -> None:
+        self.config = config
+        self.randomness = randomness
+        self.timers = TimerQueue()
+        self.layer = TransactionLayer(config.timers, self.timers, self.send, config.max_server_transactions)
+        self.outgoing: deque[tuple[bytes, Addr]] = deque()
+        self.events: deque[Signal] = deque()
+        self._numbers = 0
+
+    def send(self, data: bytes, peer: Addr) -> None:
+        self.outgoing.append((data, peer))
+
+    def emit(self, event: Signal) -> None:
+        self.events.append(event)
+
+    def token(self) -> str:
+        return token(self.randomness)
+
+    def number(self) -> int:
+        """A new handle for a call, registration or request."""
+        self._numbers += 1
+        return self._numbers
+
+    def contact(self, user: str = "") -> str:
+        uri = URI(scheme="sip", host=self.config.host, port=self.config.port, user=user or None)
+        return f"<{uri}>"
+
+    def via(self, branch: str) -> str:
+        return f"SIP/2.0/UDP {self.config.host}:{self.config.port};branch={branch};rport"
+
+    def new_branch(self) -> str:
+        return MAGIC_COOKIE + self.token()
+
+    def request(
+        self,
+        method: str,
+        uri: URI,
+        *,
+        branch: str,
+        from_: str,
+        to: str,
+        call_id: str,
+        seq: int,
+        routes: tuple[str, ...] = (),
+    ) -> Request:
+        """A request with its mandatory headers (RFC 3261 8.1.1)."""
+        request = Request(method, uri)
+        request.headers.set("Via", self.via(branch))
+        if routes:
+            request.headers.setlist("Route", list(routes))
+        request.headers.set("Max-Forwards", "70")
+        request.headers.set("From", from_)
+        request.headers.set("To", to)
+        request.headers.set("Call-ID", call_id)
+        request.headers.set("CSeq", f"{seq} {method}")
+        request.headers.set("User-Agent", self.config.user_agent)
+        if method in ("INVITE", "OPTIONS"):
+            request.headers.set("Allow", ALLOW)
+            request.headers.set("Accept", SDP_TYPE)
+        return request
+
+    def dialog_request(self, dialog: Dialog, method: str, branch: str, seq: int) -> tuple[Request, Addr]:
+        """A request inside a dialog, and where it goes."""
+        uri, routes, peer = dialog.path()
+        request = self.request(
+            method, uri, branch=branch, from_=dialog.local, to=dialog.remote,
+            call_id=dialog.call_id, seq=seq, routes=routes,
+        )  # fmt: skip
+        return request, peer
+
+    def send_request(
+        self, request: Request, branch: str, peer: Addr, now: float, done: OnResponse, silent: OnSilence
+    ) -> None:
+        self.layer.request(request, branch, peer, now, done, silent)
+
+    def response(
+        self, request: Request, code: int, source: Addr, to_tag: str = "", phrase: str = ""
+    ) -> Response:
+        """A response with the headers that say who we are and what we take."""
+        response = response_to(request, code, source, to_tag=to_tag, phrase=phrase)
+        response.headers.set("Server", self.config.user_agent)
+        if code == 405 or (request.method in ("INVITE", "OPTIONS") and 200 <= code < 300):
+            response.headers.set("Allow", ALLOW)
+        if request.method == "OPTIONS" and code == 200:
+            response.headers.set("Accept", SDP_TYPE)
+            response.headers.set("Supported", "")
+        return response
+
+    def reply(
+        self,
+        transaction: ServerTransaction,
+        code: int,
+        source: Addr,
+        now: float,
+        *,
+        phrase: str = "",
+        headers: dict[str, str] | None = None,
+    ) -> None:
+        """Answer a request outside of any dialog of ours."""
+        tag = "" if code == 100 else self.token()
+        response = self.response(transaction.request, code, source, tag, phrase)
+        for name, value in (headers or {}).items():
+            response.headers.set(name, value)
+        self.layer.respond(transaction, response, now)
+
+    def reply_stateless(self, response: Response, peer: Addr) -> None:
+        self.send(to_bytes(response), peer)

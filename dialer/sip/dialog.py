@@ -1,0 +1,111 @@
+"""Dialogs (RFC 3261 12): who talks to whom, over which route, with which sequence numbers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sipmessage import URI, Request, Response
+
+from dialer.errors import SipParseError
+from dialer.sip.message import Addr, Essentials, Message, header_values, parse_address, uri_destination
+
+DialogId = tuple[str, str, str]
+"""Call-ID, local tag, remote tag."""
+_MAX_ROUTES = 16
+
+
+@dataclass(slots=True)
+class Dialog:
+    call_id: str
+    local_tag: str
+    remote_tag: str
+    local: str
+    """Our From value in this dialog, with the tag."""
+    remote: str
+    """Our To value in this dialog, with the tag."""
+    target: URI
+    routes: tuple[str, ...] = ()
+    local_seq: int = 0
+    remote_seq: int | None = None
+
+    @property
+    def id(self) -> DialogId:
+        return self.call_id, self.local_tag, self.remote_tag
+
+    @classmethod
+    def as_caller(cls, invite: Request, response: Response, found: Essentials) -> Dialog:
+        """From a response to our INVITE (12.1.2). Without a usable Contact the INVITE's URI stands in."""
+        return cls(
+            call_id=found.call_id,
+            local_tag=found.from_tag,
+            remote_tag=found.to_tag,
+            local=invite.headers["From"],
+            remote=response.headers["To"],
+            target=_contact(response) or invite.uri,
+            routes=tuple(reversed(_routes(response))),
+            local_seq=found.cseq.sequence,
+        )
+
+    @classmethod
+    def as_callee(cls, invite: Request, found: Essentials, local_tag: str) -> Dialog:
+        """From an INVITE to us (12.1.1). Raises SipParseError where it has no usable Contact."""
+        target = _contact(invite)
+        if target is None:
+            raise SipParseError("an INVITE needs one Contact with a SIP URI")
+        return cls(
+            call_id=found.call_id,
+            local_tag=local_tag,
+            remote_tag=found.from_tag,
+            local=f"{invite.headers['To']};tag={local_tag}",
+            remote=invite.headers["From"],
+            target=target,
+            routes=tuple(_routes(invite)),
+            remote_seq=found.cseq.sequence,
+        )
+
+    def refresh_target(self, message: Message) -> None:
+        """A target refresh request may move the far end (12.2.2)."""
+        self.target = _contact(message) or self.target
+
+    def in_order(self, sequence: int) -> bool:
+        """Whether a request of the far end is new enough; remembers it (12.2.2)."""
+        if self.remote_seq is not None and sequence < self.remote_seq:
+            return False
+        self.remote_seq = sequence
+        return True
+
+    def next_seq(self) -> int:
+        self.local_seq += 1
+        return self.local_seq
+
+    def path(self) -> tuple[URI, tuple[str, ...], Addr]:
+        """Request-URI, Route values and where the datagram goes (12.2.1.1)."""
+        if not self.routes:
+            return self.target, (), uri_destination(self.target)
+        first = parse_address(self.routes[0]).uri
+        if "lr" in first.parameters:
+            return self.target, self.routes, uri_destination(first)
+        # A strict router takes its own URI as the request's, and ours last.
+        return first, (*self.routes[1:], f"<{self.target}>"), uri_destination(first)
+
+
+def _contact(message: Message) -> URI | None:
+    values = header_values(message, "Contact")
+    if len(values) != 1:
+        return None
+    try:
+        uri = parse_address(values[0]).uri
+    except SipParseError:
+        return None
+    return uri if uri.scheme == "sip" else None
+
+
+def _routes(message: Message) -> list[str]:
+    """Record-Route values that can be followed. Raises SipParseError for malformed ones."""
+    values = header_values(message, "Record-Route")
+    if len(values) > _MAX_ROUTES:
+        raise SipParseError(f"more than {_MAX_ROUTES} Record-Route values")
+    for value in values:
+        if parse_address(value).uri.scheme not in ("sip", "sips"):
+            raise SipParseError("a Record-Route value isn't a SIP URI")
+    return values

@@ -1,0 +1,289 @@
+"""The asyncio shell of the user agent: one UDP socket, one timer, and who hears of which call.
+
+Several trunks and agents may share one endpoint. After everything that touches the user agent,
+``_pump`` sends what it has, passes its events on and re-arms the timer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+
+from sipmessage import URI
+
+from dialer.errors import MediaError, SipParseError, TrunkError
+from dialer.ports import MediaPlane, RemoteMedia
+from dialer.sip.config import EndpointConfig, RegistrarConfig, UserAgentConfig
+from dialer.sip.digest import Randomness
+from dialer.sip.leg import IncomingLeg, SipLeg
+from dialer.sip.message import Addr, parse_uri
+from dialer.sip.outgoing import InviteSpec
+from dialer.sip.registration import RegisterSpec
+from dialer.sip.signals import (
+    CallEnded,
+    CallFailed,
+    IncomingCall,
+    OptionsAnswered,
+    Registered,
+    RegistrationFailed,
+    Signal,
+)
+from dialer.sip.transport import UdpTransport, outward_address, resolve
+from dialer.sip.useragent import UserAgent
+
+logger = logging.getLogger("dialer.sip")
+
+OnInvite = Callable[[IncomingLeg], Awaitable[None]]
+OnRegistration = Callable[[Registered | RegistrationFailed], None]
+
+
+class _SecretBits:
+    """Randomness that can't be guessed: tags, branches and nonces are all that guards a dialog."""
+
+    def getrandbits(self, k: int, /) -> int:
+        return secrets.randbits(k)
+
+
+class SipEndpoint:
+    """``media`` is needed for incoming calls only. ``on_invite`` runs as a task per incoming call;
+    without it they are refused with 480."""
+
+    def __init__(
+        self,
+        config: EndpointConfig,
+        *,
+        media: MediaPlane | None = None,
+        registrar: RegistrarConfig | None = None,
+        on_invite: OnInvite | None = None,
+        randomness: Randomness | None = None,
+    ) -> None:
+        self._config = config
+        self._media = media
+        self._registrar = registrar
+        self.on_invite = on_invite
+        self._randomness = randomness or _SecretBits()
+        self._transport: UdpTransport | None = None
+        self._agent: UserAgent | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._pumping = False
+        self._legs: dict[int, SipLeg] = {}
+        self._idle = asyncio.Event()
+        self._registrations: dict[int, OnRegistration] = {}
+        self._options: dict[int, asyncio.Future[int]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    # --- life
+
+    async def start(self) -> None:
+        """Bind the socket. Raises TrunkError."""
+        if self._agent is not None:
+            return
+        config = self._config
+        transport = await UdpTransport.open(
+            config.bind_host, config.bind_port, self._on_datagram, self._on_send_error
+        )
+        host, port = transport.local
+        if config.advertised_host:
+            host = config.advertised_host
+        elif host == "0.0.0.0":
+            host = outward_address()
+        agent_config = UserAgentConfig(
+            host=host, port=port, user_agent=config.user_agent, timers=config.timers,
+            max_calls=config.max_calls,
+        )  # fmt: skip
+        self._transport = transport
+        self._agent = UserAgent(agent_config, self._randomness, self._registrar)
+
+    async def close(self, *, grace_s: float = 0.5) -> None:
+        """Hang up what is left, wait up to ``grace_s`` for it to be confirmed, free the socket."""
+        if self._agent is None:
+            return
+        for call in list(self._legs):
+            self.hang_up(call, "shutting down")
+        if self._legs:
+            self._idle.clear()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._idle.wait(), grace_s)
+        for task in list(self._tasks):
+            task.cancel()
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._transport is not None:
+            self._transport.close()
+        self._transport, self._agent, self._timer = None, None, None
+        self._legs.clear()
+
+    @property
+    def running(self) -> bool:
+        return self._agent is not None
+
+    @property
+    def local(self) -> Addr:
+        """The bound address and port. Raises TrunkError before ``start``."""
+        if self._transport is None:
+            raise TrunkError("the SIP endpoint isn't started")
+        return self._transport.local
+
+    @property
+    def advertised(self) -> Addr:
+        """What peers are told in Via and Contact."""
+        config = self._running().config
+        return config.host, config.port
+
+    def now(self) -> float:
+        return asyncio.get_running_loop().time()
+
+    def _running(self) -> UserAgent:
+        if self._agent is None:
+            raise TrunkError("the SIP endpoint isn't started")
+        return self._agent
+
+    # --- commands
+
+    def place(self, spec: InviteSpec, leg: SipLeg) -> None:
+        """Send an INVITE whose events go to ``leg``."""
+        call = self._running().invite(spec, self.now())
+        self._legs[call] = leg
+        leg.begin(call)
+        self._pump()
+
+    def hang_up(self, call: int, reason: str) -> None:
+        if self._agent is not None:
+            self._agent.hang_up(call, reason, self.now())
+            self._pump()
+
+    def ring(self, call: int) -> None:
+        self._running().ring(call, self.now())
+        self._pump()
+
+    def answer(self, call: int, host: str, port: int) -> RemoteMedia | None:
+        media = self._running().answer(call, host, port, self.now())
+        self._pump()
+        return media
+
+    def reject(self, call: int, code: int, reason: str, retry_after_s: int | None) -> None:
+        self._running().reject(call, code, self.now(), reason, retry_after_s)
+        self._pump()
+
+    def register(self, spec: RegisterSpec, on_event: OnRegistration) -> int:
+        """Register and stay registered; ``on_event`` hears of every change."""
+        number = self._running().register(spec, self.now())
+        self._registrations[number] = on_event
+        self._pump()
+        return number
+
+    def unregister(self, registration: int) -> None:
+        self._registrations.pop(registration, None)
+        if self._agent is not None:
+            self._agent.unregister(registration, self.now())
+            self._pump()
+
+    async def options(self, target: str) -> int:
+        """Ask a SIP URI whether it is alive: its status code, 0 for none. Raises TrunkError."""
+        uri, peer = await self.locate(target)
+        number = self._running().options(uri, peer, self.now())
+        answer: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        self._options[number] = answer
+        self._pump()
+        return await answer
+
+    def lookup(self, aor: str) -> str | None:
+        """The contact URI that a phone registered with us for ``1001`` or ``sip:1001@REALM``."""
+        return None if self._agent is None else self._agent.lookup(aor, self.now())
+
+    async def locate(self, target: str) -> tuple[URI, Addr]:
+        """The URI to call, and its address. Raises TrunkError."""
+        try:
+            uri = parse_uri(self.lookup(target) or target)
+        except SipParseError as error:
+            raise TrunkError(str(error)) from error
+        if uri.scheme != "sip":
+            raise TrunkError("only sip URIs can be called over UDP")
+        return uri, await resolve((uri.host, uri.port or 5060))
+
+    # --- the loop
+
+    def _on_datagram(self, data: bytes, addr: Addr) -> None:
+        if self._agent is not None:
+            self._agent.receive_datagram(data, addr, self.now())
+            self._pump()
+
+    def _on_send_error(self, addr: Addr, reason: str) -> None:
+        logger.warning("sip send failed", extra={"error": reason})
+        if self._agent is not None:
+            self._agent.transport_failed(addr, reason, self.now())
+            self._pump()
+
+    def _on_timer(self) -> None:
+        self._timer = None
+        if self._agent is not None:
+            self._agent.handle_timer(self.now())
+            self._pump()
+
+    def _pump(self) -> None:
+        """Send, report, re-arm. What a handler does in between is pumped by the outer call."""
+        agent, transport = self._agent, self._transport
+        if self._pumping or agent is None or transport is None:
+            return
+        self._pumping = True
+        try:
+            while True:
+                datagrams = agent.datagrams_to_send()
+                for data, addr in datagrams:
+                    transport.send(data, addr)
+                event = agent.next_event()
+                if event is None and not datagrams:
+                    break
+                if event is not None:
+                    self._dispatch(event)
+        finally:
+            self._pumping = False
+        when = agent.get_timer()
+        if self._timer is not None:
+            if when is not None and self._timer.when() <= when and not self._timer.cancelled():
+                return
+            self._timer.cancel()
+            self._timer = None
+        if when is not None:
+            self._timer = asyncio.get_running_loop().call_at(when, self._on_timer)
+
+    def _dispatch(self, event: Signal) -> None:
+        match event:
+            case IncomingCall():
+                self._on_incoming(event)
+            case Registered() | RegistrationFailed():
+                if (on_event := self._registrations.get(event.registration)) is not None:
+                    on_event(event)
+            case OptionsAnswered():
+                answer = self._options.pop(event.request, None)
+                if answer is not None and not answer.done():
+                    answer.set_result(event.code)
+            case _:
+                leg = self._legs.get(event.call)
+                if isinstance(event, CallFailed | CallEnded):
+                    self._legs.pop(event.call, None)
+                    if not self._legs:
+                        self._idle.set()
+                if leg is not None:
+                    leg.signal(event, self.now())
+
+    def _on_incoming(self, event: IncomingCall) -> None:
+        if self.on_invite is None or self._media is None:
+            self._running().reject(event.call, 480, self.now(), "No calls are taken here")
+            return
+        leg = IncomingLeg(self, event, self._media)
+        self._legs[event.call] = leg
+        task = asyncio.get_running_loop().create_task(self._serve(leg, self.on_invite))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _serve(self, leg: IncomingLeg, on_invite: OnInvite) -> None:
+        """Run the owner's handler; an error in it ends this call and no other."""
+        try:
+            await on_invite(leg)
+        except (TrunkError, MediaError) as error:
+            logger.warning("incoming call failed", extra={"error": str(error)})
+            await leg.hang_up("failed here")

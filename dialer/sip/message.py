@@ -1,0 +1,349 @@
+"""Reading and writing SIP messages over ``sipmessage``'s types, in linear time and without surprises.
+
+The library's own parsers refuse folded lines, hosts such as ``pbx1`` and bytes outside UTF-8 (carriers
+send GBK display names), re-quote parameters on the way out, and backtrack on hostile headers. So the
+text is cut here, kept byte for byte, and everything malformed becomes ``SipParseError``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from urllib.parse import unquote
+
+from sipmessage import URI, Address, CSeq, Parameters, Request, Response
+from sipmessage.message import COMPACT_FORMS
+
+from dialer.errors import SipParseError
+
+Addr = tuple[str, int]
+Message = Request | Response
+
+MAGIC_COOKIE = "z9hG4bK"
+DEFAULT_PORT = 5060
+MAX_HEADERS = 256
+"""More header lines than any real message has; a bound for hostile ones."""
+
+_TOKEN = re.compile(r"[A-Za-z0-9\-.!%*_+`'~]+")
+_HOST = r"\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._\-]+"
+_SIP_URI = re.compile(
+    rf"(?P<scheme>sips?):(?:(?P<user>[^@\s<>\"]*)@)?(?P<host>{_HOST})(?::(?P<port>[0-9]{{1,5}}))?"
+    r"(?P<params>;[^?\s<>\"]*)?(?:\?[^\s<>\"]*)?",
+    re.IGNORECASE,
+)
+_TEL_URI = re.compile(r"tel:(?P<user>[0-9A-Fa-f+*#\-.()]+)(?P<params>;[^?\s<>\"]*)?", re.IGNORECASE)
+_VIA = re.compile(
+    rf"SIP\s*/\s*2\.0\s*/\s*(?P<transport>[A-Za-z0-9\-]+)\s+(?P<host>{_HOST})"
+    r"(?:\s*:\s*(?P<port>[0-9]{1,5}))?\s*(?P<params>;.*)?"
+)
+_CSEQ = re.compile(r"([0-9]{1,10})\s+([A-Za-z0-9\-.!%*_+`'~]+)")
+_RETRY_AFTER = re.compile(r"\s*([0-9]{1,9})")
+
+PHRASES = {
+    100: "Trying", 180: "Ringing", 200: "OK", 400: "Bad Request", 401: "Unauthorized", 403: "Forbidden",
+    404: "Not Found", 405: "Method Not Allowed", 408: "Request Timeout", 415: "Unsupported Media Type",
+    416: "Unsupported URI Scheme", 420: "Bad Extension", 423: "Interval Too Brief",
+    480: "Temporarily Unavailable", 481: "Call/Transaction Does Not Exist", 482: "Loop Detected",
+    486: "Busy Here", 487: "Request Terminated", 488: "Not Acceptable Here", 491: "Request Pending",
+    500: "Server Internal Error", 501: "Not Implemented", 503: "Service Unavailable",
+    505: "Version Not Supported", 600: "Busy Everywhere", 603: "Decline", 604: "Does Not Exist Anywhere",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class ExactURI(URI):
+    """A URI that is written as it was read."""
+
+    text: str = ""
+
+    def __str__(self) -> str:
+        return self.text or super().__str__()
+
+
+@dataclass(frozen=True, slots=True)
+class ViaHop:
+    """The topmost Via value: where the response goes, and which transaction it is of."""
+
+    transport: str
+    host: str
+    port: int | None
+    branch: str
+    rport: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Essentials:
+    """What matching needs from every message (RFC 3261 8.1.1)."""
+
+    via: ViaHop
+    call_id: str
+    cseq: CSeq
+    from_tag: str
+    to_tag: str
+
+
+def split_quoted(text: str, separator: str) -> list[str]:
+    """Split at ``separator`` outside double quotes and angle brackets."""
+    parts: list[str] = []
+    start, quoted, angle, skip = 0, False, False, False
+    for index, char in enumerate(text):
+        if skip:
+            skip = False
+        elif quoted:
+            skip = char == "\\"
+            quoted = char != '"'
+        elif char == '"':
+            quoted = True
+        elif char in "<>":
+            angle = char == "<"
+        elif char == separator and not angle:
+            parts.append(text[start:index].strip())
+            start = index + 1
+    parts.append(text[start:].strip())
+    return parts
+
+
+def parse_parameters(text: str) -> dict[str, str | None]:
+    """``;a=b;c`` -> ``{"a": "b", "c": None}``; names in lower case, quotes taken off."""
+    found: dict[str, str | None] = {}
+    for part in split_quoted(text, ";"):
+        if not part:
+            continue
+        name, equals, value = part.partition("=")
+        value = value.strip()
+        if len(value) >= 2 and value[0] == value[-1] == '"':
+            value = value[1:-1].replace('\\"', '"').replace("\\\\", "\\")
+        found[name.strip().lower()] = value if equals else None
+    return found
+
+
+def _port(text: str | None) -> int | None:
+    if not text:
+        return None
+    port = int(text)
+    if not 0 < port < 65536:
+        raise SipParseError(f"port {port} doesn't exist: use 1-65535")
+    return port
+
+
+def _parameters(text: str | None) -> Parameters:
+    values = parse_parameters(text or "")
+    if "self" in values:
+        raise SipParseError("a parameter may not be called self")
+    return Parameters(**values)
+
+
+def parse_uri(text: str) -> ExactURI:
+    """A sip, sips or tel URI. Raises SipParseError."""
+    text = text.strip()
+    if match := _SIP_URI.fullmatch(text):
+        user, _, password = (match["user"] or "").partition(":")
+        return ExactURI(
+            scheme=match["scheme"].lower(), host=match["host"], user=unquote(user) or None,
+            password=unquote(password) or None, port=_port(match["port"]),
+            parameters=_parameters(match["params"]), text=text,
+        )  # fmt: skip
+    if match := _TEL_URI.fullmatch(text):
+        return ExactURI(
+            scheme="tel", host="", user=match["user"], parameters=_parameters(match["params"]), text=text
+        )
+    raise SipParseError("not a SIP URI: write it like sip:1001@192.0.2.1:5060")
+
+
+def parse_address(text: str) -> Address:
+    """One From, To, Contact, Route or Record-Route value. Raises SipParseError."""
+    text = text.strip()
+    left = _angle(text)
+    if left < 0:
+        uri, semicolon, rest = text.partition(";")
+        return Address(uri=parse_uri(uri), parameters=_parameters(semicolon + rest))
+    right = text.find(">", left)
+    if right < 0:
+        raise SipParseError("an address has < without >")
+    name = text[:left].strip()
+    if len(name) >= 2 and name[0] == name[-1] == '"':
+        name = name[1:-1]
+    rest = text[right + 1 :].strip()
+    if rest and not rest.startswith(";"):
+        raise SipParseError("text after an address: parameters start with ;")
+    return Address(uri=parse_uri(text[left + 1 : right]), name=name, parameters=_parameters(rest))
+
+
+def _angle(text: str) -> int:
+    """Index of the < that opens the URI, outside the quoted display name; -1 for none."""
+    quoted, skip = False, False
+    for index, char in enumerate(text):
+        if skip:
+            skip = False
+        elif quoted and char == "\\":
+            skip = True
+        elif char == '"':
+            quoted = not quoted
+        elif char == "<" and not quoted:
+            return index
+    return -1
+
+
+def parse_via(text: str) -> ViaHop:
+    """One Via value. Raises SipParseError."""
+    match = _VIA.fullmatch(text.strip())
+    if match is None:
+        raise SipParseError("not a Via header: write it like SIP/2.0/UDP host:port;branch=z9hG4bK...")
+    parameters = parse_parameters(match["params"] or "")
+    branch, rport = parameters.get("branch") or "", "rport" in parameters
+    return ViaHop(match["transport"], match["host"], _port(match["port"]), branch, rport)
+
+
+def parse_message(data: bytes, *, strict: bool = True) -> Message:
+    """Cut a datagram into start line, headers and body. Raises SipParseError.
+
+    ``strict`` false skips what is malformed, just to be able to say 400 to its sender.
+    """
+    head, separator, body = data.lstrip(b"\r\n").partition(b"\r\n\r\n")
+    if not separator:
+        raise SipParseError("no empty line after the headers")
+    lines = _unfold(head.decode("utf-8", "surrogateescape").split("\r\n"))
+    if len(lines) > MAX_HEADERS:
+        raise SipParseError(f"more than {MAX_HEADERS} header lines")
+    message = _start_line(lines[0], body)
+    for line in lines[1:]:
+        name, colon, value = line.partition(":")
+        name = name.rstrip(" \t")
+        if not colon or not _TOKEN.fullmatch(name):
+            if not strict:
+                continue
+            raise SipParseError("a header line isn't name: value")
+        message.headers.add(COMPACT_FORMS.get(name.lower(), name), value.strip())
+    length = message.headers.get("Content-Length")
+    if length is not None and strict:
+        if not (length.isascii() and length.isdigit() and len(length) < 8) or int(length) > len(body):
+            raise SipParseError("Content-Length is longer than the body")
+        message.body = body[: int(length)]
+    return message
+
+
+def _unfold(lines: Iterable[str]) -> list[str]:
+    unfolded: list[list[str]] = []
+    for line in lines:
+        if line[:1] in (" ", "\t") and unfolded:
+            unfolded[-1].append(line.strip())
+        else:
+            unfolded.append([line])
+    return [" ".join(parts) for parts in unfolded]
+
+
+def _start_line(line: str, body: bytes) -> Message:
+    first, _, rest = line.partition(" ")
+    if first.upper() == "SIP/2.0":
+        code, _, phrase = rest.partition(" ")
+        if not (code.isascii() and code.isdigit() and len(code) == 3 and 100 <= int(code) <= 699):
+            raise SipParseError("the status code isn't 100-699")
+        return Response(code=int(code), phrase=phrase, body=body)
+    uri, _, version = rest.rpartition(" ")
+    if not _TOKEN.fullmatch(first) or not version.upper().startswith("SIP/") or not uri:
+        raise SipParseError("neither a SIP request nor a response")
+    try:
+        parsed = parse_uri(uri)
+    except SipParseError:
+        # The request can still be answered (400 or 416), so the text is kept with an unusable scheme.
+        scheme = uri.partition(":")[0].lower()
+        parsed = ExactURI(scheme=f"?{scheme}", host="", text=uri)
+    request = Request(method=first, uri=parsed, body=body)
+    if version.upper() != "SIP/2.0":
+        request.headers.set("X-Bad-Version", version)
+    return request
+
+
+def essentials(message: Message) -> Essentials:
+    """Raises SipParseError where a mandatory header is absent or malformed."""
+    headers = message.headers
+    via, call_id, cseq = headers.get("Via"), headers.get("Call-ID"), headers.get("CSeq")
+    from_, to = headers.get("From"), headers.get("To")
+    if via is None or not call_id or cseq is None or from_ is None or to is None:
+        raise SipParseError("Via, From, To, Call-ID and CSeq are mandatory")
+    match = _CSEQ.fullmatch(cseq)
+    if match is None or int(match[1]) >= 2**31:
+        raise SipParseError("CSeq is a number below 2**31 and a method")
+    if isinstance(message, Request) and match[2] != message.method:
+        raise SipParseError("CSeq names another method than the request line")
+    return Essentials(
+        via=parse_via(split_quoted(via, ",")[0]),
+        call_id=call_id,
+        cseq=CSeq(int(match[1]), match[2]),
+        from_tag=tag_of(from_),
+        to_tag=tag_of(to),
+    )
+
+
+def tag_of(text: str) -> str:
+    """The tag of a From or To value, empty for none. Raises SipParseError."""
+    return parse_address(text).parameters.get("tag") or ""
+
+
+def header_values(message: Message, name: str) -> list[str]:
+    """Every value of a comma-separated header, in order, as written."""
+    return [part for line in message.headers.getlist(name) for part in split_quoted(line, ",") if part]
+
+
+def retry_after_s(response: Response) -> float:
+    match = _RETRY_AFTER.match(response.headers.get("Retry-After") or "")
+    return float(match[1]) if match else 0.0
+
+
+def clean(text: str) -> str:
+    """Text that is safe inside a header: no line breaks, no quotes."""
+    return "".join(char for char in text if char.isprintable() and char not in '"\\')
+
+
+def to_bytes(message: Message) -> bytes:
+    """The wire form, with a right Content-Length."""
+    message.headers.set("Content-Length", str(len(message.body)))
+    if isinstance(message, Request):
+        start = f"{message.method} {message.uri} SIP/2.0"
+    else:
+        start = f"SIP/2.0 {message.code} {message.phrase}"
+    return f"{start}\r\n{message.headers}".encode("utf-8", "surrogateescape") + message.body
+
+
+def response_to(request: Request, code: int, source: Addr, *, to_tag: str = "", phrase: str = "") -> Response:
+    """A response with the headers of RFC 3261 8.2.6.2; the topmost Via carries received and rport."""
+    response = Response(code=code, phrase=clean(phrase) or PHRASES.get(code, "Response"))
+    vias = list(request.headers.getlist("Via"))
+    if vias:
+        first, *others = split_quoted(vias[0], ",")
+        vias[0] = ", ".join([_stamped(first, source), *others])
+        response.headers.setlist("Via", vias)
+    for name in ("From", "To", "Call-ID", "CSeq"):
+        if (value := request.headers.get(name)) is not None:
+            response.headers.set(name, value)
+    to = request.headers.get("To") or ""
+    if to_tag and to and ";tag=" not in to.lower().replace(" ", ""):
+        response.headers.set("To", f"{to};tag={to_tag}")
+    return response
+
+
+def _stamped(via: str, source: Addr) -> str:
+    """RFC 3261 18.2.1 and RFC 3581 4: what the sender's address looked like from here."""
+    kept = [p for p in via.split(";") if not re.match(r"\s*(rport|received)\s*(=|$)", p, re.IGNORECASE)]
+    if len(kept) != len(via.split(";")) and re.search(r";\s*rport\b", via, re.IGNORECASE):
+        kept.append(f"rport={source[1]}")
+    return ";".join([*(p.strip() for p in kept), f"received={source[0]}"])
+
+
+def response_destination(via: ViaHop, source: Addr) -> Addr:
+    """RFC 3581 4, RFC 3261 18.2.2 for unreliable transports."""
+    return source if via.rport else (source[0], via.port or DEFAULT_PORT)
+
+
+def uri_destination(uri: URI) -> Addr:
+    """Where a request for this URI goes over UDP. Names are resolved by the shell."""
+    maddr = uri.parameters.get("maddr")
+    return ((maddr or uri.host).strip("[]"), uri.port or DEFAULT_PORT)
+
+
+def without_text(uri: URI, **changes: str | int | None) -> URI:
+    """A changed copy of a URI: the kept text is dropped, since it no longer holds."""
+    if isinstance(uri, ExactURI):
+        return replace(uri, text="", **changes)  # type: ignore[arg-type]
+    return replace(uri, **changes)  # type: ignore[arg-type]

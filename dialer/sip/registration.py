@@ -1,0 +1,160 @@
+"""Keeping our registrations alive (RFC 3261 10.2)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sipmessage import URI, Response
+
+from dialer.errors import DigestError, SipParseError
+from dialer.sip.calls import challenge_headers
+from dialer.sip.core import Core
+from dialer.sip.digest import Credentials, DigestClient
+from dialer.sip.message import Addr, Essentials, clean, header_values, parse_address, retry_after_s
+from dialer.sip.signals import Registered, RegistrationFailed
+
+_FIRST_RETRY_S = 5.0
+_LONGEST_RETRY_S = 300.0
+_REFRESH_SHARE = 0.75
+"""A registration is refreshed after this part of its life."""
+
+
+@dataclass(frozen=True, slots=True)
+class RegisterSpec:
+    """``registrar``: Request-URI, ``aor``: the address of record, ``peer``: where REGISTER goes."""
+
+    registrar: URI
+    aor: URI
+    peer: Addr
+    credentials: Credentials
+    expires_s: int
+
+
+@dataclass(slots=True)
+class _Registration:
+    number: int
+    spec: RegisterSpec
+    call_id: str
+    tag: str
+    digest: DigestClient
+    expires_s: int
+    seq: int = 0
+    failures: int = 0
+    leaving: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RegistrationTimer:
+    registration: int
+
+
+class Registrations:
+    def __init__(self, core: Core) -> None:
+        self._core = core
+        self._active: dict[int, _Registration] = {}
+
+    def register(self, spec: RegisterSpec, now: float) -> int:
+        """Register, and stay registered until ``unregister``; the registration's number."""
+        core = self._core
+        registration = _Registration(
+            core.number(), spec, f"{core.token()}@{core.config.host}", core.token(),
+            DigestClient(spec.credentials, core.randomness), spec.expires_s,
+        )  # fmt: skip
+        self._active[registration.number] = registration
+        self._send(registration, now)
+        return registration.number
+
+    def unregister(self, number: int, now: float) -> None:
+        registration = self._active.pop(number, None)
+        self._core.timers.set(RegistrationTimer(number), None)
+        if registration is not None:
+            registration.leaving = True
+            registration.expires_s = 0
+            self._send(registration, now)
+
+    def on_timer(self, number: int, now: float) -> None:
+        if (registration := self._active.get(number)) is not None:
+            self._send(registration, now)
+
+    def _send(self, registration: _Registration, now: float) -> None:
+        core, spec = self._core, registration.spec
+        registration.seq += 1
+        branch = core.new_branch()
+        request = core.request(
+            "REGISTER", spec.registrar, branch=branch, from_=f"<{spec.aor}>;tag={registration.tag}",
+            to=f"<{spec.aor}>", call_id=registration.call_id, seq=registration.seq,
+        )  # fmt: skip
+        request.headers.set("Contact", core.contact(spec.aor.user or ""))
+        request.headers.set("Expires", str(registration.expires_s))
+        if registration.digest.ready:
+            name, value = registration.digest.authorise("REGISTER", str(request.uri))
+            request.headers.set(name, value)
+        core.send_request(
+            request, branch, spec.peer, now,
+            lambda response, _found, at: self._on_response(registration, response, _found, at),
+            lambda reason, at: self._failed(registration, 0, reason, 0.0, at),
+        )  # fmt: skip
+
+    def _on_response(
+        self, registration: _Registration, response: Response, _found: Essentials, now: float
+    ) -> None:
+        if response.code < 200:
+            return
+        if response.code in (401, 407):
+            try:
+                registration.digest.accept(response.code, challenge_headers(response))
+            except DigestError as error:
+                registration.digest.settled()
+                self._failed(registration, response.code, str(error), 0.0, now)
+            else:
+                self._send(registration, now)
+        elif response.code < 300:
+            self._registered(registration, response, now)
+        elif response.code == 423 and (minimum := _seconds(response.headers.get("Min-Expires"))):
+            if minimum <= registration.expires_s:
+                self._failed(registration, 423, "the registrar refuses every expiry", 0.0, now)
+            else:
+                registration.expires_s = minimum
+                self._send(registration, now)
+        else:
+            reason = clean(response.phrase)[:200]
+            self._failed(registration, response.code, reason, retry_after_s(response), now)
+
+    def _registered(self, registration: _Registration, response: Response, now: float) -> None:
+        registration.digest.settled()
+        registration.failures = 0
+        if registration.leaving:
+            return
+        life = self._granted(registration, response)
+        wait = max(1.0, life * _REFRESH_SHARE)
+        self._core.timers.set(RegistrationTimer(registration.number), now + wait)
+        self._core.emit(Registered(registration.number, float(life)))
+
+    def _granted(self, registration: _Registration, response: Response) -> int:
+        """Our Contact's expires, else the Expires header, else what was asked for."""
+        config = self._core.config
+        for value in header_values(response, "Contact"):
+            try:
+                contact = parse_address(value)
+            except SipParseError:
+                continue
+            ours = contact.uri.host == config.host and contact.uri.port == config.port
+            if ours and (granted := _seconds(contact.parameters.get("expires"))):
+                return granted
+        return _seconds(response.headers.get("Expires")) or registration.expires_s
+
+    def _failed(
+        self, registration: _Registration, code: int, reason: str, retry_after: float, now: float
+    ) -> None:
+        if registration.leaving:
+            return
+        wait = retry_after or min(_FIRST_RETRY_S * 2**registration.failures, _LONGEST_RETRY_S)
+        registration.failures = min(registration.failures + 1, 10)
+        self._core.timers.set(RegistrationTimer(registration.number), now + wait)
+        self._core.emit(RegistrationFailed(registration.number, code, reason, wait))
+
+
+def _seconds(text: str | None) -> int:
+    """A delta-seconds value, 0 where it isn't one."""
+    text = (text or "").strip()
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0

@@ -1,0 +1,256 @@
+"""The SIP user agent without I/O.
+
+Feed it ``receive_datagram`` and ``handle_timer``, take ``datagrams_to_send`` and ``next_event``, and
+ask ``get_timer`` when to come back. Every method that does something is told ``now`` in loop seconds.
+"""
+
+from __future__ import annotations
+
+from sipmessage import URI, Request, Response
+
+from dialer.errors import SipParseError
+from dialer.ports import RemoteMedia
+from dialer.sip.calls import Calls, CallTimer, Phase
+from dialer.sip.config import RegistrarConfig, UserAgentConfig
+from dialer.sip.core import Core
+from dialer.sip.digest import Randomness
+from dialer.sip.incoming import IncomingCalls
+from dialer.sip.layer import ClientTransaction, ServerTransaction
+from dialer.sip.message import (
+    Addr,
+    Essentials,
+    Message,
+    essentials,
+    header_values,
+    parse_message,
+    parse_via,
+    response_destination,
+    split_quoted,
+)
+from dialer.sip.outgoing import InviteSpec, OutgoingCall, OutgoingCalls
+from dialer.sip.registrar import Registrar
+from dialer.sip.registration import RegisterSpec, Registrations, RegistrationTimer
+from dialer.sip.signals import OptionsAnswered, Signal
+from dialer.sip.transaction import InviteServer
+
+_OTHER_METHODS = frozenset(
+    {"REGISTER", "INFO", "UPDATE", "PRACK", "SUBSCRIBE", "NOTIFY", "REFER", "MESSAGE", "PUBLISH"}
+)
+"""Understood well enough to be refused with 405 and Allow, not 501."""
+_SCHEMES = ("sip", "sips", "tel")
+
+
+class UserAgent:
+    """UAC and UAS over one UDP port, optionally with a registrar."""
+
+    def __init__(
+        self, config: UserAgentConfig, randomness: Randomness, registrar: RegistrarConfig | None = None
+    ) -> None:
+        self._core = Core(config, randomness)
+        self._calls = Calls(self._core)
+        self._outgoing = OutgoingCalls(self._core, self._calls)
+        self._incoming = IncomingCalls(self._core, self._calls)
+        self._registrations = Registrations(self._core)
+        self._registrar = None if registrar is None else Registrar(self._core, registrar)
+
+    @property
+    def config(self) -> UserAgentConfig:
+        return self._core.config
+
+    @property
+    def size(self) -> int:
+        """Calls, transactions and timers held: what a flood could make grow."""
+        return len(self._calls.active) + len(self._core.layer) + len(self._core.timers)
+
+    # --- out
+
+    def datagrams_to_send(self) -> list[tuple[bytes, Addr]]:
+        """What must leave now; taken once."""
+        datagrams = list(self._core.outgoing)
+        self._core.outgoing.clear()
+        return datagrams
+
+    def next_event(self) -> Signal | None:
+        return self._core.events.popleft() if self._core.events else None
+
+    def get_timer(self) -> float | None:
+        """When ``handle_timer`` must be called; None: not before something else happens."""
+        return self._core.timers.next()
+
+    def lookup(self, aor: str, now: float) -> str | None:
+        """The contact URI registered with us for ``aor``."""
+        return None if self._registrar is None else self._registrar.lookup(aor, now)
+
+    # --- commands
+
+    def invite(self, spec: InviteSpec, now: float) -> int:
+        """Place a call; its number is in every event about it."""
+        return self._outgoing.invite(spec, now)
+
+    def cancel(self, call: int, now: float) -> None:
+        """Give up a call that isn't answered: CANCEL leaves once a provisional response is there."""
+        found = self._calls.active.get(call)
+        if isinstance(found, OutgoingCall):
+            self._outgoing.cancel(found, now)
+
+    def bye(self, call: int, reason: str, now: float) -> None:
+        """End an answered call."""
+        if (found := self._calls.active.get(call)) is not None and found.phase is not Phase.INVITING:
+            self._calls.bye(found, reason, now)
+
+    def hang_up(self, call: int, reason: str, now: float) -> None:
+        """CANCEL, BYE or 480, whichever ends the call where it stands. Idempotent."""
+        found = self._calls.active.get(call)
+        if found is None:
+            return
+        if found.phase is not Phase.INVITING:
+            self._calls.bye(found, reason, now)
+        elif isinstance(found, OutgoingCall):
+            self._outgoing.cancel(found, now)
+        else:
+            self._incoming.reject(found, 480, reason, None, now)
+
+    def ring(self, call: int, now: float) -> None:
+        """180 to an incoming call."""
+        if (found := self._calls.active.get(call)) is not None:
+            self._incoming.ring(found, now)
+
+    def answer(self, call: int, host: str, port: int, now: float) -> RemoteMedia | None:
+        """200 to an incoming call, with media at ``host:port``. None: the call is gone, or the
+        INVITE held no offer and CallAnswered will say where media goes."""
+        found = self._calls.active.get(call)
+        return None if found is None else self._incoming.answer(found, host, port, now)
+
+    def reject(
+        self, call: int, code: int, now: float, reason: str = "", retry_after_s: int | None = None
+    ) -> None:
+        """Refuse an incoming call with a final response (300-699)."""
+        if (found := self._calls.active.get(call)) is not None:
+            self._incoming.reject(found, code, reason, retry_after_s, now)
+
+    def register(self, spec: RegisterSpec, now: float) -> int:
+        """Register and stay registered."""
+        return self._registrations.register(spec, now)
+
+    def unregister(self, registration: int, now: float) -> None:
+        self._registrations.unregister(registration, now)
+
+    def options(self, target: URI, peer: Addr, now: float) -> int:
+        """Ask whether a peer is alive; OptionsAnswered follows."""
+        core, number, branch = self._core, self._core.number(), self._core.new_branch()
+        local = URI(scheme="sip", host=core.config.host, port=core.config.port)
+        request = core.request(
+            "OPTIONS", target, branch=branch, from_=f"<{local}>;tag={core.token()}", to=f"<{target}>",
+            call_id=f"{core.token()}@{core.config.host}", seq=1,
+        )  # fmt: skip
+        request.headers.set("Contact", core.contact())
+
+        def done(response: Response, _found: Essentials, _now: float) -> None:
+            if response.code >= 200:
+                core.emit(OptionsAnswered(number, response.code))
+
+        def silent(_reason: str, _now: float) -> None:
+            core.emit(OptionsAnswered(number, 0))
+
+        core.send_request(request, branch, peer, now, done, silent)
+        return number
+
+    # --- in
+
+    def handle_timer(self, now: float) -> None:
+        """Everything that is due."""
+        while (key := self._core.timers.pop(now)) is not None:
+            if isinstance(key, CallTimer):
+                self._on_call_timer(key, now)
+            elif isinstance(key, RegistrationTimer):
+                self._registrations.on_timer(key.registration, now)
+            elif isinstance(key, ClientTransaction | ServerTransaction):
+                self._core.layer.on_timer(key, now)
+
+    def _on_call_timer(self, timer: CallTimer, now: float) -> None:
+        call = self._calls.active.get(timer.call)
+        if call is None:
+            return
+        if timer.kind == "guard":
+            self.hang_up(call.number, "rang too long", now)
+        elif timer.kind == "cancel" and isinstance(call, OutgoingCall):
+            self._outgoing.cancel_timed_out(call)
+        elif timer.kind == "bye":
+            self._calls.bye_unconfirmed(call)
+        elif timer.kind == "ack":
+            self._calls.resend_2xx(call, now)
+
+    def transport_failed(self, peer: Addr, reason: str, now: float) -> None:
+        """The shell could not send to ``peer``."""
+        self._core.layer.transport_failed(peer, reason, now)
+
+    def receive_datagram(self, data: bytes, addr: Addr, now: float) -> None:
+        """One datagram. Never raises: malformed requests get 400, the rest is dropped."""
+        if not data.strip(b"\r\n\0 "):
+            return
+        try:
+            message = parse_message(data)
+            found = essentials(message)
+            if isinstance(message, Response):
+                self._core.layer.receive_response(message, found, now)
+                return
+        except SipParseError as error:
+            self._bad_request(data, addr, str(error))
+            return
+        self._receive_request(message, found, addr, now)
+
+    def _receive_request(self, request: Request, found: Essentials, addr: Addr, now: float) -> None:
+        core = self._core
+        if request.method == "ACK":
+            if not core.layer.receive_ack(found, now):
+                self._calls.receive_ack(request, found, now)
+            return
+        transaction = core.layer.receive_request(request, found, addr, now)
+        if transaction is None:
+            return
+        if request.headers.get("X-Bad-Version"):
+            core.reply(transaction, 505, addr, now)
+        elif request.uri.scheme.startswith("?"):
+            known = request.uri.scheme[1:] in _SCHEMES
+            core.reply(transaction, 400 if known else 416, addr, now)
+        elif request.method == "CANCEL":
+            self._incoming.receive_cancel(transaction, found, addr, now)
+        elif found.to_tag:
+            call = self._calls.find(found)
+            if call is None:
+                core.reply(transaction, 481, addr, now)
+            else:
+                self._calls.receive(call, transaction, found, addr, now)
+        else:
+            self._receive_outside(request, transaction, found, addr, now)
+
+    def _receive_outside(
+        self, request: Request, transaction: ServerTransaction, found: Essentials, addr: Addr, now: float
+    ) -> None:
+        """A request outside of any dialog (RFC 3261 8.2)."""
+        core = self._core
+        if required := header_values(request, "Require"):
+            core.reply(transaction, 420, addr, now, headers={"Unsupported": ", ".join(required)})
+        elif request.method == "INVITE" and isinstance(transaction, InviteServer):
+            self._incoming.receive(transaction, found, addr, now)
+        elif request.method == "OPTIONS":
+            core.reply(transaction, 200, addr, now)
+        elif request.method == "REGISTER" and self._registrar is not None:
+            core.layer.respond(transaction, self._registrar.handle(request, addr, now), now)
+        elif request.method == "BYE":
+            core.reply(transaction, 481, addr, now)
+        else:
+            core.reply(transaction, 405 if request.method in _OTHER_METHODS else 501, addr, now)
+
+    def _bad_request(self, data: bytes, addr: Addr, reason: str) -> None:
+        """400 where the sender can be told, without keeping any state for it."""
+        try:
+            message: Message = parse_message(data, strict=False)
+            via = message.headers.get("Via")
+            if not isinstance(message, Request) or message.method == "ACK" or via is None:
+                return
+            peer = response_destination(parse_via(split_quoted(via, ",")[0]), addr)
+        except SipParseError:
+            return
+        response = self._core.response(message, 400, addr, self._core.token(), reason)
+        self._core.reply_stateless(response, peer)

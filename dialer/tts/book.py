@@ -1,0 +1,71 @@
+"""The prompt book: which clip speaks which fragment (``ports.Synthesiser``)."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from dialer.errors import MissingPrompt
+from dialer.model import Say
+from dialer.tts.audio import clip_fault
+from dialer.tts.config import PromptConfig
+from dialer.tts.reading import fragments
+
+_UNSAFE = re.compile(r"[^0-9A-Za-z\u3007\u3400-\u9fff]+")
+_NAME_CHARS = 16
+_SHOWN = 5
+
+
+def clip_name(text: str) -> str:
+    """``请问是-1a2b3c4d.wav``: the words for people, 8 hex digits of their SHA-256 for certainty.
+
+    Changed wording has another name, so it can never play old audio.
+    """
+    digest = hashlib.sha256(text.encode()).hexdigest()[:8]
+    return f"{_UNSAFE.sub('', text)[:_NAME_CHARS] or 'clip'}-{digest}.wav"
+
+
+class PromptBook:
+    """Finds clips: a recording wins over the shipped synthetic voice, that over the installation's own."""
+
+    def __init__(self, config: PromptConfig) -> None:
+        self._folders = config.folders
+
+    def find(self, text: str) -> Path | None:
+        """The clip that speaks exactly this fragment."""
+        name = clip_name(text)
+        return next((path for folder in self._folders if (path := folder / name).is_file()), None)
+
+    def clips(self, say: Sequence[Say]) -> list[Path]:
+        """The clips that speak ``say``, in order. Raises MissingPrompt naming every fragment without one."""
+        try:
+            texts = fragments(say)
+        except ValueError as error:
+            raise MissingPrompt(str(error)) from None
+        found = [self.find(text) for text in texts]
+        clips = [path for path in found if path is not None]
+        if len(clips) < len(texts):
+            raise MissingPrompt(_advice(self.missing(texts), self._folders[0]))
+        return clips
+
+    def missing(self, texts: Iterable[str]) -> list[str]:
+        """The fragments that no folder has a clip for, once each."""
+        return [text for text in dict.fromkeys(texts) if self.find(text) is None]
+
+    def missing_in(self, say: Sequence[Say]) -> list[str]:
+        """The same for a rendered prompt. Raises ValueError for a value that can't be read aloud."""
+        return self.missing(fragments(say))
+
+    def faults(self) -> list[str]:
+        """Recordings that can't be played, each with its file and the format that is needed."""
+        folder = self._folders[0]
+        found = [(path, clip_fault(path)) for path in sorted(folder.glob("*.wav"))] if folder.is_dir() else []
+        return [f"{path}: {fault}; make it 8000 Hz mono WAV" for path, fault in found if fault]
+
+
+def _advice(texts: Sequence[str], recorded: Path) -> str:
+    shown = ", ".join(f"{text!r} ({clip_name(text)})" for text in texts[:_SHOWN])
+    more = f" and {len(texts) - _SHOWN} more" if len(texts) > _SHOWN else ""
+    return f"no clip for {shown}{more}: run `dialer prompts build`, or put recordings in {recorded}"

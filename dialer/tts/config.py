@@ -1,0 +1,28 @@
+"""Where prompt clips lie and how missing ones are synthesised."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class PromptConfig:
+    """Folders are searched in the order recorded, synthetic, built; the first clip of a name wins."""
+
+    recorded: Path = Path("config/prompts/recorded")
+    """Studio recordings, 8 kHz mono WAV, named as in prompts.tsv."""
+    synthetic: Path = Path("config/prompts/synthetic")
+    """The shipped synthetic voice."""
+    built: Path = Path("prompts")
+    """What this installation synthesised for itself; ``prompts build`` writes here."""
+    espeak: str = "espeak-ng"
+    """The speech program, by name or path. It always runs as a program of its own."""
+    voice: str = "cmn-latn-pinyin+f2"
+    """espeak-ng voice and variant."""
+    words_per_minute: int = 230
+    """Speaking rate as espeak-ng counts; 230 gives some five characters a second."""
+
+    @property
+    def folders(self) -> tuple[Path, Path, Path]:
+        return (self.recorded, self.synthetic, self.built)

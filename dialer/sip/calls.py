@@ -11,11 +11,12 @@ from enum import StrEnum
 from sipmessage import Request, Response
 
 from dialer.errors import DigestError, SdpError
+from dialer.sip.address import Addr
 from dialer.sip.core import SDP_TYPE, Core
 from dialer.sip.dialog import Dialog, DialogId
 from dialer.sip.digest import DigestClient
 from dialer.sip.layer import ServerTransaction
-from dialer.sip.message import Addr, Essentials, clean, header_values, to_bytes
+from dialer.sip.message import Essentials, clean, header_values, to_bytes
 from dialer.sip.sdp import SessionDescription, make_answer
 from dialer.sip.signals import CallAnswered, CallEnded, CallFailed, CallUpdated
 from dialer.sip.transaction import InviteServer

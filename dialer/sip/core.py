@@ -6,11 +6,12 @@ from collections import deque
 
 from sipmessage import URI, Request, Response
 
+from dialer.sip.address import Addr
 from dialer.sip.config import UserAgentConfig
 from dialer.sip.dialog import Dialog
 from dialer.sip.digest import Randomness, token
 from dialer.sip.layer import OnResponse, OnSilence, ServerTransaction, TransactionLayer
-from dialer.sip.message import MAGIC_COOKIE, Addr, response_to, to_bytes
+from dialer.sip.message import MAGIC_COOKIE, response_to, to_bytes
 from dialer.sip.signals import Signal
 from dialer.sip.timers import TimerQueue
 

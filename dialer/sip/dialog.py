@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from sipmessage import URI, Request, Response
 
 from dialer.errors import SipParseError
-from dialer.sip.message import Addr, Essentials, Message, header_values, parse_address, uri_destination
+from dialer.sip.address import Addr, parse_address, uri_destination
+from dialer.sip.message import Essentials, Message, header_values
 
 DialogId = tuple[str, str, str]
 """Call-ID, local tag, remote tag."""
@@ -33,8 +34,13 @@ class Dialog:
         return self.call_id, self.local_tag, self.remote_tag
 
     @classmethod
-    def as_caller(cls, invite: Request, response: Response, found: Essentials) -> Dialog:
-        """From a response to our INVITE (12.1.2). Without a usable Contact the INVITE's URI stands in."""
+    def as_caller(
+        cls, invite: Request, response: Response, found: Essentials, *, routed: bool = True
+    ) -> Dialog:
+        """From a response to our INVITE (12.1.2). Without a usable Contact the INVITE's URI stands in.
+
+        Raises SipParseError for a malformed Record-Route; ``routed`` false doesn't look at it.
+        """
         return cls(
             call_id=found.call_id,
             local_tag=found.from_tag,
@@ -42,7 +48,7 @@ class Dialog:
             local=invite.headers["From"],
             remote=response.headers["To"],
             target=_contact(response) or invite.uri,
-            routes=tuple(reversed(_routes(response))),
+            routes=tuple(reversed(_routes(response))) if routed else (),
             local_seq=found.cseq.sequence,
         )
 

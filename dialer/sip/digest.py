@@ -14,7 +14,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from dialer.errors import DigestError
-from dialer.sip.message import split_quoted
+from dialer.sip.address import split_quoted
 
 _HASHES: Mapping[str, Callable[[bytes], str]] = {
     "SHA-256": lambda data: hashlib.sha256(data).hexdigest(),

@@ -16,10 +16,10 @@ from sipmessage import URI
 
 from dialer.errors import MediaError, SipParseError, TrunkError
 from dialer.ports import MediaPlane, RemoteMedia
+from dialer.sip.address import Addr, parse_uri
 from dialer.sip.config import EndpointConfig, RegistrarConfig, UserAgentConfig
 from dialer.sip.digest import Randomness
 from dialer.sip.leg import IncomingLeg, SipLeg
-from dialer.sip.message import Addr, parse_uri
 from dialer.sip.outgoing import InviteSpec
 from dialer.sip.registration import RegisterSpec
 from dialer.sip.signals import (

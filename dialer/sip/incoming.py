@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dialer.errors import SdpError, SipParseError
 from dialer.ports import RemoteMedia
+from dialer.sip.address import Addr, parse_address
 from dialer.sip.calls import Call, Calls, CallTimer, Phase
 from dialer.sip.core import SDP_TYPE, Core
 from dialer.sip.dialog import Dialog
 from dialer.sip.layer import ServerTransaction
-from dialer.sip.message import Addr, Essentials, parse_address
+from dialer.sip.message import Essentials
 from dialer.sip.sdp import SessionDescription, make_answer, make_offer, remote_media
 from dialer.sip.signals import CallFailed, IncomingCall
 from dialer.sip.transaction import InviteServer

@@ -6,14 +6,8 @@ from collections.abc import Callable, Hashable
 
 from sipmessage import Request, Response
 
-from dialer.sip.message import (
-    MAGIC_COOKIE,
-    Addr,
-    Essentials,
-    response_destination,
-    response_to,
-    to_bytes,
-)
+from dialer.sip.address import Addr
+from dialer.sip.message import MAGIC_COOKIE, Essentials, response_destination, response_to, to_bytes
 from dialer.sip.timers import TimerQueue, TimerValues
 from dialer.sip.transaction import (
     InviteClient,

@@ -1,40 +1,40 @@
 """Reading and writing SIP messages over ``sipmessage``'s types, in linear time and without surprises.
 
-The library's own parsers refuse folded lines, hosts such as ``pbx1`` and bytes outside UTF-8 (carriers
-send GBK display names), re-quote parameters on the way out, and backtrack on hostile headers. So the
-text is cut here, kept byte for byte, and everything malformed becomes ``SipParseError``.
+The library's own parser refuses folded lines and bytes outside UTF-8 (carriers send GBK display names).
+So the text is cut here, kept byte for byte, and everything malformed becomes ``SipParseError``.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
-from urllib.parse import unquote
+from dataclasses import dataclass
 
-from sipmessage import URI, Address, CSeq, Parameters, Request, Response
+from sipmessage import CSeq, Request, Response
 from sipmessage.message import COMPACT_FORMS
 
 from dialer.errors import SipParseError
+from dialer.sip.address import (
+    DEFAULT_PORT,
+    HOST_PATTERN,
+    Addr,
+    ExactURI,
+    parse_parameters,
+    parse_port,
+    parse_uri,
+    split_quoted,
+    tag_of,
+)
 
-Addr = tuple[str, int]
 Message = Request | Response
 
 MAGIC_COOKIE = "z9hG4bK"
-DEFAULT_PORT = 5060
 MAX_HEADERS = 256
 """More header lines than any real message has; a bound for hostile ones."""
 
 _TOKEN = re.compile(r"[A-Za-z0-9\-.!%*_+`'~]+")
-_HOST = r"\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._\-]+"
-_SIP_URI = re.compile(
-    rf"(?P<scheme>sips?):(?:(?P<user>[^@\s<>\"]*)@)?(?P<host>{_HOST})(?::(?P<port>[0-9]{{1,5}}))?"
-    r"(?P<params>;[^?\s<>\"]*)?(?:\?[^\s<>\"]*)?",
-    re.IGNORECASE,
-)
-_TEL_URI = re.compile(r"tel:(?P<user>[0-9A-Fa-f+*#\-.()]+)(?P<params>;[^?\s<>\"]*)?", re.IGNORECASE)
 _VIA = re.compile(
-    rf"SIP\s*/\s*2\.0\s*/\s*(?P<transport>[A-Za-z0-9\-]+)\s+(?P<host>{_HOST})"
+    rf"SIP\s*/\s*2\.0\s*/\s*(?P<transport>[A-Za-z0-9\-]+)\s+(?P<host>{HOST_PATTERN})"
     r"(?:\s*:\s*(?P<port>[0-9]{1,5}))?\s*(?P<params>;.*)?"
 )
 _CSEQ = re.compile(r"([0-9]{1,10})\s+([A-Za-z0-9\-.!%*_+`'~]+)")
@@ -49,16 +49,6 @@ PHRASES = {
     500: "Server Internal Error", 501: "Not Implemented", 503: "Service Unavailable",
     505: "Version Not Supported", 600: "Busy Everywhere", 603: "Decline", 604: "Does Not Exist Anywhere",
 }  # fmt: skip
-
-
-@dataclass(frozen=True)
-class ExactURI(URI):
-    """A URI that is written as it was read."""
-
-    text: str = ""
-
-    def __str__(self) -> str:
-        return self.text or super().__str__()
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,108 +73,6 @@ class Essentials:
     to_tag: str
 
 
-def split_quoted(text: str, separator: str) -> list[str]:
-    """Split at ``separator`` outside double quotes and angle brackets."""
-    parts: list[str] = []
-    start, quoted, angle, skip = 0, False, False, False
-    for index, char in enumerate(text):
-        if skip:
-            skip = False
-        elif quoted:
-            skip = char == "\\"
-            quoted = char != '"'
-        elif char == '"':
-            quoted = True
-        elif char in "<>":
-            angle = char == "<"
-        elif char == separator and not angle:
-            parts.append(text[start:index].strip())
-            start = index + 1
-    parts.append(text[start:].strip())
-    return parts
-
-
-def parse_parameters(text: str) -> dict[str, str | None]:
-    """``;a=b;c`` -> ``{"a": "b", "c": None}``; names in lower case, quotes taken off."""
-    found: dict[str, str | None] = {}
-    for part in split_quoted(text, ";"):
-        if not part:
-            continue
-        name, equals, value = part.partition("=")
-        value = value.strip()
-        if len(value) >= 2 and value[0] == value[-1] == '"':
-            value = value[1:-1].replace('\\"', '"').replace("\\\\", "\\")
-        found[name.strip().lower()] = value if equals else None
-    return found
-
-
-def _port(text: str | None) -> int | None:
-    if not text:
-        return None
-    port = int(text)
-    if not 0 < port < 65536:
-        raise SipParseError(f"port {port} doesn't exist: use 1-65535")
-    return port
-
-
-def _parameters(text: str | None) -> Parameters:
-    values = parse_parameters(text or "")
-    if "self" in values:
-        raise SipParseError("a parameter may not be called self")
-    return Parameters(**values)
-
-
-def parse_uri(text: str) -> ExactURI:
-    """A sip, sips or tel URI. Raises SipParseError."""
-    text = text.strip()
-    if match := _SIP_URI.fullmatch(text):
-        user, _, password = (match["user"] or "").partition(":")
-        return ExactURI(
-            scheme=match["scheme"].lower(), host=match["host"], user=unquote(user) or None,
-            password=unquote(password) or None, port=_port(match["port"]),
-            parameters=_parameters(match["params"]), text=text,
-        )  # fmt: skip
-    if match := _TEL_URI.fullmatch(text):
-        return ExactURI(
-            scheme="tel", host="", user=match["user"], parameters=_parameters(match["params"]), text=text
-        )
-    raise SipParseError("not a SIP URI: write it like sip:1001@192.0.2.1:5060")
-
-
-def parse_address(text: str) -> Address:
-    """One From, To, Contact, Route or Record-Route value. Raises SipParseError."""
-    text = text.strip()
-    left = _angle(text)
-    if left < 0:
-        uri, semicolon, rest = text.partition(";")
-        return Address(uri=parse_uri(uri), parameters=_parameters(semicolon + rest))
-    right = text.find(">", left)
-    if right < 0:
-        raise SipParseError("an address has < without >")
-    name = text[:left].strip()
-    if len(name) >= 2 and name[0] == name[-1] == '"':
-        name = name[1:-1]
-    rest = text[right + 1 :].strip()
-    if rest and not rest.startswith(";"):
-        raise SipParseError("text after an address: parameters start with ;")
-    return Address(uri=parse_uri(text[left + 1 : right]), name=name, parameters=_parameters(rest))
-
-
-def _angle(text: str) -> int:
-    """Index of the < that opens the URI, outside the quoted display name; -1 for none."""
-    quoted, skip = False, False
-    for index, char in enumerate(text):
-        if skip:
-            skip = False
-        elif quoted and char == "\\":
-            skip = True
-        elif char == '"':
-            quoted = not quoted
-        elif char == "<" and not quoted:
-            return index
-    return -1
-
-
 def parse_via(text: str) -> ViaHop:
     """One Via value. Raises SipParseError."""
     match = _VIA.fullmatch(text.strip())
@@ -192,7 +80,7 @@ def parse_via(text: str) -> ViaHop:
         raise SipParseError("not a Via header: write it like SIP/2.0/UDP host:port;branch=z9hG4bK...")
     parameters = parse_parameters(match["params"] or "")
     branch, rport = parameters.get("branch") or "", "rport" in parameters
-    return ViaHop(match["transport"], match["host"], _port(match["port"]), branch, rport)
+    return ViaHop(match["transport"], match["host"], parse_port(match["port"]), branch, rport)
 
 
 def parse_message(data: bytes, *, strict: bool = True) -> Message:
@@ -276,11 +164,6 @@ def essentials(message: Message) -> Essentials:
     )
 
 
-def tag_of(text: str) -> str:
-    """The tag of a From or To value, empty for none. Raises SipParseError."""
-    return parse_address(text).parameters.get("tag") or ""
-
-
 def header_values(message: Message, name: str) -> list[str]:
     """Every value of a comma-separated header, in order, as written."""
     return [part for line in message.headers.getlist(name) for part in split_quoted(line, ",") if part]
@@ -334,16 +217,3 @@ def _stamped(via: str, source: Addr) -> str:
 def response_destination(via: ViaHop, source: Addr) -> Addr:
     """RFC 3581 4, RFC 3261 18.2.2 for unreliable transports."""
     return source if via.rport else (source[0], via.port or DEFAULT_PORT)
-
-
-def uri_destination(uri: URI) -> Addr:
-    """Where a request for this URI goes over UDP. Names are resolved by the shell."""
-    maddr = uri.parameters.get("maddr")
-    return ((maddr or uri.host).strip("[]"), uri.port or DEFAULT_PORT)
-
-
-def without_text(uri: URI, **changes: str | int | None) -> URI:
-    """A changed copy of a URI: the kept text is dropped, since it no longer holds."""
-    if isinstance(uri, ExactURI):
-        return replace(uri, text="", **changes)  # type: ignore[arg-type]
-    return replace(uri, **changes)  # type: ignore[arg-type]

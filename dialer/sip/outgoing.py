@@ -6,12 +6,13 @@ from dataclasses import dataclass, field
 
 from sipmessage import URI, Request, Response
 
-from dialer.errors import DigestError, SdpError
+from dialer.errors import DigestError, SdpError, SipParseError
+from dialer.sip.address import Addr
 from dialer.sip.calls import Call, Calls, CallTimer, Phase, challenge_headers
 from dialer.sip.core import SDP_TYPE, Core
 from dialer.sip.dialog import Dialog
 from dialer.sip.digest import Credentials, DigestClient
-from dialer.sip.message import Addr, Essentials, clean, retry_after_s, to_bytes
+from dialer.sip.message import Essentials, clean, retry_after_s, to_bytes
 from dialer.sip.sdp import SessionDescription, remote_media
 from dialer.sip.signals import CallAnswered, CallAnsweredLate, CallFailed, CallProgress
 from dialer.sip.transaction import InviteClient
@@ -171,7 +172,13 @@ class OutgoingCalls:
             return
         if call.invite is None or len(call.acks) >= _MAX_FORKS:
             return
-        dialog = Dialog.as_caller(call.invite, response, found)
+        problem = ""
+        try:
+            dialog = Dialog.as_caller(call.invite, response, found)
+        except SipParseError as error:
+            # It is answered all the same: acknowledge and end it, or the far end repeats its 200.
+            dialog = Dialog.as_caller(call.invite, response, found, routed=False)
+            problem = str(error)
         call.acks[found.to_tag] = self._ack(call, dialog)
         self._core.send(*call.acks[found.to_tag])
         if call.dialog is not None or call.phase is not Phase.INVITING:
@@ -191,8 +198,10 @@ class OutgoingCalls:
             remote = SessionDescription.parse(response.body)
             remote_media(remote)
         except SdpError as error:
+            problem = problem or str(error)
+        if problem:
             self._calls.bye_stray(dialog, now)
-            self._fail(call, response.code, f"the answer can't be used: {error}")
+            self._fail(call, response.code, f"the answer can't be used: {problem}")
             return
         call.remote = remote
         self._core.emit(CallAnswered(call.number, remote))

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from sipmessage import Request, Response
 
 from dialer.errors import SipParseError
+from dialer.sip.address import Addr, parse_address, parse_uri
 from dialer.sip.config import RegistrarConfig
 from dialer.sip.core import Core
 from dialer.sip.digest import Check, DigestServer
-from dialer.sip.message import Addr, header_values, parse_address, parse_uri
+from dialer.sip.message import header_values
 
 _MAX_CONTACTS_IN_REQUEST = 10
 

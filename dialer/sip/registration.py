@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from sipmessage import URI, Response
 
 from dialer.errors import DigestError, SipParseError
+from dialer.sip.address import Addr, parse_address
 from dialer.sip.calls import challenge_headers
 from dialer.sip.core import Core
 from dialer.sip.digest import Credentials, DigestClient
-from dialer.sip.message import Addr, Essentials, clean, header_values, parse_address, retry_after_s
+from dialer.sip.message import Essentials, clean, header_values, retry_after_s
 from dialer.sip.signals import Registered, RegistrationFailed
 
 _FIRST_RETRY_S = 5.0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from dialer.sip.message import Addr
+from dialer.sip.address import Addr
 from dialer.sip.sdp import SessionDescription
 
 

@@ -11,7 +11,8 @@ from enum import StrEnum
 
 from sipmessage import Request, Response
 
-from dialer.sip.message import Addr, to_bytes
+from dialer.sip.address import Addr
+from dialer.sip.message import to_bytes
 from dialer.sip.timers import TimerValues
 
 Send = Callable[[bytes, Addr], None]

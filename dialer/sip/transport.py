@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import cast
 
 from dialer.errors import TrunkError
-from dialer.sip.message import Addr
+from dialer.sip.address import Addr
 
 logger = logging.getLogger("dialer.sip")
 

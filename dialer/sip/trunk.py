@@ -10,11 +10,11 @@ from sipmessage import URI
 from dialer.errors import MediaError, TrunkError
 from dialer.model import PhoneNumber
 from dialer.ports import DialRequest, MediaPlane, TrunkState
+from dialer.sip.address import Addr
 from dialer.sip.config import TrunkConfig, TrunkType
 from dialer.sip.digest import Credentials
 from dialer.sip.endpoint import SipEndpoint
 from dialer.sip.leg import LegEvents, SipLeg
-from dialer.sip.message import Addr
 from dialer.sip.outgoing import InviteSpec
 from dialer.sip.registration import RegisterSpec
 from dialer.sip.sdp import make_offer

@@ -10,6 +10,7 @@ from sipmessage import URI, Request, Response
 
 from dialer.errors import SipParseError
 from dialer.ports import RemoteMedia
+from dialer.sip.address import Addr, split_quoted
 from dialer.sip.calls import Calls, CallTimer, Phase
 from dialer.sip.config import RegistrarConfig, UserAgentConfig
 from dialer.sip.core import Core
@@ -17,7 +18,6 @@ from dialer.sip.digest import Randomness
 from dialer.sip.incoming import IncomingCalls
 from dialer.sip.layer import ClientTransaction, ServerTransaction
 from dialer.sip.message import (
-    Addr,
     Essentials,
     Message,
     essentials,
@@ -25,7 +25,6 @@ from dialer.sip.message import (
     parse_message,
     parse_via,
     response_destination,
-    split_quoted,
 )
 from dialer.sip.outgoing import InviteSpec, OutgoingCall, OutgoingCalls
 from dialer.sip.registrar import Registrar

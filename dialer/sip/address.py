@@ -1,0 +1,150 @@
+"""URIs, addresses and parameters, cut in linear time and written back as they were read.
+
+``sipmessage``'s own parsers refuse hosts such as ``pbx1``, re-quote parameters on the way out and
+backtrack on hostile quoting, so only its types are used here.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from urllib.parse import unquote
+
+from sipmessage import URI, Address, Parameters
+
+from dialer.errors import SipParseError
+
+Addr = tuple[str, int]
+"""IPv4 address or host name, and UDP port."""
+DEFAULT_PORT = 5060
+
+HOST_PATTERN = r"\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._\-]+"
+_SIP_URI = re.compile(
+    rf"(?P<scheme>sips?):(?:(?P<user>[^@\s<>\"]*)@)?(?P<host>{HOST_PATTERN})(?::(?P<port>[0-9]{{1,5}}))?"
+    r"(?P<params>;[^?\s<>\"]*)?(?:\?[^\s<>\"]*)?",
+    re.IGNORECASE,
+)
+_TEL_URI = re.compile(r"tel:(?P<user>[0-9A-Fa-f+*#\-.()]+)(?P<params>;[^?\s<>\"]*)?", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class ExactURI(URI):
+    """A URI that is written as it was read."""
+
+    text: str = ""
+
+    def __str__(self) -> str:
+        return self.text or super().__str__()
+
+
+def split_quoted(text: str, separator: str) -> list[str]:
+    """Split at ``separator`` outside double quotes and angle brackets."""
+    parts: list[str] = []
+    start, quoted, angle, skip = 0, False, False, False
+    for index, char in enumerate(text):
+        if skip:
+            skip = False
+        elif quoted:
+            skip = char == "\\"
+            quoted = char != '"'
+        elif char == '"':
+            quoted = True
+        elif char in "<>":
+            angle = char == "<"
+        elif char == separator and not angle:
+            parts.append(text[start:index].strip())
+            start = index + 1
+    parts.append(text[start:].strip())
+    return parts
+
+
+def parse_parameters(text: str) -> dict[str, str | None]:
+    """``;a=b;c`` -> ``{"a": "b", "c": None}``; names in lower case, quotes taken off."""
+    found: dict[str, str | None] = {}
+    for part in split_quoted(text, ";"):
+        if not part:
+            continue
+        name, equals, value = part.partition("=")
+        value = value.strip()
+        if len(value) >= 2 and value[0] == value[-1] == '"':
+            value = value[1:-1].replace('\\"', '"').replace("\\\\", "\\")
+        found[name.strip().lower()] = value if equals else None
+    return found
+
+
+def parse_port(text: str | None) -> int | None:
+    if not text:
+        return None
+    port = int(text)
+    if not 0 < port < 65536:
+        raise SipParseError(f"port {port} doesn't exist: use 1-65535")
+    return port
+
+
+def _parameters(text: str | None) -> Parameters:
+    values = parse_parameters(text or "")
+    if "self" in values:
+        raise SipParseError("a parameter may not be called self")
+    return Parameters(**values)
+
+
+def parse_uri(text: str) -> ExactURI:
+    """A sip, sips or tel URI. Raises SipParseError."""
+    text = text.strip()
+    if match := _SIP_URI.fullmatch(text):
+        user, _, password = (match["user"] or "").partition(":")
+        return ExactURI(
+            scheme=match["scheme"].lower(), host=match["host"], user=unquote(user) or None,
+            password=unquote(password) or None, port=parse_port(match["port"]),
+            parameters=_parameters(match["params"]), text=text,
+        )  # fmt: skip
+    if match := _TEL_URI.fullmatch(text):
+        return ExactURI(
+            scheme="tel", host="", user=match["user"], parameters=_parameters(match["params"]), text=text
+        )
+    raise SipParseError("not a SIP URI: write it like sip:1001@192.0.2.1:5060")
+
+
+def parse_address(text: str) -> Address:
+    """One From, To, Contact, Route or Record-Route value. Raises SipParseError."""
+    text = text.strip()
+    left = _angle(text)
+    if left < 0:
+        uri, semicolon, rest = text.partition(";")
+        return Address(uri=parse_uri(uri), parameters=_parameters(semicolon + rest))
+    right = text.find(">", left)
+    if right < 0:
+        raise SipParseError("an address has < without >")
+    name = text[:left].strip()
+    if len(name) >= 2 and name[0] == name[-1] == '"':
+        name = name[1:-1]
+    rest = text[right + 1 :].strip()
+    if rest and not rest.startswith(";"):
+        raise SipParseError("text after an address: parameters start with ;")
+    return Address(uri=parse_uri(text[left + 1 : right]), name=name, parameters=_parameters(rest))
+
+
+def _angle(text: str) -> int:
+    """Index of the < that opens the URI, outside the quoted display name; -1 for none."""
+    quoted, skip = False, False
+    for index, char in enumerate(text):
+        if skip:
+            skip = False
+        elif quoted and char == "\\":
+            skip = True
+        elif char == '"':
+            quoted = not quoted
+        elif char == "<" and not quoted:
+            return index
+    return -1
+
+
+def tag_of(text: str) -> str:
+    """The tag of a From or To value, empty for none. Raises SipParseError."""
+    return parse_address(text).parameters.get("tag") or ""
+
+
+def uri_destination(uri: URI) -> Addr:
+    """Where a request for this URI goes over UDP. Names are resolved by the shell."""
+    maddr = uri.parameters.get("maddr")
+    return ((maddr or uri.host).strip("[]"), uri.port or DEFAULT_PORT)

@@ -184,30 +184,36 @@ class Leg:
             key = self._keys_out.next(position)
             if key is not None:
                 return self._event_packet(key.payload, key.start, key.marker, self._key_type)
-        frame = self._next_frame(now)
+        if self._play_id is not None:
+            frame = self._prompt_frame(now)
+        elif self._inbox is not None:
+            frame = self._bridged_frame()
+        else:
+            frame = self._silence
         self._sequence = sequence = (self._sequence + 1) & 0xFFFF
         packet = self._packet
         rtp.pack_header(
             packet, 0, 0x80, self._type | marker, sequence,
             (self._timestamp + position) & 0xFFFFFFFF, self._ssrc,
         )  # fmt: skip
-        packet[12:] = frame
+        packet[rtp.HEADER_SIZE :] = frame
         self._sent += 1
-        if self.recorder is not None:
-            self.recorder.sent(position, translate(frame, self.codec, self.recorder.codec))
+        recorder = self.recorder
+        if recorder is not None:
+            if recorder.codec != self.codec:
+                frame = translate(frame, self.codec, recorder.codec)
+            recorder.put(0, position, frame)
         return packet
 
-    def _next_frame(self, now: float) -> bytes:
-        if self._play_id is not None:
-            at = self._frame
-            if at >= len(self._frames):
-                if not self._loop:
-                    self.stop_playing(now, completed=True)
-                    return self._bridged_frame()
-                at = 0
-            self._frame = at + 1
-            return self._frames[at]
-        return self._bridged_frame()
+    def _prompt_frame(self, now: float) -> bytes:
+        at = self._frame
+        if at >= len(self._frames):
+            if not self._loop:
+                self.stop_playing(now, completed=True)
+                return self._bridged_frame()
+            at = 0
+        self._frame = at + 1
+        return self._frames[at]
 
     def _bridged_frame(self) -> bytes:
         frame = self._inbox.take() if self._inbox is not None else None
@@ -270,8 +276,10 @@ class Leg:
         return True
 
     def _audio(self, start: int, payload: bytes, codec: str, now: float) -> None:
-        if self.recorder is not None:
-            self.recorder.received(start, translate(payload, codec, self.recorder.codec))
+        recorder = self.recorder
+        if recorder is not None:
+            same = recorder.codec == codec
+            recorder.put(1, start, payload if same else translate(payload, codec, recorder.codec))
         if self._listener is not None:
             found = self._listener.feed(start, translate(payload, codec, self._listener.codec))
             if found:

@@ -66,16 +66,31 @@ class Recorder:
         self._due = start + self._chunk + self.HOLD
         self._done: list[bytes] = []
 
-    def sent(self, position: int, payload: bytes | bytearray) -> None:
-        self._put(0, position - self.start, payload)
-
-    def received(self, position: int, payload: bytes) -> bool:
-        """False where it came too late (or before the recording) to be kept whole."""
-        return self._put(1, position - self.start, payload)
+    def put(self, channel: int, position: int, payload: bytes) -> bool:
+        """Channel 0: sent, 1: received. False where it came too late to be kept whole."""
+        position -= self.start
+        whole = True
+        if position < self._flushed:
+            behind = self._flushed - position
+            if behind >= len(payload):
+                return False
+            payload, position, whole = payload[behind:], self._flushed, False
+        count, size = len(payload), self._size
+        while position + count > self._flushed + size:
+            self._flush(self._chunk)
+        at = position % size
+        ring = self._ring
+        if at + count <= size:
+            ring[2 * at + channel : 2 * (at + count) : 2] = payload
+        else:
+            head = size - at
+            ring[2 * at + channel :: 2] = payload[:head]
+            ring[channel : 2 * (count - head) : 2] = payload[head:]
+        return whole
 
     def due(self, now: int) -> bool:
         """Whether ``advance`` has something to give out. Cheap."""
-        return now >= self._due or bool(self._done)
+        return now >= self._due
 
     def advance(self, now: int) -> bytes:
         """Interleaved audio that is final at position ``now``."""
@@ -96,26 +111,6 @@ class Recorder:
     def samples(self) -> int:
         """Samples per channel given out so far."""
         return self._flushed
-
-    def _put(self, channel: int, position: int, payload: bytes | bytearray) -> bool:
-        whole = True
-        if position < self._flushed:
-            behind = self._flushed - position
-            if behind >= len(payload):
-                return False
-            payload, position, whole = payload[behind:], self._flushed, False
-        count = len(payload)
-        while position + count > self._flushed + self._size:
-            self._flush(self._chunk)
-        at = position % self._size
-        ring = self._ring
-        if at + count <= self._size:
-            ring[2 * at + channel : 2 * (at + count) : 2] = payload
-        else:
-            head = self._size - at
-            ring[2 * at + channel :: 2] = payload[:head]
-            ring[channel : 2 * (count - head) : 2] = payload[head:]
-        return whole
 
     def _flush(self, samples: int) -> None:
         """Give out the oldest samples and make their places silent again."""

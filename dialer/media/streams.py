@@ -64,6 +64,7 @@ class Streams:
         self._last_stream = 0
         self.loader = DiskThread("clips")
         self.writer = DiskThread("recordings")
+        self._chunks: list[tuple[Stream, RecordingFile, bytes]] = []
         self.by_id: dict[int, Stream] = {}
         self.by_fileno: dict[int, Stream] = {}
         self.phases: list[list[Stream]] = [[] for _ in range(PHASES)]
@@ -81,6 +82,7 @@ class Streams:
             if stream.file is not None and stream.leg.recorder is not None:
                 rest, file = stream.leg.recorder.finish(position), stream.file
                 self.write(stream, rest)
+                self.flush_writes()
                 self.writer.submit(file.leave_open, lambda _: None, lambda _: None)
         self.writer.finish(self._config.disk_timeout_s)
 
@@ -250,18 +252,33 @@ class Streams:
         self.writer.submit(file.open, lambda _: self._send(p.Done(command.id)), failed)
 
     def write(self, stream: Stream, audio: bytes) -> None:
-        file = stream.file
-        if file is None:
+        """Leave audio to be written by the next ``flush_writes``."""
+        if stream.file is not None and audio:
+            self._chunks.append((stream, stream.file, audio))
+
+    def flush_writes(self) -> None:
+        """One job for many chunks: each wake-up of the other thread costs the loop a wait for the GIL."""
+        chunks, self._chunks = self._chunks, []
+        if not chunks:
             return
 
-        def failed(reason: str) -> None:
-            if stream.file is not file:
-                return
-            stream.file, stream.leg.recorder = None, None
-            text = f"{file.path}: recording broke off: {reason}; what was written is kept"
-            self._emit(stream.id, MediaFailed(self._clock(), text))
+        def write() -> list[tuple[Stream, RecordingFile, str]]:
+            broken: list[tuple[Stream, RecordingFile, str]] = []
+            for stream, file, audio in chunks:
+                try:
+                    file.write(audio)
+                except OSError as error:
+                    broken.append((stream, file, error.strerror or str(error)))
+            return broken
 
-        self.writer.submit(lambda: file.write(audio), lambda _: None, failed)
+        self.writer.submit(write, self._broke_off, lambda _: None)
+
+    def _broke_off(self, broken: list[tuple[Stream, RecordingFile, str]]) -> None:
+        for stream, file, reason in broken:
+            if stream.file is file:
+                stream.file, stream.leg.recorder = None, None
+                text = f"{file.path}: recording broke off: {reason}; what was written is kept"
+                self._emit(stream.id, MediaFailed(self._clock(), text))
 
     def _stop_recording(self, command: p.StopRecording, stream: Stream) -> None:
         recorder = stream.leg.recorder
@@ -285,6 +302,7 @@ class Streams:
             return
         stream.leg.recorder, stream.file = None, None
         rest = recorder.finish(self._ticks.position(self._clock()))
+        self.flush_writes()
 
         def seal() -> int:
             file.write(rest)

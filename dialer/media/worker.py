@@ -27,6 +27,8 @@ DATAGRAM: Final = 2048
 MAX_BACKLOG: Final = 32 << 20
 """Bytes that control hasn't read; more means that it is gone for good."""
 LATE_S: Final = 0.005
+WRITE_S: Final = 0.1
+"""Recorded audio goes to the disk thread in batches."""
 PULSE_S: Final = 1.0
 COLLECT_S: Final = 60.0
 
@@ -55,7 +57,7 @@ class Worker:
         self._out = bytearray()
         self._turns = self._late = self._skipped = 0
         self._worst = 0.0
-        self._next_pulse = self._next_collect = clock()
+        self._next_write = self._next_pulse = self._next_collect = clock()
 
     def run(self) -> None:
         """Until control is gone. Recordings still open stay as they are, with all their audio."""
@@ -92,6 +94,9 @@ class Worker:
             self._turns += 1
             self._late += late > LATE_S
             self._worst = max(self._worst, late)
+        if now >= self._next_write:
+            self._next_write = now + WRITE_S
+            self._streams.flush_writes()
         self._streams.loader.deliver()
         self._streams.writer.deliver()
         if now >= self._next_pulse:

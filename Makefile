@@ -1,0 +1,35 @@
+# Two commands on a fresh machine with python3 and make: `make demo` and `make test`.
+# Both fetch uv and a virtual environment first; only the tests need Debian packages.
+
+UV := sh scripts/uv.sh
+HOME_DIR ?= build/demo
+PYTEST_ARGS ?=
+
+.PHONY: demo test check setup prompts diagram clean
+
+setup: .venv/.ready
+
+.venv/.ready: pyproject.toml uv.lock scripts/uv.sh
+	$(UV) sync --frozen
+	@touch $@
+
+demo: setup
+	$(UV) run --frozen dialer --home $(HOME_DIR) demo
+
+test: setup
+	sh scripts/test-packages.sh
+	$(UV) run --frozen pytest -n 3 --dist loadgroup $(PYTEST_ARGS)
+
+# Style, types, the import rule, and the committed lock.
+check: setup
+	$(UV) lock --check
+	$(UV) run --frozen ruff check .
+	$(UV) run --frozen ruff format --check .
+	$(UV) run --frozen mypy
+	$(UV) run --frozen lint-imports
+
+prompts: setup
+	$(UV) run --frozen dialer prompts build
+
+clean:
+	rm -rf build .venv .uv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -1,0 +1,202 @@
+"""Composition root: the only importer of adapters. Builds the daemon and runs it until told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from ipaddress import ip_address
+from pathlib import Path
+
+import uvloop
+
+from dialer import logs, tickets
+from dialer.archive.vault import LocalVault
+from dialer.asr.config import Engine
+from dialer.asr.dtmf_only import DtmfOnly
+from dialer.asr.recogniser import VoskRecogniser
+from dialer.bus.local import LogSink, run_bus
+from dialer.conductor import Conductor, House
+from dialer.errors import ConfigError, DialerError, MediaError
+from dialer.media.plane import ProcessMediaPlane
+from dialer.model import AppointmentWish, CallId, Problem, Task, Ticket
+from dialer.policy.appointments import resolve
+from dialer.ports import EventSink, ListenSpec, Recogniser
+from dialer.recovery import recover
+from dialer.scheduler import Scheduler
+from dialer.sip.endpoint import SipEndpoint
+from dialer.sip.trunk import SipTrunk
+from dialer.site import Site, node_lock
+from dialer.store.database import SqlStore
+from dialer.testing.clock import MovableClock
+from dialer.transfer import WarmTransfer
+
+log = logging.getLogger("dialer.app")
+
+Clock = Callable[[], datetime]
+_MEDIA_LOOK_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Daemon:
+    """A built daemon; nothing is dialled before ``run``."""
+
+    site: Site
+    store: SqlStore
+    scheduler: Scheduler
+    media: ProcessMediaPlane
+    trunk: SipTrunk
+    sinks: Sequence[EventSink]
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Until ``stop``; then live calls may end by themselves for ``site.drain_s``."""
+        bus_stop = asyncio.Event()
+        bus = asyncio.create_task(run_bus(self.store, list(self.sinks), bus_stop))
+        media = asyncio.create_task(_keep_media(self.media))
+        work = asyncio.create_task(self.scheduler.run(stop))
+        stopping = asyncio.create_task(stop.wait())
+        try:
+            await asyncio.wait({work, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            if await self.scheduler.drain(self.site.settings.site.drain_s):
+                await self.scheduler.abort()
+            await work
+        finally:
+            stopping.cancel()
+            media.cancel()
+            bus_stop.set()
+            await bus
+
+
+@asynccontextmanager
+async def open_daemon(site: Site, clock: Clock, sinks: Sequence[EventSink] = ()) -> AsyncIterator[Daemon]:
+    """Check, recover, start every part. Raises DialerError: then no call is placed."""
+    settings = site.settings
+    async with AsyncExitStack() as stack:
+        stack.enter_context(node_lock(site.home))
+        site.require_prompts()
+        archive = LocalVault(settings.archive)
+        store = await SqlStore.open(settings.site.database, settings.store)
+        stack.push_async_callback(store.close)
+        found = await recover(store, archive, settings.site.node, clock)
+        log.info(
+            "recovered", extra={"unknown": found.unknown, "repaired": found.repaired, "claims": found.claims}
+        )
+        media = ProcessMediaPlane(settings.media)
+        await media.start()
+        stack.push_async_callback(media.close)
+        recogniser = await _recogniser(site, stack)
+        registrar = settings.registrar if settings.registrar.users else None
+        endpoint = SipEndpoint(settings.sip, registrar=registrar)
+        await endpoint.start()
+        stack.push_async_callback(endpoint.close)
+        trunk = SipTrunk(settings.trunk, media, endpoint)
+        await trunk.start()
+        stack.push_async_callback(trunk.close)
+        house = House(
+            trunk=trunk,
+            store=store,
+            archive=archive,
+            recogniser=recogniser,
+            prompts=site.prompts,
+            transfer=WarmTransfer(trunk, site.prompts, settings.transfer, endpoint.lookup),
+            session_for=lambda task, agent_free: site.session(task, agent_free, clock()),
+            tickets=lambda problems, task, call_id, now: _issue(site, problems, task, call_id, now),
+            appointment=lambda wish, task, now: _resolve(site, wish, task, now),
+            clock=clock,
+            ring_s=settings.calling.ring_s,
+            no_progress_s=settings.calling.no_18x_ring_after_s,
+            listen=ListenSpec(
+                end_silence_s=settings.turns.end_silence_s,
+                min_speech_s=settings.listening.min_speech_s,
+                max_speech_s=settings.listening.max_speech_s,
+            ),
+        )
+        scheduler = Scheduler(
+            store,
+            trunk,
+            archive,
+            Conductor(house).conduct,
+            site.calendar,
+            settings.calling,
+            settings.scheduler,
+            clock,
+            site.approval,
+        )
+        yield Daemon(site, store, scheduler, media, trunk, (LogSink(), *sinks))
+
+
+async def run_daemon(home: Path, clock_at: datetime | None = None) -> None:
+    """``dialer run``: until SIGTERM or SIGINT, then drain. Raises DialerError."""
+    site = Site(home)
+    logs.configure(site.settings.site.log_level)
+    clock: Clock = system_clock
+    if clock_at is not None:
+        clock = MovableClock(rehearsal_time(site, clock_at))
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    async with open_daemon(site, clock) as daemon:
+        log.info("running", extra={"node": site.settings.site.node})
+        await daemon.run(stop)
+    log.info("stopped")
+
+
+def system_clock() -> datetime:
+    return datetime.now(UTC)
+
+
+def rehearsal_time(site: Site, moment: datetime) -> datetime:
+    """Legal time may be set only where nobody outside this machine can be called. Raises ConfigError."""
+    trunk = site.settings.trunk
+    try:
+        loopback = ip_address(trunk.host).is_loopback
+    except ValueError:
+        loopback = False
+    if not loopback:
+        raise ConfigError("--clock works only with a trunk on a loopback address: real calls keep real time")
+    return moment if moment.tzinfo else moment.astimezone()
+
+
+def use_fast_loop() -> None:
+    """uvloop for the control process."""
+    uvloop.install()
+
+
+async def _recogniser(site: Site, stack: AsyncExitStack) -> Recogniser:
+    config = site.settings.recogniser
+    if config.engine is Engine.DTMF:
+        return DtmfOnly()
+    recogniser = VoskRecogniser(config)
+    await recogniser.start()
+    stack.push_async_callback(recogniser.close)
+    return recogniser
+
+
+async def _keep_media(media: ProcessMediaPlane) -> None:
+    """Start the media process again where it died; until then every dial fails closed."""
+    while True:
+        await asyncio.sleep(_MEDIA_LOOK_S)
+        if not media.alive:
+            try:
+                await media.start()
+                log.warning("media process started again")
+            except MediaError as error:
+                log.error("media process does not start", extra={"why": str(error)})
+
+
+def _issue(
+    site: Site, problems: Sequence[Problem], task: Task, call_id: CallId, now: datetime
+) -> tuple[Ticket, ...]:
+    return tickets.issue(problems, task, call_id, now, site.calendar.add_workdays)
+
+
+def _resolve(site: Site, wish: AppointmentWish, task: Task, now: datetime) -> datetime:
+    return resolve(wish, now, site.calendar, site.settings.calling, task.zone, task.segment)
+
+
+__all__ = ["Daemon", "DialerError", "open_daemon", "run_daemon", "use_fast_loop"]

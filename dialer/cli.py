@@ -1,0 +1,261 @@
+"""Thin commands over ``app``: parse, call, print. Every user error is one line and exit code 2."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import sys
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, ParamSpec
+
+import click
+from rich.console import Console
+
+from dialer import __version__, app, demo, office, views
+from dialer.doctor import examine
+from dialer.site import Site
+from dialer.errors import DialerError, ImportFileError
+from dialer.ivr.answers import classify
+from dialer.model import CallId, QuestionKind, TaskId
+
+P = ParamSpec("P")
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    home: Path | None
+    lang: str
+
+    def say(self, zh: str, en: str) -> str:
+        return zh if self.lang == views.ZH else en
+
+    def site(self) -> Path:
+        return self.home or Path("home")
+
+
+def _errors(function: Callable[P, None]) -> Callable[P, None]:
+    """A user's mistake is a message, not a traceback."""
+
+    @functools.wraps(function)
+    def wrapper(*args: P.args, **kwargs: P.kwargs) -> None:
+        try:
+            function(*args, **kwargs)
+        except DialerError as error:
+            click.echo(f"dialer: {error}", err=True)
+            sys.exit(2)
+
+    return wrapper
+
+
+def _out(as_json: bool, value: object, table: Callable[[], object]) -> None:
+    if as_json:
+        click.echo(views.dumps(value))
+    else:
+        Console(width=None if sys.stdout.isatty() else 200).print(table())
+
+
+def _run(work: Coroutine[Any, Any, None]) -> None:
+    asyncio.run(work)
+
+
+json_option = click.option("--json", "as_json", is_flag=True, help="JSON 输出 / print JSON")
+
+
+@click.group(help="回访外呼系统 / outbound dialer for regulated customer call-backs")
+@click.option(
+    "--home",
+    type=click.Path(path_type=Path, file_okay=False),
+    envvar="DIALER_HOME",
+    help="安装目录 / installation folder",
+)
+@click.option(
+    "--lang",
+    type=click.Choice([views.ZH, views.EN]),
+    default=views.ZH,
+    envvar="DIALER_LANG",
+    help="界面语言 / language",
+)
+@click.version_option(__version__)
+@click.pass_context
+def main(ctx: click.Context, home: Path | None, lang: str) -> None:
+    ctx.obj = Context(home, lang)
+
+
+@main.command(help="启动外呼服务 / run the daemon")
+@click.option(
+    "--clock",
+    type=click.DateTime(["%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%dT%H:%M:%S"]),
+    help="演练时钟,仅限本机线路 / rehearsal clock, loopback trunk only",
+)
+@click.pass_obj
+@_errors
+def run(ctx: Context, clock: datetime | None) -> None:
+    app.use_fast_loop()
+    _run(app.run_daemon(ctx.site(), clock))
+
+
+@main.command(name="demo", help="端到端演示 / place twelve demonstration calls end to end")
+@json_option
+@click.pass_obj
+@_errors
+def demo_command(ctx: Context, as_json: bool) -> None:
+    app.use_fast_loop()
+    home = ctx.home or Path("build/demo")
+    summary = asyncio.run(demo.run(home, lang=ctx.lang, quiet=as_json))
+    if as_json:
+        click.echo(views.dumps(summary))
+    sys.exit(0 if summary.mismatches == 0 else 1)
+
+
+@main.command(name="import", help="导入客户名单 (CSV/xlsx) / import a customer list")
+@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.option("--campaign", default="new-policy", show_default=True, help="回访项目 / campaign")
+@click.option("--script", default="new-policy", show_default=True, help="话术 / script")
+@click.option(
+    "--report", type=click.Path(path_type=Path, dir_okay=False), help="问题行报告 / report of bad rows"
+)
+@json_option
+@click.pass_obj
+@_errors
+def import_command(
+    ctx: Context, file: Path, campaign: str, script: str, report: Path | None, as_json: bool
+) -> None:
+    try:
+        data = file.read_bytes()
+    except OSError as error:
+        raise ImportFileError(f"{file}: {error.strerror}") from None
+    imported = asyncio.run(
+        office.import_customers(ctx.site(), data, file.name, campaign, script, app.system_clock())
+    )
+    result = imported.report
+    if report is not None:
+        report.write_text(imported.as_csv(), encoding="utf-8-sig")
+    if as_json:
+        click.echo(views.dumps(imported))
+    else:
+        click.echo(
+            ctx.say(
+                f"导入 {result.accepted} 行,重复 {result.duplicates} 行,错误 {len(result.errors)} 行",
+                f"{result.accepted} imported, {result.duplicates} duplicates, {len(result.errors)} bad rows",
+            )
+        )
+        for notice in imported.notices:
+            click.echo(notice)
+        for bad in result.errors:
+            place = ctx.say(f"第 {bad.row} 行 {bad.column}: ", f"row {bad.row} {bad.column}: ")
+            click.echo(place + bad.message)
+    sys.exit(1 if result.errors else 0)
+
+
+@main.command(help="任务列表 / tasks")
+@json_option
+@click.pass_obj
+@_errors
+def tasks(ctx: Context, as_json: bool) -> None:
+    found = asyncio.run(office.with_store(ctx.site(), lambda store: store.tasks()))
+    _out(as_json, found, lambda: views.tasks_table(found, ctx.lang))
+
+
+@main.command(help="通话列表 / calls")
+@json_option
+@click.pass_obj
+@_errors
+def calls(ctx: Context, as_json: bool) -> None:
+    found = asyncio.run(office.with_store(ctx.site(), lambda store: store.calls()))
+    _out(as_json, found, lambda: views.calls_table(found, ctx.lang))
+
+
+@main.command(help="问题件列表 / tickets")
+@json_option
+@click.pass_obj
+@_errors
+def tickets(ctx: Context, as_json: bool) -> None:
+    found = asyncio.run(office.with_store(ctx.site(), lambda store: store.tickets()))
+    _out(as_json, found, lambda: views.tickets_table(found, ctx.lang))
+
+
+@main.command(help="一通电话的时间线 / timeline of one call")
+@click.argument("call", type=int)
+@json_option
+@click.pass_obj
+@_errors
+def show(ctx: Context, call: int, as_json: bool) -> None:
+    view = asyncio.run(office.with_store(ctx.site(), lambda store: store.call(CallId(call))))
+    if view is None:
+        raise DialerError(ctx.say(f"没有编号为 {call} 的通话", f"no call {call}: `dialer calls` lists them"))
+    _out(as_json, view, lambda: views.timeline_table(view, ctx.lang))
+
+
+@main.command(help="为什么拨打或不拨打 / why a task is or isn't called")
+@click.argument("task", type=int)
+@json_option
+@click.pass_obj
+@_errors
+def why(ctx: Context, task: int, as_json: bool) -> None:
+    story = asyncio.run(office.explain(ctx.site(), TaskId(task)))
+    rows = [views.decision_row(at, decision, story.zone) for at, decision in story.decisions]
+    _out(
+        as_json,
+        {"task": task, "decisions": story.decisions},
+        lambda: views.table(("at", "verdict", "rule", "why"), rows, ctx.lang),
+    )
+
+
+@main.command(help="判定一段回答 / class of an answer")
+@click.option(
+    "--tsv", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="kind<TAB>phrase 文件"
+)
+@click.argument("words", nargs=-1)
+@_errors
+def answer(tsv: Path | None, words: Sequence[str]) -> None:
+    if tsv is not None:
+        for line in office.classify_file(tsv):
+            click.echo(line)
+        return
+    kinds = [kind.value for kind in QuestionKind]
+    if len(words) < 2 or words[0] not in kinds:
+        raise DialerError(f"use: dialer answer KIND WORDS (KIND: {' '.join(kinds)}) or --tsv FILE")
+    found = classify(QuestionKind(words[0]), "".join(words[1:]))
+    click.echo(f"{words[0]}\t{''.join(words[1:])}\t{found.answer_class.value}")
+
+
+@main.command(help="检查模型、语音、配置、磁盘、线路、日历 / check the installation")
+@json_option
+@click.pass_obj
+@_errors
+def doctor(ctx: Context, as_json: bool) -> None:
+    found = asyncio.run(examine(ctx.site(), app.system_clock()))
+    rows = [(check.name, "✓" if check.ok else "✗", check.detail) for check in found]
+    _out(as_json, found, lambda: views.table(("check", "result", "detail"), rows, ctx.lang))
+    sys.exit(0 if all(check.ok for check in found) else 1)
+
+
+@main.group(help="提示音 / prompts")
+def prompts() -> None:
+    pass
+
+
+@prompts.command(name="build", help="合成缺少的提示音 / synthesise what is missing (espeak-ng)")
+@click.option("--all", "everything", is_flag=True, help="重新合成全部 / make all anew")
+@click.pass_obj
+@_errors
+def prompts_build(ctx: Context, everything: bool) -> None:
+    made = office.build_prompts(Site(ctx.site()), everything)
+    click.echo(ctx.say(f"合成 {made} 条", f"{made} clips made"))
+
+
+@prompts.command(name="missing", help="列出缺少的提示音 / list what is missing")
+@click.pass_obj
+@_errors
+def prompts_missing(ctx: Context) -> None:
+    found = office.missing_prompts(Site(ctx.site()))
+    for text in found:
+        click.echo(text)
+    sys.exit(1 if found else 0)
+
+
+if __name__ == "__main__":
+    main()

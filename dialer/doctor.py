@@ -1,0 +1,117 @@
+"""Checks of an installation: each says whether it is fit, and what to do where it isn't."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from dialer.archive.vault import LocalVault
+from dialer.asr.config import Engine
+from dialer.asr.model import check_model
+from dialer.errors import DialerError
+from dialer.office import missing_prompts
+from dialer.policy.zones import find_zone
+from dialer.sip.config import EndpointConfig
+from dialer.sip.endpoint import SipEndpoint
+from dialer.site import Site
+from dialer.store.database import SqlStore
+
+_TRUNK_WAIT_S = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing looked at. ``detail``: what was found, or what is wrong and how to put it right."""
+
+    name: str
+    ok: bool
+    detail: str
+
+
+async def examine(home: Path, now: datetime) -> list[Check]:
+    """Every check; where the configuration can't be read, only that one."""
+    site = Site(home)
+    config = _check("config", lambda: f"{site.settings.site.node}, {len(site.scripts)} scripts")
+    if not config.ok:
+        return [config]
+    return [
+        config,
+        _check("calendar", lambda: _calendar(site, now)),
+        _check("model", lambda: _model(site)),
+        _check("prompts", lambda: _prompts(site)),
+        _check("disk", lambda: _disk(site)),
+        await _database(site),
+        await _trunk(site),
+    ]
+
+
+def _check(name: str, work: Callable[[], str]) -> Check:
+    try:
+        return Check(name, True, work())
+    except DialerError as error:
+        return Check(name, False, str(error))
+
+
+def _calendar(site: Site, now: datetime) -> str:
+    today = now.astimezone(find_zone(site.settings.calling.zone)).date()
+    site.calendar.is_workday(today)
+    return site.calendar.warning(today) or f"{today.year}"
+
+
+def _model(site: Site) -> str:
+    config = site.settings.recogniser
+    if config.engine is Engine.DTMF:
+        return "keys only"
+    return f"{config.model_dir}, {check_model(config.model_dir).rate} Hz"
+
+
+def _prompts(site: Site) -> str:
+    site.require_prompts()
+    missing = missing_prompts(site)
+    if missing:
+        raise DialerError(
+            f"no clip for {len(missing)} texts, e.g. {missing[0]!r}: run `dialer prompts build`"
+        )
+    return "complete"
+
+
+def _disk(site: Site) -> str:
+    room, why = LocalVault(site.settings.archive).has_room()
+    if not room:
+        raise DialerError(why)
+    return str(site.settings.archive.root)
+
+
+async def _database(site: Site) -> Check:
+    place = site.settings.site.database
+    if not place.exists():
+        return Check("database", True, f"{place}: made by the first import")
+    try:
+        store = await SqlStore.open(place, site.settings.store)
+        await store.close()
+    except DialerError as error:
+        return Check("database", False, str(error))
+    return Check("database", True, str(place))
+
+
+async def _trunk(site: Site) -> Check:
+    """Any response to OPTIONS shows that the carrier's host is there and speaks SIP."""
+    trunk = site.settings.trunk
+    endpoint = SipEndpoint(EndpointConfig(bind_host=site.settings.sip.bind_host, bind_port=0))
+    try:
+        await endpoint.start()
+        async with asyncio.timeout(_TRUNK_WAIT_S):
+            code = await endpoint.options(f"sip:{trunk.host}:{trunk.port}")
+    except (DialerError, TimeoutError) as error:
+        why = str(error) or f"no answer to OPTIONS from {trunk.host}:{trunk.port} in {_TRUNK_WAIT_S:g} s"
+        return Check("trunk", False, why)
+    finally:
+        await endpoint.close()
+    if code == 0:
+        return Check(
+            "trunk", False, f"{trunk.host}:{trunk.port} does not answer OPTIONS: check host, port, firewall"
+        )
+    return Check("trunk", True, f"{trunk.host}:{trunk.port} answers {code}")

@@ -1,0 +1,136 @@
+"""What the commands do with an installation while no daemon is needed: import, look up, explain."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TypeVar
+
+from dialer.errors import ConfigError, DialerError
+from dialer.intake import read_customers, write_report
+from dialer.ivr.answers import classify
+from dialer.model import ImportReport, QuestionKind, TaskId
+from dialer.policy.ruling import Decision
+from dialer.site import Site
+from dialer.store.database import SqlStore
+from dialer.tts.build import build, build_missing, build_tones, write_list
+from dialer.tts.stock import stock_texts
+
+T = TypeVar("T")
+
+
+async def with_store(home: Path, work: Callable[[SqlStore], Awaitable[T]]) -> T:
+    """Open the installation's database, do ``work``, close. Raises StoreError, ConfigError."""
+    settings = Site(home).settings
+    if not settings.site.database.exists():
+        raise DialerError(f"{home} has no database yet: import customers first, or check --home")
+    store = await SqlStore.open(settings.site.database, settings.store)
+    try:
+        return await work(store)
+    finally:
+        await store.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """What an import did."""
+
+    report: ImportReport
+    notices: tuple[str, ...]
+    """Columns that weren't used."""
+
+    def as_csv(self) -> str:
+        return write_report(self.report.errors, self.notices)
+
+
+async def import_customers(
+    home: Path, data: bytes, filename: str, campaign: str, script: str, now: datetime
+) -> Imported:
+    """Good rows in, bad rows reported, nothing twice. Raises ImportFileError, ConfigError, StoreError."""
+    site = Site(home)
+    found = read_customers(data, filename, campaign=campaign, script=script, config=site.settings.intake)
+    if script.partition("/")[0] not in site.scripts:
+        raise ConfigError(f"no script {script!r}; known: {', '.join(site.scripts)}")
+    home.mkdir(parents=True, exist_ok=True)
+    store = await SqlStore.open(site.settings.site.database, site.settings.store)
+    try:
+        stored = await store.add_tasks(found.tasks, now)
+    finally:
+        await store.close()
+    return Imported(ImportReport(stored.accepted, stored.duplicates, found.errors), found.notices)
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """What was decided about a task, oldest first."""
+
+    zone: str
+    decisions: tuple[tuple[datetime, Decision], ...]
+
+
+async def explain(home: Path, task_id: TaskId) -> Story:
+    """Raises DialerError where there is no such task."""
+
+    async def look(store: SqlStore) -> Story:
+        candidate = await store.candidate(task_id)
+        if candidate is None:
+            raise DialerError(f"no task {task_id}: `dialer tasks` lists them")
+        return Story(candidate.task.zone, tuple(await store.decisions(task_id)))
+
+    return await with_store(home, look)
+
+
+def classify_file(file: Path) -> list[str]:
+    """``kind<TAB>phrase`` lines -> ``kind<TAB>phrase<TAB>class``. Raises ConfigError with the line."""
+    try:
+        text = file.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"can't be read as UTF-8: {error}", str(file)) from None
+    made = []
+    for number, line in enumerate(text.splitlines(), 1):
+        if not line.strip():
+            continue
+        kind, tab, phrase = line.partition("\t")
+        phrase = phrase.partition("\t")[0]
+        try:
+            found = classify(QuestionKind(kind.strip()), phrase)
+        except ValueError:
+            kinds = " ".join(item.value for item in QuestionKind)
+            raise ConfigError(f"write KIND<TAB>PHRASE, KIND one of {kinds}", str(file), number) from None
+        if not tab:
+            raise ConfigError("write KIND<TAB>PHRASE with a tab between", str(file), number)
+        made.append(f"{kind.strip()}\t{phrase}\t{found.answer_class.value}")
+    return made
+
+
+def all_prompt_texts(site: Site) -> list[str]:
+    """Everything that the scripts, the house and the values can say."""
+    return list(dict.fromkeys([*site.prompt_texts(), *stock_texts()]))
+
+
+def build_prompts(site: Site, everything: bool) -> int:
+    """Fill what is missing in the installation's own folder. Raises MissingPrompt without espeak-ng."""
+    return len(build_missing(all_prompt_texts(site), site.settings.prompts, anew=everything))
+
+
+def build_shipped(site: Site, folder: Path) -> int:
+    """The set that the project ships, made into ``folder``, with the list for a recording studio."""
+    config = site.settings.prompts
+    texts = all_prompt_texts(site)
+    made = build(
+        texts,
+        folder / "synthetic",
+        config.espeak,
+        voice=config.voice,
+        words_per_minute=config.words_per_minute,
+        anew=True,
+    )
+    build_tones(folder / "synthetic")
+    write_list(texts, folder / "prompts.tsv")
+    return len(made)
+
+
+def missing_prompts(site: Site) -> list[str]:
+    return site.prompts.missing(all_prompt_texts(site))

@@ -1,0 +1,225 @@
+"""Every setting: the rooms' own config values, composed and read from ``config/dialer.toml``.
+
+Relative paths start at the installation's folder. Secrets are never in the file: it names the
+environment variable or the file that holds them.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from dialer.archive.config import ArchiveConfig
+from dialer.asr.config import AsrConfig
+from dialer.errors import ConfigError
+from dialer.intake.config import IntakeConfig
+from dialer.ivr.config import TurnSettings
+from dialer.media.config import MediaConfig
+from dialer.policy.settings import PolicySettings, Window
+from dialer.scheduler import SchedulerConfig
+from dialer.sip.config import EndpointConfig, RegistrarConfig, TrunkConfig
+from dialer.store.config import StoreConfig
+from dialer.tomlread import TomlFile, read_toml
+from dialer.transfer import TransferConfig
+from dialer.tts.config import PromptConfig
+
+
+@dataclass(frozen=True, slots=True)
+class SiteSettings:
+    """``[site]``: this node."""
+
+    node: str = "dialer-1"
+    """Name of this node; unique among the nodes of one database."""
+    database: Path = Path("dialer.sqlite")
+    """SQLite file."""
+    log_level: str = "INFO"
+    """DEBUG, INFO, WARNING or ERROR."""
+    drain_s: float = 600.0
+    """On SIGTERM: how long live calls may take to end by themselves."""
+
+    def __post_init__(self) -> None:
+        if self.log_level.upper() not in ("DEBUG", "INFO", "WARNING", "ERROR"):
+            raise ValueError("log_level: write DEBUG, INFO, WARNING or ERROR")
+        if self.drain_s < 0:
+            raise ValueError("drain_s: write seconds, 0 ends calls at once")
+
+
+@dataclass(frozen=True, slots=True)
+class ListenSettings:
+    """``[listening]``: what counts as an utterance."""
+
+    min_speech_s: float = 0.12
+    """Shorter sounds aren't speech."""
+    max_speech_s: float = 12.0
+    """A longer answer is cut here."""
+
+    def __post_init__(self) -> None:
+        if not 0 < self.min_speech_s < self.max_speech_s:
+            raise ValueError("min_speech_s: must be above 0 and below max_speech_s")
+
+
+@dataclass(frozen=True, slots=True)
+class SecretSettings:
+    """``[secrets]``: where secrets are, never what they are."""
+
+    trunk_password_env: str = "DIALER_TRUNK_PASSWORD"
+    """Environment variable with the trunk's password; unset: the file below, or none."""
+    trunk_password_file: Path | None = None
+    """File whose first line is the trunk's password."""
+    agents_file: Path | None = None
+    """File with one ``name:password`` a line: the agents' phones that may register here."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """One installation's settings."""
+
+    site: SiteSettings
+    calling: PolicySettings
+    scheduler: SchedulerConfig
+    trunk: TrunkConfig
+    sip: EndpointConfig
+    registrar: RegistrarConfig
+    media: MediaConfig
+    recogniser: AsrConfig
+    listening: ListenSettings
+    turns: TurnSettings
+    prompts: PromptConfig
+    store: StoreConfig
+    archive: ArchiveConfig
+    intake: IntakeConfig
+    transfer: TransferConfig
+
+
+TABLES = (
+    "site",
+    "secrets",
+    "calling",
+    "scheduler",
+    "trunk",
+    "sip",
+    "registrar",
+    "media",
+    "recogniser",
+    "listening",
+    "turns",
+    "prompts",
+    "store",
+    "archive",
+    "intake",
+    "transfer",
+)
+
+HIDDEN: Mapping[str, tuple[str, ...]] = {
+    "scheduler": ("node",),
+    "trunk": ("password",),
+    "registrar": ("users",),
+    "turns": ("agents_available",),
+}
+"""Fields that no file sets: they come from another key, from a secret, or from the call."""
+
+
+_MODEL = Path("models") / "demo-cn"
+_VOICE = Path("config") / "prompts" / "synthetic"
+
+
+def with_agents(turns: TurnSettings, agents_available: bool) -> TurnSettings:
+    return replace(turns, agents_available=agents_available)
+
+
+def shipped_dir() -> Path:
+    """Where the shipped ``config/`` and ``models/`` are: in the wheel, or beside the package."""
+    package = Path(__file__).resolve().parent
+    inside = package / "_shipped"
+    return inside if inside.is_dir() else package.parent
+
+
+def load_settings(home: Path, environ: Mapping[str, str] | None = None) -> Settings:
+    """``home/config/dialer.toml``, or the shipped file where there is none. Raises ConfigError."""
+    own = home / "config" / "dialer.toml"
+    file = own if own.exists() else shipped_dir() / "config" / "dialer.toml"
+    try:
+        text = file.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise ConfigError(f"can't be read: {error.strerror}", str(file)) from None
+    except UnicodeDecodeError:
+        raise ConfigError("is not UTF-8: save it as UTF-8", str(file)) from None
+    return read_settings(text, str(file), home, os.environ if environ is None else environ)
+
+
+def read_settings(text: str, file: str, home: Path, environ: Mapping[str, str]) -> Settings:
+    """The file's text as Settings. Raises ConfigError with file and line."""
+    toml = read_toml(text, file, {Window: Window.parse}, TABLES)
+    site = toml.table("site", SiteSettings)
+    secrets = toml.table("secrets", SecretSettings)
+    shipped = shipped_dir()
+    asr = toml.table(
+        "recogniser", AsrConfig, given=_unless_set(toml, "recogniser", "model_dir", shipped / _MODEL)
+    )
+    archive = toml.table(
+        "archive", ArchiveConfig, given=_unless_set(toml, "archive", "root", Path("recordings"))
+    )
+    prompts = toml.table(
+        "prompts", PromptConfig, given=_unless_set(toml, "prompts", "synthetic", shipped / _VOICE)
+    )
+    return Settings(
+        site=replace(site, database=home / site.database),
+        calling=toml.table("calling", PolicySettings),
+        scheduler=toml.table("scheduler", SchedulerConfig, HIDDEN["scheduler"], {"node": site.node}),
+        trunk=toml.table(
+            "trunk", TrunkConfig, HIDDEN["trunk"], {"password": _password(toml, secrets, home, environ)}
+        ),
+        sip=toml.table("sip", EndpointConfig),
+        registrar=toml.table(
+            "registrar", RegistrarConfig, HIDDEN["registrar"], {"users": _agents(toml, secrets, home)}
+        ),
+        media=toml.table("media", MediaConfig),
+        recogniser=replace(asr, model_dir=home / asr.model_dir),
+        listening=toml.table("listening", ListenSettings),
+        turns=toml.table("turns", TurnSettings, HIDDEN["turns"]),
+        prompts=replace(
+            prompts,
+            recorded=home / prompts.recorded,
+            synthetic=home / prompts.synthetic,
+            built=home / prompts.built,
+        ),
+        store=toml.table("store", StoreConfig),
+        archive=replace(archive, root=home / archive.root),
+        intake=toml.table("intake", IntakeConfig),
+        transfer=toml.table("transfer", TransferConfig),
+    )
+
+
+def _unless_set(toml: TomlFile, table: str, key: str, default: Path) -> dict[str, object]:
+    found = toml.data.get(table)
+    return {} if isinstance(found, dict) and key in found else {key: default}
+
+
+def _password(toml: TomlFile, secrets: SecretSettings, home: Path, environ: Mapping[str, str]) -> str:
+    if found := environ.get(secrets.trunk_password_env):
+        return found
+    if secrets.trunk_password_file is None:
+        return ""
+    lines = _secret_lines(toml, home / secrets.trunk_password_file, "trunk_password_file")
+    return lines[0] if lines else ""
+
+
+def _agents(toml: TomlFile, secrets: SecretSettings, home: Path) -> dict[str, str]:
+    if secrets.agents_file is None:
+        return {}
+    users: dict[str, str] = {}
+    for number, line in enumerate(_secret_lines(toml, home / secrets.agents_file, "agents_file"), 1):
+        name, colon, password = line.partition(":")
+        if not (name and colon and password):
+            raise ConfigError("write name:password", str(home / secrets.agents_file), number)
+        users[name] = password
+    return users
+
+
+def _secret_lines(toml: TomlFile, file: Path, key: str) -> list[str]:
+    try:
+        return [line.strip() for line in file.read_text(encoding="utf-8").splitlines() if line.strip()]
+    except (OSError, UnicodeDecodeError) as error:
+        raise toml.error(f"secrets.{key}: {file} can't be read: {error}", ("secrets", key)) from None

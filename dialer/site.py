@@ -1,0 +1,149 @@
+"""An installation: its folder, settings, scripts, calendar and prompts, read and checked."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from pathlib import Path
+
+from dialer import settings as reading
+from dialer.errors import ConfigError, MissingPrompt, NodeRunning
+from dialer.ivr.lint import lint
+from dialer.ivr.prompt import facts_of, render
+from dialer.ivr.reader import read_script
+from dialer.ivr.script import Script, split_name
+from dialer.ivr.session import Session
+from dialer.model import Say, Task
+from dialer.policy.calendar import Calendar, calendar_from, parse_overrides
+from dialer.policy.zones import find_zone
+from dialer.settings import Settings
+from dialer.transfer import WHISPER
+from dialer.tts.book import PromptBook
+
+
+@dataclass(frozen=True)
+class Site:
+    """One installation's folder. Everything is read once, when first asked for."""
+
+    home: Path
+
+    @cached_property
+    def settings(self) -> Settings:
+        """Raises ConfigError."""
+        return reading.load_settings(self.home)
+
+    @cached_property
+    def scripts(self) -> Mapping[str, Script]:
+        """The approved scripts by id; one that breaks a rule isn't approved. Raises ConfigError."""
+        found: dict[str, Script] = {}
+        for file in self._files("scripts", "*.yaml"):
+            script = read_script(_read(file), str(file))
+            for finding in lint(script, self.settings.turns):
+                raise ConfigError(f"breaks {finding.rule} at {finding.place}: {finding.message}", str(file))
+            if script.id in found:
+                raise ConfigError(f"a second script with the id {script.id!r}", str(file))
+            found[script.id] = script
+        return found
+
+    @cached_property
+    def calendar(self) -> Calendar:
+        """Raises CalendarError."""
+        return calendar_from(
+            parse_overrides(_read(file), str(file)) for file in self._files("calendar", "*.toml")
+        )
+
+    @cached_property
+    def prompts(self) -> PromptBook:
+        return PromptBook(self.settings.prompts)
+
+    def require_prompts(self) -> None:
+        """Raises MissingPrompt: a call that can't speak its script isn't placed."""
+        missing = self.prompts.missing(self.prompt_texts())
+        faults = self.prompts.faults()
+        if missing:
+            raise MissingPrompt(
+                f"no clip for {len(missing)} texts, e.g. {missing[0]!r}: run `dialer prompts build`"
+            )
+        if faults:
+            raise MissingPrompt(faults[0])
+
+    def approval(self, task: Task) -> str:
+        """Empty where the task's script is approved and can be spoken, else why not (R9, R49)."""
+        try:
+            name, form = split_name(task.script)
+            facts = facts_of(task)
+        except ValueError as error:
+            return str(error)
+        script = self.scripts.get(name)
+        if script is None:
+            return f"话术 {name} 未审批或不存在"
+        values = {
+            say
+            for question in script.form(form, facts)
+            for template in question.templates()
+            for say in render(template, script.company, facts)
+        }
+        try:
+            missing = self.prompts.missing_in([say for say in values if say not in self._speakable])
+        except ValueError as error:
+            return str(error)
+        if missing:
+            return f"缺少提示音:{'、'.join(missing)}(运行 dialer prompts build)"
+        self._speakable.update(values)
+        return ""
+
+    @cached_property
+    def _speakable(self) -> set[Say]:
+        """What is known to have its clips: a clip doesn't vanish while the daemon runs."""
+        return set()
+
+    def session(self, task: Task, agent_free: bool, now: datetime) -> Session:
+        """The conversation of one call. Raises ConfigError where the task names no approved script."""
+        name, form = split_name(task.script)
+        script = self.scripts.get(name)
+        if script is None:
+            raise ConfigError(f"no approved script {name!r}")
+        zone = find_zone(task.zone)
+        turn = reading.with_agents(self.settings.turns, agent_free)
+        return Session(script, form, facts_of(task, now.astimezone(zone).weekday()), turn)
+
+    def prompt_texts(self) -> tuple[str, ...]:
+        """Every fixed text that a call can play."""
+        texts = [text for script in self.scripts.values() for text in script.texts()]
+        return tuple(dict.fromkeys([*texts, *(say.text for say in WHISPER)]))
+
+    def _files(self, folder: str, pattern: str) -> list[Path]:
+        """The installation's files where it has that folder, else the shipped ones."""
+        own = self.home / "config" / folder
+        return sorted((own if own.is_dir() else reading.shipped_dir() / "config" / folder).glob(pattern))
+
+
+def _read(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise ConfigError(f"can't be read: {error.strerror}", str(file)) from None
+    except UnicodeDecodeError:
+        raise ConfigError("is not UTF-8: save it as UTF-8", str(file)) from None
+
+
+@contextmanager
+def node_lock(home: Path) -> Iterator[None]:
+    """One daemon per installation. Raises NodeRunning."""
+    home.mkdir(parents=True, exist_ok=True)
+    with open(home / "dialer.lock", "a+", encoding="ascii") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.seek(0)
+            pid = file.read().strip() or "?"
+            raise NodeRunning(f"another daemon runs on {home} (process {pid}): stop it first") from None
+        file.truncate(0)
+        file.write(str(os.getpid()))
+        file.flush()
+        yield

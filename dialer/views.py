@@ -1,0 +1,291 @@
+"""Tables and JSON of what the store holds, in Chinese or English; numbers are masked."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import is_dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from enum import Enum
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from rich.table import Table
+
+from dialer.model import AnswerClass, Disposition, PhoneNumber, Task, TaskState, Ticket
+from dialer.policy.verdict import Decision, Dial, Escalate, Refuse, Wait
+from dialer.ports import CallView
+
+Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
+
+ZH, EN = "zh", "en"
+
+_WORDS: dict[str, tuple[str, str]] = {
+    "task": ("任务", "task"),
+    "policy_no": ("保单号", "policy"),
+    "holder": ("投保人", "policyholder"),
+    "phone": ("电话", "phone"),
+    "product": ("产品", "product"),
+    "state": ("状态", "state"),
+    "due": ("截止", "due"),
+    "appointment": ("预约", "appointment"),
+    "call": ("通话", "call"),
+    "at": ("时间", "time"),
+    "slot": ("时段", "slot"),
+    "outcome": ("结果", "outcome"),
+    "reason": ("原因", "reason"),
+    "talk": ("通话时长", "talk"),
+    "recording": ("录音", "recording"),
+    "ticket": ("问题件", "ticket"),
+    "category": ("类别", "category"),
+    "departments": ("部门", "departments"),
+    "question": ("问题", "question"),
+    "words": ("客户原话", "words"),
+    "major": ("重大异常", "major"),
+    "escalated": ("上报领导小组", "escalated"),
+    "status": ("状态", "status"),
+    "offset": ("位置", "offset"),
+    "event": ("事件", "event"),
+    "class": ("判定", "class"),
+    "confidence": ("置信度", "confidence"),
+    "source": ("来源", "source"),
+    "decided_by": ("依据", "decided by"),
+    "check": ("检查项", "check"),
+    "result": ("结果", "result"),
+    "detail": ("说明", "detail"),
+    "customer": ("客户", "customer"),
+    "expected": ("预期", "expected"),
+    "heard": ("实际", "observed"),
+    "attempts": ("拨打", "attempts"),
+    "tickets": ("问题件", "tickets"),
+    "recordings": ("录音", "recordings"),
+    "rule": ("规则", "rule"),
+    "verdict": ("判定", "verdict"),
+    "why": ("说明", "why"),
+    "yes": ("是", "yes"),
+    "no": ("否", "no"),
+    "ringing": ("振铃", "ringing"),
+    "answered": ("接听", "answered"),
+    "invited": ("呼出", "INVITE"),
+    "ended": ("挂机", "ended"),
+    "transferred": ("转人工", "transferred"),
+    "asked": ("提问", "asked"),
+}
+
+_OUTCOMES: dict[Disposition, str] = {
+    Disposition.COMPLETED: "回访完成",
+    Disposition.ANSWERED_INCOMPLETE: "接通未完成",
+    Disposition.WRONG_PERSON: "非本人",
+    Disposition.REFUSED: "拒访",
+    Disposition.APPOINTMENT: "预约再访",
+    Disposition.NO_ANSWER: "无人接听",
+    Disposition.BUSY: "占线",
+    Disposition.REJECTED: "拒接",
+    Disposition.UNALLOCATED: "空号",
+    Disposition.UNREACHABLE: "无法接通",
+    Disposition.TRUNK_FAILURE: "线路故障",
+    Disposition.NOT_DIALLED: "未呼出",
+    Disposition.TRANSFERRED: "已转人工",
+    Disposition.UNKNOWN: "结果不明",
+}
+
+_STATES: dict[TaskState, str] = {
+    TaskState.OPEN: "待回访",
+    TaskState.DONE: "已回访",
+    TaskState.REFUSED: "拒访",
+    TaskState.CONTACT_REFRESH: "待核实电话",
+    TaskState.WITH_AGENT: "人工处理中",
+    TaskState.EXCLUDED: "免访",
+}
+
+_CLASSES: dict[AnswerClass, str] = {
+    AnswerClass.YES: "是",
+    AnswerClass.NO: "否",
+    AnswerClass.MAYBE_YES: "是?",
+    AnswerClass.MAYBE_NO: "否?",
+    AnswerClass.UNCLEAR: "不明确",
+    AnswerClass.REPEAT: "请重复",
+    AnswerClass.BUSY: "不方便",
+    AnswerClass.WRONG: "非本人",
+    AnswerClass.REFUSE: "拒访",
+    AnswerClass.COMPLAINT: "投诉",
+    AnswerClass.HUMAN: "转人工",
+}
+
+
+def word(key: str, lang: str) -> str:
+    zh, en = _WORDS[key]
+    return zh if lang == ZH else en
+
+
+def outcome_text(outcome: Disposition | None, lang: str) -> str:
+    if outcome is None:
+        return "通话中" if lang == ZH else "live"
+    return _OUTCOMES[outcome] if lang == ZH else outcome.value
+
+
+def state_text(state: TaskState, lang: str) -> str:
+    return _STATES[state] if lang == ZH else state.value
+
+
+def local(at: datetime | None, zone: str = "Asia/Shanghai") -> str:
+    return at.astimezone(ZoneInfo(zone)).strftime("%Y-%m-%d %H:%M:%S") if at else ""
+
+
+def to_json(value: object) -> Json:
+    """Values as plain JSON; a telephone number is always masked."""
+    if isinstance(value, PhoneNumber):
+        return value.masked
+    if is_dataclass(value) and not isinstance(value, type):
+        shallow = {name: getattr(value, name) for name in value.__dataclass_fields__}
+        return {name: to_json(inner) for name, inner in shallow.items()}
+    if isinstance(value, Enum):
+        return str(value.value)
+    if isinstance(value, datetime | date):
+        return value.isoformat()
+    if isinstance(value, Decimal | Path):
+        return str(value)
+    if isinstance(value, list | tuple):
+        return [to_json(item) for item in value]
+    if isinstance(value, dict):
+        return {str(key): to_json(item) for key, item in value.items()}
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    raise TypeError(f"no JSON for {type(value).__name__}")
+
+
+def dumps(value: object) -> str:
+    return json.dumps(to_json(value), ensure_ascii=False)
+
+
+def table(keys: Sequence[str], rows: Iterable[Sequence[str]], lang: str, title: str = "") -> Table:
+    made = Table(title=title or None, header_style="bold")
+    for key in keys:
+        made.add_column(word(key, lang), overflow="fold")
+    for row in rows:
+        made.add_row(*row)
+    return made
+
+
+def tasks_table(tasks: Sequence[Task], lang: str) -> Table:
+    rows = [
+        (
+            str(task.id),
+            task.policy_no,
+            task.holder.name[:1] + "*" * max(len(task.holder.name) - 1, 1),
+            ", ".join(phone.number.masked for phone in task.phones),
+            task.product,
+            state_text(task.state, lang),
+            (task.cooling_off_end or task.due or "") and str(task.cooling_off_end or task.due),
+            local(task.appointment, task.zone),
+        )
+        for task in tasks
+    ]
+    return table(
+        ("task", "policy_no", "holder", "phone", "product", "state", "due", "appointment"), rows, lang
+    )
+
+
+def calls_table(calls: Sequence[CallView], lang: str) -> Table:
+    rows = []
+    for view in calls:
+        record, attempt = view.record, view.attempt
+        recording = record.recording if record else None
+        rows.append(
+            (
+                str(attempt.id),
+                str(attempt.task_id),
+                local(attempt.invited_at, view.task.zone),
+                attempt.number.masked,
+                attempt.slot,
+                outcome_text(attempt.outcome, lang),
+                attempt.reason,
+                f"{recording.duration_s:.1f}s" if recording else "",
+                recording.path if recording else "",
+            )
+        )
+    return table(
+        ("call", "task", "at", "phone", "slot", "outcome", "reason", "talk", "recording"), rows, lang
+    )
+
+
+def tickets_table(tickets: Sequence[Ticket], lang: str) -> Table:
+    rows = [
+        (
+            str(ticket.id),
+            str(ticket.call_id),
+            ticket.category,
+            "、".join(ticket.departments),
+            ticket.question,
+            ticket.words,
+            f"{ticket.answer_offset_s:.1f}s",
+            word("yes" if ticket.major else "no", lang),
+            word("yes" if ticket.escalated else "no", lang),
+            local(ticket.due),
+            ticket.status,
+        )
+        for ticket in tickets
+    ]
+    keys = (
+        "ticket",
+        "call",
+        "category",
+        "departments",
+        "question",
+        "words",
+        "offset",
+        "major",
+        "escalated",
+        "due",
+        "status",
+    )
+    return table(keys, rows, lang)
+
+
+def timeline_table(view: CallView, lang: str) -> Table:
+    """ring, answer, each question with words, class, confidence and offsets, end."""
+    attempt, record, zone = view.attempt, view.record, view.task.zone
+    rows: list[tuple[str, ...]] = []
+
+    def add(event: str, at: datetime | None, detail: str = "") -> None:
+        if at is not None:
+            rows.append((local(at, zone), "", word(event, lang), detail, "", "", "", ""))
+
+    add("invited", attempt.invited_at, attempt.number.masked)
+    add("ringing", attempt.ringing_at)
+    add("answered", attempt.answered_at)
+    for answer in record.answers if record else ():
+        shown = _CLASSES[answer.answer_class] if lang == ZH else answer.answer_class.value
+        rows.append(
+            (
+                "",
+                f"{answer.start_offset_s:.1f}-{answer.end_offset_s:.1f}s",
+                f"{answer.question} #{answer.asking}",
+                answer.words,
+                shown,
+                f"{answer.confidence:.2f}",
+                answer.source.value,
+                answer.decided_by,
+            )
+        )
+    if record and record.transferred:
+        rows.append(("", "", word("transferred", lang), record.agent, "", "", "", ""))
+    end = f"{outcome_text(attempt.outcome, lang)} {attempt.reason}".strip()
+    add("ended", attempt.ended_at, end)
+    keys = ("at", "offset", "event", "words", "class", "confidence", "source", "decided_by")
+    return table(keys, rows, lang)
+
+
+def decision_row(at: datetime, decision: Decision, zone: str) -> tuple[str, str, str, str]:
+    verdict = decision.verdict
+    match verdict:
+        case Dial():
+            kind = f"Dial {verdict.number.masked} {verdict.slot}"
+        case Wait():
+            kind = f"Wait {local(verdict.until, zone)}"
+        case Refuse():
+            kind = "Refuse"
+        case Escalate():
+            kind = f"Escalate {verdict.channel}"
+    return local(at, zone), kind, verdict.rule, verdict.why

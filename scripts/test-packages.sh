@@ -1,0 +1,19 @@
+#!/bin/sh
+# Installs the real peers that the tests talk to, where they are missing (Debian 12).
+set -eu
+need=""
+check() { command -v "$1" >/dev/null 2>&1 || need="$need $2"; }
+check sipp sip-tester
+check baresip baresip-core
+check kamailio kamailio
+check espeak-ng espeak-ng
+check sox sox
+[ -z "$need" ] && exit 0
+if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
+  echo "Installing for the tests:$need" >&2
+  apt-get update -qq
+  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $need >/dev/null
+else
+  echo "The tests need these Debian packages: apt-get install$need" >&2
+  exit 1
+fi

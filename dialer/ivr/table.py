@@ -38,8 +38,8 @@ def compose(text: str, file: str) -> Table:
 class Table:
     """A mapping node whose keys are taken one by one; what is left over in the end is a mistake."""
 
-    def __init__(self, node: Any, file: str, name: str) -> None:
-        self.file, self.name, self.line = file, name, line_of(node)
+    def __init__(self, node: Any, file: str, name: str, line: int = 0) -> None:
+        self.file, self.name, self.line = file, name, line or line_of(node)
         self._known: list[str] = []
         self._values: dict[str, Any] = {}
         self._key_lines: dict[str, int] = {}
@@ -104,7 +104,8 @@ class Table:
         return kind(value)
 
     def table(self, key: str, what: str) -> Table:
-        return Table(self.node(key, what), self.file, f"{self.name}, {key}")
+        node = self.node(key, what)
+        return Table(node, self.file, f"{self.name}, {key}", self.line_of(key))
 
     def items(self, key: str, what: str) -> Iterator[Any]:
         node = self.node(key, what)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from dialer.errors import ImportFileError
@@ -63,16 +63,15 @@ def field_of(heading: str) -> str | None:
 class Layout:
     """Where each field stands. Several columns may hold numbers; any other field has one."""
 
-    columns: tuple[tuple[int, str, str], ...]
-    """(index, field, heading as written)."""
+    columns: Mapping[str, tuple[tuple[int, str], ...]]
+    """Of each field that is there: (index, heading as written)."""
     notices: tuple[str, ...]
 
 
 def read_header(headings: Sequence[str]) -> Layout:
     """Raises ImportFileError naming each missing column with the spellings that are accepted."""
-    columns: list[tuple[int, str, str]] = []
+    columns: dict[str, tuple[tuple[int, str], ...]] = {}
     notices: list[str] = []
-    taken: dict[str, str] = {}
     for index, heading in enumerate(heading.strip() for heading in headings):
         if not heading:
             continue
@@ -80,17 +79,17 @@ def read_header(headings: Sequence[str]) -> Layout:
         if field is None:
             notices.append(_not_used(heading))
             continue
-        if field in taken and (field != "phone" or heading == taken[field]):
+        others = columns.get(field, ())
+        if others and (field != "phone" or heading in (name for _, name in others)):
             raise ImportFileError(
-                f"the columns {taken[field]!r} and {heading!r} mean the same: keep one of them"
+                f"the columns {others[-1][1]!r} and {heading!r} mean the same: keep one of them"
             )
-        taken[field] = heading
-        columns.append((index, field, heading))
-    missing = [field for field in REQUIRED if field not in taken]
+        columns[field] = (*others, (index, heading))
+    missing = [field for field in REQUIRED if field not in columns]
     if missing:
         wanted = "; ".join(f"{field} ({' / '.join(SPELLINGS[field])})" for field in missing)
         raise ImportFileError(f"the first row must name the columns; missing: {wanted}")
-    return Layout(tuple(columns), tuple(notices))
+    return Layout(columns, tuple(notices))
 
 
 def _not_used(heading: str) -> str:

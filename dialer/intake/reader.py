@@ -84,10 +84,10 @@ class _Row:
         self.policy_no = self.get("policy_no", cells.policy_no, "")
 
     def _cells(self, field: str) -> list[tuple[Cell, str]]:
+        width = len(self._row)
         return [
-            (self._row[index] if index < len(self._row) else None, heading)
-            for index, name, heading in self._columns
-            if name == field
+            (self._row[index] if index < width else None, heading)
+            for index, heading in self._columns.get(field, ())
         ]
 
     def wrong(self, field: str, message: str, heading: str = "") -> None:

@@ -116,9 +116,10 @@ HIDDEN: Mapping[str, tuple[str, ...]] = {
     "scheduler": ("node",),
     "trunk": ("password",),
     "registrar": ("users",),
+    "sip": ("timers",),
     "turns": ("agents_available",),
 }
-"""Fields that no file sets: they come from another key, from a secret, or from the call."""
+"""Fields that no file sets: they come from another key, a secret or the call, or are for tests."""
 
 
 _MODEL = Path("models") / "demo-cn"
@@ -171,7 +172,7 @@ def read_settings(text: str, file: str, home: Path, environ: Mapping[str, str]) 
         trunk=toml.table(
             "trunk", TrunkConfig, HIDDEN["trunk"], {"password": _password(toml, secrets, home, environ)}
         ),
-        sip=toml.table("sip", EndpointConfig),
+        sip=toml.table("sip", EndpointConfig, HIDDEN["sip"]),
         registrar=toml.table(
             "registrar", RegistrarConfig, HIDDEN["registrar"], {"users": _agents(toml, secrets, home)}
         ),

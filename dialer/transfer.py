@@ -42,11 +42,14 @@ class TransferConfig:
     """``[transfer]`` in dialer.toml."""
 
     agents: tuple[Agent, ...] = ()
+    """The agents' phones, asked in this order: name and SIP URI; an empty uri means that the phone
+    registers here under that name."""
     ring_s: float = 20.0
     """How long one agent's phone rings."""
     accept_s: float = 15.0
     """How long the answered agent has for the accept key, whisper included."""
     accept_key: str = "1"
+    """The key by which an agent takes the call."""
     max_agents: int = 3
     """How many agents are tried for one customer."""
 

@@ -278,7 +278,9 @@ def test_nobody_free_for_an_unclear_answer_goes_on_and_seeks_no_more() -> None:
 
 
 def test_a_line_without_clear_answers_is_let_go() -> None:
-    call = Call(TurnSettings(max_unclear=2)).good_until("received").say(*["-"] * 6).hang_up()
+    call = Call(TurnSettings(max_unclear=2)).good_until("received").say(*["-"] * 6)
+    assert call.spoken == "很抱歉没有听清，我们会再与您联系，谢谢您，再见。"
+    call.hang_up()
     assert call.outcome is Disposition.ANSWERED_INCOMPLETE
     assert len(call.problems) == 2
 
@@ -393,6 +395,7 @@ def test_a_refusal_can_be_taken_back_once() -> None:
     assert call.plays[-1].question_id == "signed"
     assert not call.session.result.refused
     call.say("REFUSE")
+    assert "尊重您的意愿" in call.spoken
     assert call.hang_up().outcome is Disposition.REFUSED
 
 

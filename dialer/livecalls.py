@@ -93,6 +93,8 @@ class LiveCalls:
                 await self._store.renew(live.claim, self._lease_s)
                 cut_off = False
             except Fenced:
+                if await self._closed(live):
+                    await asyncio.Event().wait()  # the conductor is about to return
                 if not cut_off:
                     log.error("claim lost, the call is ended", extra=call)
                     return
@@ -100,6 +102,14 @@ class LiveCalls:
             except StoreError as error:
                 cut_off = True
                 log.warning("lease not renewed, the call goes on", extra={**call, "why": str(error)})
+
+    async def _closed(self, live: _Live) -> bool:
+        """Whether the conductor has stored the call: that drops the claim as well."""
+        try:
+            view = await self._store.call(live.attempt.id)
+        except StoreError:
+            return False
+        return view is not None and view.attempt.outcome not in (None, Disposition.UNKNOWN)
 
     async def _close_unknown(self, live: _Live, reason: str) -> None:
         """Without this row the customer would count as being in a call until the next start."""

@@ -1,0 +1,423 @@
+"""The heartbeat against the memory store, on virtual time."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import logging
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, cast
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from dialer.errors import Fenced, StoreError
+from dialer.model import (
+    Attempt,
+    CallRecord,
+    Disposition,
+    Phone,
+    PhoneNumber,
+    Policyholder,
+    Task,
+    TaskId,
+    TaskState,
+)
+from dialer.policy.calendar import calendar_from
+from dialer.policy.settings import PolicySettings
+from dialer.policy.verdict import Dial, Refuse, Wait
+from dialer.ports import Archive, Claim, Trunk, TrunkState
+from dialer.scheduler import Scheduler, SchedulerConfig
+from dialer.testing.store import MemoryStore
+from dialer.testing.virtual import run_virtual
+
+TUESDAY = datetime(2026, 11, 10, 10, 0, tzinfo=ZoneInfo("Asia/Shanghai"))
+CALENDAR = calendar_from()
+CONFIG = SchedulerConfig(node="n1", cps=100, lines=10)
+TRUNK_UP = TrunkState(True, 100)
+
+
+def tasks(count: int, **changes: Any) -> list[Task]:
+    return [
+        replace(
+            Task(
+                id=TaskId(0),
+                campaign="c",
+                policy_no=f"P{n}",
+                holder=Policyholder("王芳"),
+                phones=(Phone(PhoneNumber.parse(f"138{n:08d}")),),
+                product="福满人生",
+                premium=Decimal(1000),
+                pay_years=10,
+                script="new-policy",
+            ),
+            **changes,
+        )
+        for n in range(1, count + 1)
+    ]
+
+
+class FlakyStore(MemoryStore):
+    """A memory store whose methods can be made to fail."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.failing: set[str] = set()
+        self.fenced = False
+        self.asked: list[float] = []
+
+    def _fail(self, name: str) -> None:
+        if name in self.failing:
+            raise StoreError(f"{name}: the database is away")
+
+    async def candidates(self, *args: Any, **kwargs: Any) -> Any:
+        self.asked.append(asyncio.get_running_loop().time())
+        self._fail("candidates")
+        return await super().candidates(*args, **kwargs)
+
+    async def renew(self, *args: Any, **kwargs: Any) -> None:
+        self._fail("renew")
+        if self.fenced:
+            raise Fenced("somebody else has it")
+        await super().renew(*args, **kwargs)
+
+    async def barrier(self, *args: Any, **kwargs: Any) -> Any:
+        await asyncio.sleep(0.01)
+        result = await super().barrier(*args, **kwargs)
+        self._fail("barrier")  # after the commit: its result is unknown to the caller
+        return result
+
+
+@dataclass
+class House:
+    """A scheduler with what it needs, and a conductor that keeps a diary."""
+
+    clock: Callable[[], datetime]
+    config: SchedulerConfig = CONFIG
+    talk_s: float = 30.0
+    outcome: Disposition = Disposition.COMPLETED
+    store: FlakyStore = field(default_factory=FlakyStore)
+    trunk: TrunkState = TRUNK_UP
+    room: tuple[bool, str] = (True, "")
+    not_approved: str = ""
+    error: Exception | None = None
+    started: list[tuple[float, Attempt]] = field(default_factory=list)
+    cancelled: int = 0
+    most_live: int = 0
+
+    def __post_init__(self) -> None:
+        self.stop = asyncio.Event()
+        house = self
+
+        class OneTrunk:
+            def state(self) -> TrunkState:
+                return house.trunk
+
+        class OneArchive:
+            def has_room(self) -> tuple[bool, str]:
+                return house.room
+
+        self.scheduler = Scheduler(
+            self.store,
+            cast(Trunk, OneTrunk()),
+            cast(Archive, OneArchive()),
+            self.conduct,
+            CALENDAR,
+            PolicySettings(),
+            self.config,
+            self.clock,
+            lambda task: self.not_approved if task.campaign == "c" else "",
+        )
+
+    async def conduct(self, claim: Claim, attempt: Attempt, dial: Dial) -> None:
+        assert (dial.slot, dial.number) == (attempt.slot, attempt.number)
+        self.started.append((asyncio.get_running_loop().time(), attempt))
+        self.most_live = max(self.most_live, self.scheduler.live)
+        if self.error is not None:
+            error, self.error = self.error, None
+            raise error
+        try:
+            await asyncio.sleep(self.talk_s)
+        except asyncio.CancelledError:
+            self.cancelled += 1
+            raise
+        record = CallRecord(attempt.id, claim.task.id, self.outcome, self.clock())
+        await self.store.finish(claim, record)
+
+    async def add(self, found: list[Task]) -> None:
+        await self.store.add_tasks(found, self.clock())
+
+    async def run_for(self, seconds: float) -> None:
+        """Run the scheduler that long, then stop it and wait until it returns."""
+        job = asyncio.create_task(self.scheduler.run(self.stop))
+        await asyncio.sleep(seconds)
+        self.stop.set()
+        await job
+
+    async def outcomes(self) -> list[Disposition | None]:
+        return [view.attempt.outcome for view in await self.store.calls()]
+
+
+def virtual(test: Callable[[House], Awaitable[None]], **changes: Any) -> None:
+    async def main(clock: Callable[[], datetime]) -> None:
+        await test(House(clock, **changes))
+
+    run_virtual(cast(Callable[..., Coroutine[Any, Any, None]], main), TUESDAY)
+
+
+def test_due_tasks_are_called_once_each() -> None:
+    async def case(house: House) -> None:
+        await house.add(tasks(5))
+        await house.run_for(120)
+        assert await house.outcomes() == [Disposition.COMPLETED] * 5
+        assert {task.state for task in await house.store.tasks()} == {TaskState.DONE}
+        assert house.scheduler.live == 0
+
+    virtual(case)
+
+
+def test_calls_leave_no_faster_than_cps() -> None:
+    async def case(house: House) -> None:
+        await house.add(tasks(8))
+        await house.run_for(60)
+        starts = [at for at, _ in house.started]
+        assert len(starts) == 8
+        assert all(b - a >= 0.5 - 1e-6 for a, b in itertools.pairwise(starts))
+
+    virtual(case, config=SchedulerConfig(node="n1", cps=2, lines=10))
+
+
+@pytest.mark.parametrize(("own", "trunks"), [(2, 100), (10, 2)])
+def test_no_more_calls_at_once_than_lines(own: int, trunks: int) -> None:
+    async def case(house: House) -> None:
+        class Busy:
+            def state(self) -> TrunkState:
+                return TrunkState(True, trunks - house.scheduler.live)
+
+        house.scheduler._trunk = cast(Trunk, Busy())
+        await house.add(tasks(6))
+        await house.run_for(200)
+        assert len(house.started) == 6
+        assert house.most_live == 2
+
+    virtual(case, config=SchedulerConfig(node="n1", cps=100, lines=own))
+
+
+def test_wake_looks_at_once() -> None:
+    async def case(house: House) -> None:
+        job = asyncio.create_task(house.scheduler.run(house.stop))
+        await asyncio.sleep(10)
+        await house.add(tasks(1))
+        house.scheduler.wake()
+        await asyncio.sleep(0.1)
+        assert house.scheduler.live == 1
+        house.stop.set()
+        await job
+
+    virtual(case, config=SchedulerConfig(node="n1", heartbeat_s=3000))
+
+
+def test_a_long_call_keeps_its_lease() -> None:
+    async def case(house: House) -> None:
+        await house.add(tasks(1))
+        await house.run_for(5)
+        assert await house.outcomes() == [Disposition.COMPLETED]
+
+    virtual(case, talk_s=400.0, config=SchedulerConfig(node="n1", lease_s=10))
+
+
+def test_a_lost_claim_ends_the_call_and_closes_its_row() -> None:
+    async def case(house: House) -> None:
+        await house.add(tasks(1))
+        house.store.fenced = True
+        await house.run_for(60)
+        assert house.cancelled == 1
+        assert await house.outcomes() == [Disposition.UNKNOWN]
+
+    virtual(case, talk_s=400.0)
+
+
+def test_a_lost_database_does_not_end_a_call() -> None:
+    async def case(house: House) -> None:
+        await house.add(tasks(1))
+        job = asyncio.create_task(house.scheduler.run(house.stop))
+        await asyncio.sleep(2)
+        house.store.failing = {"renew", "candidates"}
+        await asyncio.sleep(100)  # three leases long
+        house.store.failing = set()
+        await asyncio.sleep(200)
+        house.stop.set()
+        await job
+        assert house.cancelled == 0
+        assert await house.outcomes() == [Disposition.COMPLETED]
+
+    virtual(case, talk_s=250.0)
+
+
+def test_an_error_in_one_call_reaches_no_other(caplog: pytest.LogCaptureFixture) -> None:
+    async def case(house: House) -> None:
+        await house.add(tasks(3))
+        await house.run_for(60)
+        assert sorted(map(str, await house.outcomes())) == ["completed", "completed", "unknown"]
+
+    with caplog.at_level(logging.ERROR, "dialer.scheduler"):
+        virtual(case, error=ZeroDivisionError("a bug"))
+    assert [record.__dict__["call_id"] for record in caplog.records] == [1]
+
+
+def test_database_errors_stop_new_calls_and_are_retried_ever_later() -> None:
+    async def case(house: House) -> None:
+        await house.add(tasks(1))
+        house.store.failing = {"candidates"}
+        job = asyncio.create_task(house.scheduler.run(house.stop))
+        await asyncio.sleep(200)
+        assert house.started == []
+        assert [round(b - a) for a, b in itertools.pairwise(house.store.asked)] == [1, 2, 4, 8, 16, *[30] * 5]
+        house.store.failing = set()
+        await asyncio.sleep(60)
+        house.stop.set()
+        await job
+        assert len(house.started) == 1
+
+    virtual(case)
+
+
+def test_a_barrier_of_unknown_result_never_dials_and_does_not_count() -> None:
+    async def case(house: House) -> None:
+        await house.add(tasks(1))
+        house.store.failing = {"barrier"}
+        job = asyncio.create_task(house.scheduler.run(house.stop))
+        await asyncio.sleep(0.5)
+        assert await house.outcomes() == [None]
+        house.store.failing = set()
+        await asyncio.sleep(200)
+        house.stop.set()
+        await job
+        assert await house.outcomes() == [Disposition.NOT_DIALLED, Disposition.COMPLETED]
+        assert [attempt.id for _, attempt in house.started] == [2]
+
+    virtual(case)
+
+
+@pytest.mark.parametrize(
+    ("fault", "rule", "why"),
+    [
+        ({"trunk": TrunkState(False, 0, "no registration")}, "R7", "no registration"),
+        ({"room": (False, "disk full")}, "R75", "disk full"),
+    ],
+)
+def test_a_fault_of_the_house_stops_all_calls_and_is_told_once(
+    fault: dict[str, Any], rule: str, why: str
+) -> None:
+    async def case(house: House) -> None:
+        await house.add(tasks(20))
+        job = asyncio.create_task(house.scheduler.run(house.stop))
+        await asyncio.sleep(50)
+        assert house.started == []
+        told = [d for task in await house.store.tasks() for d in await house.store.decisions(task.id)]
+        assert len(told) == 1
+        verdict = told[0][1].verdict
+        assert isinstance(verdict, Wait)
+        assert verdict.rule == rule
+        assert why in verdict.why
+        house.trunk, house.room = TrunkState(True, 100), (True, "")
+        await asyncio.sleep(100)
+        house.stop.set()
+        await job
+        assert len(house.started) == 20
+
+    virtual(case, **fault)
+
+
+def test_what_is_not_approved_is_told_once_and_does_not_hold_up_others() -> None:
+    async def case(house: House) -> None:
+        await house.add(tasks(3) + tasks(2, campaign="approved"))
+        await house.run_for(100)
+        assert [attempt.task_id for _, attempt in house.started] == [4, 5]
+        told = await house.store.decisions(TaskId(1))
+        assert [type(decision.verdict) for _, decision in told] == [Refuse]
+        assert (await house.store.tasks())[0].state is TaskState.OPEN
+
+    virtual(case, not_approved="draft", config=SchedulerConfig(node="n1", batch=1))
+
+
+def test_the_verdict_is_asked_again_at_the_barrier() -> None:
+    async def case(house: House) -> None:
+        await house.add(tasks(1))
+        task = (await house.store.tasks())[0]
+        plain = house.store.claim
+
+        async def opts_out_meanwhile(*args: Any, **kwargs: Any) -> Claim | None:
+            house.store._tasks[task.id].task = replace(task, opted_out=True)
+            return await plain(*args, **kwargs)
+
+        house.store.claim = opts_out_meanwhile  # type: ignore[method-assign]
+        await house.run_for(30)
+        assert house.started == []
+        assert (await house.store.decisions(task.id))[-1][1].verdict.rule == "R37"
+
+    virtual(case)
+
+
+def test_a_busy_number_waits_for_its_next_slot() -> None:
+    async def case(house: House) -> None:
+        await house.add(tasks(1))
+        await house.run_for(3 * 86_400)
+        slots = [attempt.slot for _, attempt in house.started]
+        assert slots == ["2026-11-10/0", "2026-11-10/1", "2026-11-11/0"]
+        assert (await house.store.tasks())[0].state is TaskState.CONTACT_REFRESH
+
+    virtual(case, outcome=Disposition.BUSY, config=SchedulerConfig(node="n1", heartbeat_s=60))
+
+
+def test_draining_makes_no_new_calls_and_waits_for_live_ones() -> None:
+    async def case(house: House) -> None:
+        await house.add(tasks(5))
+        job = asyncio.create_task(house.scheduler.run(house.stop))
+        await asyncio.sleep(1)
+        assert house.scheduler.live == 2
+        assert await house.scheduler.drain(5) == 2
+        assert not job.done()
+        assert await house.scheduler.drain(60) == 0
+        await job
+        assert len(house.started) == 2
+
+    virtual(case, config=SchedulerConfig(node="n1", cps=100, lines=2))
+
+
+def test_draining_waits_for_a_call_between_barrier_and_start() -> None:
+    async def case(house: House) -> None:
+        await house.add(tasks(1))
+        job = asyncio.create_task(house.scheduler.run(house.stop))
+        await asyncio.sleep(0.005)  # inside the barrier
+        assert house.scheduler.live == 0
+        assert await house.scheduler.drain(1) == 1
+        await house.scheduler.drain(60)
+        await job
+        assert await house.outcomes() == [Disposition.COMPLETED]
+
+    virtual(case)
+
+
+def test_abort_ends_live_calls_and_leaves_no_open_row() -> None:
+    async def case(house: House) -> None:
+        await house.add(tasks(3))
+        job = asyncio.create_task(house.scheduler.run(house.stop))
+        await asyncio.sleep(1)
+        await house.scheduler.abort()
+        await job
+        assert house.cancelled == 3
+        assert await house.outcomes() == [Disposition.UNKNOWN] * 3
+
+    virtual(case)
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"node": ""}, {"cps": 0.0}, {"lines": 0}, {"heartbeat_s": -1.0}, {"batch": 0}, {"lease_s": 0.0}]
+)
+def test_a_wrong_setting_is_named(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=next(iter(wrong))):
+        SchedulerConfig(**{"node": "n1", **wrong})

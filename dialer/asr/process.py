@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import signal
 import socket
 import sys
 from collections.abc import Callable
@@ -26,6 +27,8 @@ from dialer.errors import MissingModel, RecogniserError
 
 log = logging.getLogger("dialer.asr")
 
+_CRASHES = (-signal.SIGABRT, -signal.SIGSEGV, -signal.SIGBUS, -signal.SIGFPE)
+"""How native code ends that can't read its files: Kaldi aborts."""
 BACKLOG_MAX = 1 << 20
 """Bytes that may wait for a worker (a minute of speech). More: it hangs."""
 EXIT_GRACE_S = 2.0
@@ -140,8 +143,12 @@ class Worker:
             async with asyncio.timeout(self._config.start_deadline_s):
                 first = await self._first(frames)
         except (TimeoutError, ProtocolError, ConnectionError) as error:
-            await self._end(REAP_S)
-            raise RecogniserError("the recogniser worker doesn't come up") from error
+            status = await self._end(REAP_S)
+            if status in _CRASHES:
+                raise MissingModel(
+                    f"{self._config.model_dir}: libvosk died of this model: unpack it again, a file is broken"
+                ) from error
+            raise RecogniserError(f"the recogniser worker doesn't come up: {error or 'too slow'}") from error
         except asyncio.CancelledError:
             await self._end(REAP_S)
             raise
@@ -183,8 +190,11 @@ class Worker:
             if isinstance(message, Words):
                 self._failures = 0
 
-    async def _end(self, grace_s: float) -> None:
-        """Close the link, wait so long for the process, then kill it; fail all that still waits."""
+    async def _end(self, grace_s: float) -> int:
+        """Close the link, wait so long for the process, then kill it; fail all that still waits.
+
+        Returns the exit status: minus the signal where one ended it.
+        """
         self._set_ready(False)
         if self._writer is not None:
             self._writer.close()
@@ -193,7 +203,7 @@ class Worker:
             if not waiting.done():
                 waiting.set_exception(RecogniserError("the recogniser worker died"))
         if self._process is None:
-            return
+            return 0
         if self._process.returncode is None:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(grace_s):
@@ -204,6 +214,7 @@ class Worker:
         log.info("recogniser worker ended", extra={"worker": self._number, "status": status})
         self._process = None
         self.pid = 0
+        return status
 
     def _set_ready(self, ready: bool) -> None:
         if ready != self.ready:

@@ -1,0 +1,67 @@
+"""The phrase list and the pronunciations: what the model can put into words.
+
+``phrases.tsv`` has a family and a phrase in each row. SENTENCE rows (with a comma) are only spoken in
+training; every other row is a word of the model's vocabulary. WORD rows are short parts from which
+other phrases can be put together.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from pypinyin import Style, pinyin
+
+HERE = Path(__file__).parent
+BLANK = "<blank>"
+
+
+@dataclass(frozen=True, slots=True)
+class Phrase:
+    family: str
+    text: str
+
+    @property
+    def spoken_only(self) -> bool:
+        return self.family == "SENTENCE"
+
+    @property
+    def tested(self) -> bool:
+        """A whole answer, not a part of one."""
+        return self.family not in ("WORD", "SENTENCE")
+
+    @property
+    def held_out(self) -> bool:
+        """About one longer phrase in twelve is never heard in training: does it generalise?"""
+        digest = hashlib.md5(self.text.encode()).digest()
+        return self.tested and len(self.text) > 2 and digest[0] % 12 == 0
+
+
+def read_phrases(path: Path = HERE / "phrases.tsv") -> list[Phrase]:
+    with path.open(encoding="utf-8", newline="") as lines:
+        return [Phrase(row["family"], row["phrase"]) for row in csv.DictReader(lines, delimiter="\t")]
+
+
+def sounds(text: str) -> list[str]:
+    """Initials and finals without tones: 不是 -> b u sh i. Punctuation makes no sound."""
+    found: list[str] = []
+    initials = pinyin(text, style=Style.INITIALS, strict=False, errors="ignore")
+    finals = pinyin(text, style=Style.FINALS, strict=False, errors="ignore")
+    for (initial,), (final,) in zip(initials, finals, strict=True):
+        found += [sound for sound in (initial, final) if sound]
+    return found
+
+
+def word_costs(phrases: list[Phrase], pronounced: dict[str, list[str]]) -> dict[str, float]:
+    """Cost of each vocabulary word, in nats: whole answers come free; the short parts pay, more so
+    where an answer or an earlier part sounds the same (是 must not come out as 事)."""
+    costs: dict[str, float] = {}
+    taken: set[tuple[str, ...]] = set()
+    for phrase in sorted(phrases, key=lambda phrase: phrase.family == "WORD"):
+        key = tuple(pronounced[phrase.text])
+        cost = 0.0 if phrase.family != "WORD" else 2.0 if len(phrase.text) > 1 else 3.0
+        costs[phrase.text] = cost + (2.0 if key in taken else 0.0)
+        taken.add(key)
+    return costs

@@ -79,16 +79,11 @@ class RecordingFile:
 
     def open(self) -> None:
         """Create it (or take it over while empty) and write a live header. Never overwrites audio."""
-        fd = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            if os.fstat(fd).st_size:
-                raise FileExistsError(errno.EEXIST, "there is a recording already")
-            self._fd = fd
-            self.write(wav_header(self.codec, None))
-        except OSError:
-            self._fd = -1
-            os.close(fd)
-            raise
+        self._fd = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        if os.fstat(self._fd).st_size:
+            self.give_up()
+            raise FileExistsError(errno.EEXIST, "there is a recording already")
+        self.write(wav_header(self.codec, None))
 
     def write(self, data: bytes) -> None:
         if self._fd < 0:

@@ -109,6 +109,10 @@ class SipEndpoint:
                 await asyncio.wait_for(self._idle.wait(), grace_s)
         for task in list(self._tasks):
             task.cancel()
+        for answer in self._options.values():
+            if not answer.done():
+                answer.set_result(0)
+        self._options.clear()
         if self._timer is not None:
             self._timer.cancel()
         if self._transport is not None:
@@ -140,6 +144,10 @@ class SipEndpoint:
         if self._agent is None:
             raise TrunkError("the SIP endpoint isn't started")
         return self._agent
+
+    def session_id(self) -> int:
+        """A new number for o= of an offer (RFC 4566 5.2)."""
+        return self._randomness.getrandbits(31)
 
     # --- commands
 

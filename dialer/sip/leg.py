@@ -128,6 +128,7 @@ class SipLeg:
         """The user agent has given the call its number."""
         self._call = call
         self._worker = asyncio.get_running_loop().create_task(self._run())
+        self._worker.add_done_callback(self._worker_done)
 
     def signal(self, event: CallSignal, now: float) -> None:
         """Take an event of the user agent; called from the event loop, never waits."""
@@ -136,6 +137,14 @@ class SipLeg:
             if self._on_over is not None:
                 self._on_over(event)
         self._inbox.put_nowait((event, now))
+
+    def _worker_done(self, worker: asyncio.Task[None]) -> None:
+        """An error that nobody foresaw ends this call, not the daemon."""
+        if worker.cancelled() or (error := worker.exception()) is None:
+            return
+        logger.error("sip leg failed", exc_info=error)
+        self._endpoint.hang_up(self._call, "internal error")
+        self._events.put(Ended(self._endpoint.now(), by_remote=False, reason="internal error"))
 
     async def _run(self) -> None:
         """Signals one after the other: Answered only once the media stream is connected."""

@@ -24,8 +24,6 @@ from dialer.sip.transport import resolve
 logger = logging.getLogger("dialer.sip")
 
 _RESOLVE_RETRY_S = 30.0
-_SESSION = 1
-"""SDP session id: unique together with our address and port in o= (RFC 4566 5.2)."""
 
 
 class SipTrunk:
@@ -142,7 +140,7 @@ class SipTrunk:
                 target=uri,
                 from_uri=URI(scheme="sip", user=user, host=self._domain if on_trunk else host),
                 peer=peer,
-                offer=make_offer(*stream.local, _SESSION),
+                offer=make_offer(*stream.local, self._endpoint.session_id()),
                 display_name=config.display_name,
                 credentials=self._credentials() if on_trunk else None,
                 no_response_s=config.no_response_s,

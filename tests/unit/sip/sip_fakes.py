@@ -10,8 +10,8 @@ from pathlib import Path
 from dialer.errors import MediaError
 from dialer.model import RtpStats
 from dialer.ports import ListenSpec, MediaEvent, MediaStream, RecordedAudio, RemoteMedia
+from dialer.sip.address import Addr
 from dialer.sip.config import RegistrarConfig, UserAgentConfig
-from dialer.sip.message import Addr
 from dialer.sip.signals import Signal
 from dialer.sip.useragent import UserAgent
 

@@ -88,6 +88,8 @@ def resolve(
             wished = instant(day, at, where)
             as_said = at_least(wished, earliest) and _room_at(wished, where, segment, settings) is not None
             found = wished if as_said else _near(wished, slots_then, earliest)
+            if at_least(now, wished):
+                found = None  # that hour is over today: the same hour on the next workday
         if found is not None:
             return found
         day += timedelta(days=1)

@@ -24,6 +24,7 @@ WORKED_WEEKENDS = {"09-20", "10-10"}
 OFFSETS = {"Asia/Shanghai": 8, "Asia/Urumqi": 6, "America/New_York": -4}
 HOUR = 3600
 UNCOUNTED = (Disposition.TRUNK_FAILURE, Disposition.NOT_DIALLED)
+EDGES = [10 * HOUR, 11 * HOUR - 26, 11 * HOUR - 24, 11 * HOUR + 1, 14 * HOUR, 15 * HOUR, 16 * HOUR - 24]
 ONGOING = [d for d in Disposition if d not in (Disposition.COMPLETED, Disposition.REFUSED)]
 
 
@@ -44,11 +45,11 @@ class Histories(RuleBasedStateMachine):
     @initialize(
         zone=st.sampled_from(sorted(OFFSETS)),
         segment=st.sampled_from(list(Segment)),
-        start=st.integers(0, 30 * 24 * HOUR),
+        day=st.sampled_from([14, 18, 19, 20, 24, 25, 30, 39, 40]),
         outside=st.booleans(),
     )
-    def begin(self, zone: str, segment: Segment, start: int, outside: bool) -> None:
-        self.now = datetime(2026, 9, 14, tzinfo=UTC) + timedelta(seconds=start)
+    def begin(self, zone: str, segment: Segment, day: int, outside: bool) -> None:
+        self.now = datetime(2026, 8, 31, tzinfo=UTC) + timedelta(days=day)
         self.settings = replace(SETTINGS, appointment_outside_windows=outside)
         self.tasks = {
             n: task(
@@ -72,7 +73,14 @@ class Histories(RuleBasedStateMachine):
         if self.now < datetime(2026, 10, 20, tzinfo=UTC):
             self.now += timedelta(seconds=seconds)
 
-    @rule(n=st.sampled_from([1, 2]))
+    def go_to_an_edge(self, n: int, days: int, second: int) -> None:
+        """The seconds around which the rules turn, on the same day or one soon after."""
+        offset = timedelta(hours=OFFSETS[self.tasks[n].zone])
+        midnight = (self.now + offset).replace(hour=0, minute=0, second=0, microsecond=0) - offset
+        there = midnight + timedelta(days=days, seconds=second)
+        if self.now < there < datetime(2026, 10, 20, tzinfo=UTC):
+            self.now = there
+
     def wait_as_told(self, n: int) -> None:
         verdict = self.decide(n)
         if isinstance(verdict, Wait):
@@ -82,10 +90,19 @@ class Histories(RuleBasedStateMachine):
 
     @rule(
         n=st.sampled_from([1, 2]),
-        outcome=st.one_of(st.none(), st.sampled_from(ONGOING)),
+        jump=st.one_of(
+            st.sampled_from(["no", "told"]), st.tuples(st.sampled_from([0, 0, 1, 5]), st.sampled_from(EDGES))
+        ),
+        outcome=st.sampled_from([None, Disposition.REJECTED, Disposition.NO_ANSWER, *ONGOING]),
         later=st.integers(60, 3 * 24 * HOUR),
     )
-    def try_to_call(self, n: int, outcome: Disposition | None, later: int) -> None:
+    def try_to_call(
+        self, n: int, jump: str | tuple[int, int], outcome: Disposition | None, later: int
+    ) -> None:
+        if isinstance(jump, tuple):
+            self.go_to_an_edge(n, *jump)
+        elif jump == "told":
+            self.wait_as_told(n)
         verdict = self.decide(n)
         if not isinstance(verdict, Dial):
             return
@@ -162,4 +179,4 @@ class Histories(RuleBasedStateMachine):
 
 
 TestHistories = Histories.TestCase
-TestHistories.settings = hypothesis_settings(max_examples=120, stateful_step_count=40, deadline=None)
+TestHistories.settings = hypothesis_settings(max_examples=150, stateful_step_count=40, deadline=None)

@@ -8,7 +8,7 @@ question makes the statement unclear; contradictions are unclear.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from dialer.ivr.clauses import Clause, clauses
 from dialer.ivr.intents import intent
@@ -32,6 +32,7 @@ _PRECEDENCE = (
 _AFFIRMING = frozenset({Meaning.AGREE, Meaning.WEAK, Meaning.CONSENT, Meaning.EASE, Meaning.HAVE})
 _DENYING = frozenset({Meaning.DENY, Meaning.NONE})
 _BARE = _AFFIRMING | _DENYING
+_EASILY_LOST = frozenset({Meaning.AGREE, Meaning.WEAK, Meaning.HAVE, Meaning.NONE, Meaning.DENY})
 _POLITE = frozenset(
     {Meaning.AGREE, Meaning.WEAK, Meaning.CONSENT, Meaning.EASE, Meaning.UNSURE, Meaning.HELLO}
 )
@@ -59,6 +60,17 @@ _OPPOSITES = {
     frozenset({Meaning.PROMISED, Meaning.NO_PROMISE}),
     frozenset({Meaning.MORE, Meaning.NO_MORE}),
 }
+_OUTWEIGHING = frozenset(
+    {Meaning.KNOWN, Meaning.NOT_KNOWN, Meaning.OTHER_SIGNED, Meaning.OTHER_DID, Meaning.PROMISED}
+)
+"""What still counts after a concession: 收到是收到了, but ..."""
+_SUPERSEDED: tuple[tuple[Meaning, frozenset[Meaning]], ...] = (
+    (Meaning.SIGNED_UNSAID, frozenset({Meaning.SIGNED, Meaning.OTHER_SIGNED})),
+    (Meaning.QUERY, frozenset({Meaning.MORE})),
+    (Meaning.NOT_TOLD, frozenset({Meaning.NO_PROMISE})),
+    (Meaning.TOLD, frozenset()),
+)
+"""The first says less than any of the second (empty: than anything else)."""
 _IDENTITY = {
     Meaning.AGREE: AnswerClass.YES,
     Meaning.ME: AnswerClass.YES,
@@ -112,11 +124,14 @@ def _doubted(clause: Clause, own: list[Sense]) -> list[Sense]:
         return [Sense(Meaning.UNSURE, clause.text)]
     if not own and len(clause.tokens) == 1 and clause.tokens[0].tag is Tag.PAUSE:
         return [Sense(Meaning.HELLO, clause.text)]
+    if clause.asked and own and all(sense.meaning is Meaning.WEAK for sense in own):
+        return [Sense(Meaning.HELLO, clause.text)]
     result = []
     for sense in own:
         doubt = (hedged or asks) and sense.meaning not in _STANDS_WHEN_ASKED
-        lost = clause.unknown >= 2 and sense.meaning in _BARE
-        result.append(Sense(Meaning.UNSURE, clause.text) if doubt or lost else sense)
+        lost = clause.unknown >= (1 if sense.meaning in _EASILY_LOST else 2) and sense.meaning in _BARE
+        partly = clause.has(Tag.PARTLY) or sense.weak
+        result.append(Sense(Meaning.UNSURE, clause.text) if doubt or lost else replace(sense, weak=partly))
     return result
 
 
@@ -139,7 +154,25 @@ def _corrected(said: list[Sense]) -> list[Sense]:
     return said
 
 
+def _joined(said: list[Sense]) -> list[Sense]:
+    """Statements that complete each other: 签了,我本人; 跟我讲清楚了; 我想问一下怎么领钱."""
+    meanings = {sense.meaning for sense in said}
+    if {Meaning.SIGNED_UNSAID, Meaning.ME} <= meanings:
+        said = [
+            replace(s, meaning=Meaning.SIGNED) if s.meaning is Meaning.SIGNED_UNSAID else s
+            for s in said
+            if s.meaning is not Meaning.ME
+        ]
+    emptier = {
+        vague
+        for vague, clear in _SUPERSEDED
+        if vague in meanings and meanings & (clear or meanings - {vague})
+    }
+    return [s for s in said if s.meaning not in emptier]
+
+
 def _decide(kind: QuestionKind, said: list[Sense]) -> Classified:
+    said = _joined(said)
     facts = [s for s in said if s.meaning not in _BARE | {Meaning.HELLO, Meaning.UNSURE}]
     doubts = [i for i, s in enumerate(said) if s.meaning is Meaning.UNSURE]
     if facts:
@@ -185,13 +218,16 @@ def _merge(kind: QuestionKind, facts: list[Sense], *, weak: bool) -> Classified:
             return Classified(AnswerClass.UNCLEAR, rival.words + fact.words)
         else:
             kept[kept.index(rival)] = fact
-    if _concedes(kept):
-        kept = [k for k in kept if k.meaning not in (Meaning.READ, Meaning.NOT_READ) or k is kept[0]]
+    if any(k.conceded for k in kept):
+        kept = [k for k in kept if k.conceded or k.meaning in _OUTWEIGHING]
     votes = [(vote, k) for k in kept if (vote := _one(kind, k)).answer_class is not AnswerClass.UNCLEAR]
     if not votes:
         return Classified(AnswerClass.UNCLEAR, kept[0].words)
     chosen, _ = votes[0]
     classes = {vote.answer_class for vote, _ in votes}
+    for alike in (_YES, _NO):
+        if classes <= set(alike):
+            chosen = min((vote for vote, _ in votes), key=lambda vote: alike.index(vote.answer_class))
     if kind is QuestionKind.BAD:
         chosen = next((vote for vote, _ in votes if vote.answer_class in _YES), chosen)
     elif kind is QuestionKind.KNOW:
@@ -205,14 +241,12 @@ def _merge(kind: QuestionKind, facts: list[Sense], *, weak: bool) -> Classified:
     )
 
 
-def _concedes(facts: list[Sense]) -> bool:
-    """收到是收到了,没看: the first is granted, the second is another matter."""
-    return len(facts) > 1 and facts[0].meaning in (Meaning.RECEIVED, Meaning.SIGNED)
-
-
 def _papers(facts: list[Sense]) -> bool:
     """Receiving and reading are two questions: the one said first is the one asked."""
-    paper = (Meaning.RECEIVED, Meaning.NOT_RECEIVED, Meaning.READ, Meaning.NOT_READ, Meaning.SIGNED)
+    paper = (
+        Meaning.RECEIVED, Meaning.NOT_RECEIVED, Meaning.READ, Meaning.NOT_READ, Meaning.SIGNED,
+        Meaning.SIGNED_UNSAID,
+    )  # fmt: skip
     return all(fact.meaning in paper for fact in facts)
 
 

@@ -25,7 +25,7 @@ _POSSESSED = re.compile(r"^的?(保险|保单|合同|电话|手机|号码|号)")
 _FACTUAL = frozenset(
     {
         Meaning.KNOWN, Meaning.NOT_KNOWN, Meaning.RECEIVED, Meaning.NOT_RECEIVED, Meaning.READ, Meaning.NOT_READ,
-        Meaning.SIGNED, Meaning.OTHER_SIGNED, Meaning.NOT_SIGNED,
+        Meaning.SIGNED, Meaning.OTHER_SIGNED, Meaning.NOT_SIGNED, Meaning.SIGNED_UNSAID,
     }
 )  # fmt: skip
 _MACHINE = ("机器", "机器人", "机器说话", "电脑", "人工智能", "语音系统", "自动语音")
@@ -54,10 +54,13 @@ def _wrong(clause: Clause) -> Meaning | None:
     if clause.has(Tag.WRONG):
         return Meaning.WRONG
     if clause.has(Tag.ABSENT):
-        return Meaning.BUSY if clause.has(Tag.SELF) else Meaning.WRONG
-    for place in _tags(clause, Tag.OTHER):
+        mine = any(token.tag is Tag.SELF and "本人" not in token.word for token in clause.tokens)
+        return Meaning.BUSY if mine else Meaning.WRONG
+    for place, token in enumerate(clause.tokens):
         rest = "".join(token.word for token in clause.tokens[place + 1 :])
-        if clause.tokens[place].word not in _SELLERS and _POSSESSED.match(rest):
+        somebody = token.tag is Tag.OTHER and token.word not in _SELLERS
+        not_mine = token.tag is Tag.SELF and _negated(clause, place) and rest.startswith("的")
+        if (somebody or not_mine) and _POSSESSED.match(rest):
             return Meaning.WRONG
     return None
 
@@ -69,13 +72,16 @@ def _refused(clause: Clause) -> Meaning | None:
     for place in _tags(clause, Tag.WILL):
         if any(t.tag is Tag.NOT and t.word.startswith("不") for t in clause.tokens[:place]):
             return Meaning.REFUSE
-    if clause.has(Tag.NEEDLESS) and clause.has(Tag.CALL):
+    calls = clause.has(Tag.CALL) or any(token.word in ("回访", "调查", "电话") for token in clause.tokens)
+    if clause.has(Tag.NEEDLESS) and calls:
         return Meaning.REFUSE
     return None
 
 
 def _busy(clause: Clause, said: list[Sense]) -> Meaning | None:
     places = _tags(clause, Tag.BUSY)
+    if places and any(sense.meaning is Meaning.NOT_READ for sense in said):
+        return None
     if places:
         if clause.tokens[places[0]].word in ("有事", "有点事") and clause.has(Tag.CHECK):
             return Meaning.MATTER
@@ -92,9 +98,15 @@ def _busy(clause: Clause, said: list[Sense]) -> Meaning | None:
     return Meaning.BUSY if later and not factual else None
 
 
+def _broken_promise(clause: Clause) -> bool:
+    """说好的五年就能取: agreed on, and it isn't so."""
+    agreed = any(token.word in ("说好", "说好的", "讲好", "口口声声") for token in clause.tokens)
+    return agreed and not clause.has(Tag.CALL, Tag.LATER) and len(clause.text) >= 6
+
+
 def intent(clause: Clause, said: list[Sense]) -> Meaning | None:
     """The question-free meaning of a clause, or None where its senses decide. UNSURE: it was taken back."""
-    if any(sense.meaning is Meaning.COMPLAINT for sense in said):
+    if any(sense.meaning is Meaning.COMPLAINT for sense in said) or _broken_promise(clause):
         return Meaning.COMPLAINT
     if clause.has(Tag.BOUGHT):
         return Meaning.NOT_BOUGHT

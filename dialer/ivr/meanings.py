@@ -42,6 +42,7 @@ class Meaning(Enum):
     NOT_READ = auto()
     SIGNED = auto()
     NOT_SIGNED = auto()
+    SIGNED_UNSAID = auto()
     OTHER_SIGNED = auto()
     NO_PROXY = auto()
     OTHER_DID = auto()
@@ -88,6 +89,7 @@ _ROWS: dict[Meaning, str] = {
     Meaning.NOT_READ: "N N? U U N U",
     Meaning.SIGNED: "Y U N U Y U",
     Meaning.NOT_SIGNED: "N U U U N U",
+    Meaning.SIGNED_UNSAID: "Y U U U Y U",
     Meaning.OTHER_SIGNED: "N U Y U N U",
     Meaning.NO_PROXY: "Y? U N U Y? U",
     Meaning.OTHER_DID: "U U Y? U U U",
@@ -100,7 +102,7 @@ _ROWS: dict[Meaning, str] = {
     Meaning.PROMISED: "COMPLAINT COMPLAINT Y COMPLAINT COMPLAINT COMPLAINT",
     Meaning.NO_PROMISE: "U U N U U U",
     Meaning.TOLD: "U U Y? U U U",
-    Meaning.NOT_TOLD: "U N N U U U",
+    Meaning.NOT_TOLD: "U N U U U U",
     Meaning.QUERY: "REPEAT REPEAT REPEAT Y REPEAT REPEAT",
     Meaning.MATTER: "REPEAT REPEAT REPEAT REPEAT REPEAT REPEAT",
     Meaning.UNSURE: "U U U U U U",

@@ -1,0 +1,207 @@
+"""Answer classes: two labelled tables, the traps by name, and properties over all of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dialer.ivr.answers import classify
+from dialer.ivr.clauses import clauses
+from dialer.ivr.lexicon import all_phrases, phrases
+from dialer.ivr.meanings import COLUMNS
+from dialer.model import AnswerClass, QuestionKind
+
+DATA = Path(__file__).parents[2] / "data"
+YES = (AnswerClass.YES, AnswerClass.MAYBE_YES)
+GENERAL = ("REPEAT", "BUSY", "WRONG", "REFUSE", "COMPLAINT", "HUMAN")
+
+Row = tuple[str, str, dict[QuestionKind, str]]
+
+
+def table(name: str) -> list[Row]:
+    lines = (DATA / name).read_text(encoding="utf-8").splitlines()[1:]
+    cells = [line.split("\t") for line in lines]
+    return [(cell[0], cell[1], dict(zip(COLUMNS, cell[2:8], strict=True))) for cell in cells]
+
+
+GIVEN = table("answers-dev.tsv")
+MORE = table("answers-more.tsv")
+EVERY = GIVEN + MORE
+
+
+def got(kind: QuestionKind, text: str) -> str:
+    return classify(kind, text).answer_class.value
+
+
+def hits(rows: list[Row], change: str = "") -> float:
+    """Share of cells that come out as labelled, with the characters of ``change`` taken out."""
+    cells = [
+        got(kind, "".join(c for c in text if c not in change)) == wanted
+        for _, text, row in rows
+        for kind, wanted in row.items()
+    ]
+    return sum(cells) / len(cells)
+
+
+@pytest.mark.parametrize(("text", "row"), [(text, row) for _, text, row in GIVEN])
+def test_labelled_phrase(text: str, row: dict[QuestionKind, str]) -> None:
+    assert {kind: got(kind, text) for kind in COLUMNS} == row
+
+
+def test_further_phrases_are_classed_as_labelled() -> None:
+    assert len(MORE) >= 350
+    assert hits(MORE) >= 0.99
+
+
+def test_most_survives_without_commas() -> None:
+    assert hits(EVERY, ",，?？") >= 0.98
+
+
+@pytest.mark.parametrize("strip", [False, True])
+def test_no_and_unclear_never_become_yes(strip: bool) -> None:
+    for _, text, row in EVERY:
+        said = text.replace(",", "").replace("?", "") if strip else text
+        for kind, wanted in row.items():
+            if wanted in ("N", "N?", "U"):
+                assert got(kind, said) != "Y", (said, kind)
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("是我", "Y"), ("我就是", "Y"), ("对", "Y"), ("是的我是", "Y"), ("我是王芳", "Y?"), ("请讲", "Y?"),
+        ("什么事?", "Y?"), ("嗯", "Y?"), ("不是", "WRONG"), ("不是我", "WRONG"), ("我不是", "WRONG"),
+        ("我不是本人", "WRONG"), ("我是他儿子", "WRONG"), ("他不在家", "WRONG"), ("打错了", "WRONG"), ("喂", "REPEAT"),
+        ("你是谁", "REPEAT"), ("在开会", "BUSY"), ("忘了", "U"), ("应该是吧", "U"), ("收到了", "U"), ("", "U"),
+        ("我没买过保险", "WRONG"), ("不需要", "REFUSE"),
+    ],
+)  # fmt: skip
+def test_identity(text: str, wanted: str) -> None:
+    assert got(QuestionKind.IDENTITY, text) == wanted
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "wanted"),
+    [
+        ("KNOW", "不是不清楚", "Y?"),
+        ("KNOW", "没有不清楚的", "Y"),
+        ("KNOW", "我怎么知道", "N"),
+        ("KNOW", "大概知道", "U"),
+        ("KNOW", "基本清楚", "Y?"),
+        ("KNOW", "不是存款", "Y"),
+        ("POS", "收到没有", "U"),
+        ("POS", "当然没有", "N"),
+        ("POS", "收到了,不对,没收到", "N"),
+        ("POS", "收到了,好像", "U"),
+        ("POS", "今天天气不错", "U"),
+        ("POS", "不是我签的是谁签的", "Y"),
+        ("POS", "没看懂合同但是收到了", "Y"),
+        ("BAD", "业务员帮我填的", "Y?"),
+        ("BAD", "不是我本人签的", "Y"),
+        ("BAD", "有人承诺过保本", "Y"),
+        ("BAD", "没人承诺过保本", "N"),
+        ("BAD", "没有,但是业务员说保本", "Y"),
+        ("LEFT", "没有,都清楚了", "N"),
+        ("LEFT", "我想问一下怎么领钱", "Y"),
+        ("CONS", "不忙,你说", "Y"),
+        ("CONS", "现在不方便", "BUSY"),
+        ("CONS", "不用转人工", "U"),
+        ("NEG", "对", "N"),
+        ("NEG", "不是", "Y?"),
+    ],
+)
+def test_trap(kind: str, text: str, wanted: str) -> None:
+    assert got(QuestionKind(kind), text) == wanted
+
+
+def test_the_deciding_words_are_named() -> None:
+    assert classify(QuestionKind.POS, "是的,没收到").decided_by == "没收到"
+    assert "开会" in classify(QuestionKind.POS, "对不起我在开会").decided_by
+    assert classify(QuestionKind.POS, "").decided_by == ""
+
+
+kinds = st.sampled_from(list(QuestionKind))
+said = st.sampled_from([text for _, text, _ in EVERY])
+
+
+@given(kinds, st.text(max_size=60))
+def test_any_text_has_a_class(kind: QuestionKind, text: str) -> None:
+    assert classify(kind, text) == classify(kind, text)
+
+
+@given(kinds, st.text(alphabet=" ,.?!;-abcXYZ0129，。？！、…\n\t\u3000", max_size=30))
+def test_punctuation_and_latin_say_nothing(kind: QuestionKind, text: str) -> None:
+    assert got(kind, text) == "U"
+
+
+@given(kinds, said, st.sampled_from(["对不起", "对不起,", "不好意思,", "抱歉,", "不好意思"]))
+def test_an_apology_never_makes_a_yes(kind: QuestionKind, text: str, apology: str) -> None:
+    if classify(kind, apology + text).answer_class is AnswerClass.YES:
+        assert classify(kind, text).answer_class in YES
+
+
+@given(
+    st.sampled_from([QuestionKind.POS, QuestionKind.KNOW, QuestionKind.BAD]),
+    said.filter(lambda text: len(clauses(text)) == 1),
+    st.sampled_from(["好像", "可能", "大概", "应该"]),
+)
+def test_a_hedge_never_leaves_a_yes(kind: QuestionKind, text: str, hedge: str) -> None:
+    assert classify(kind, hedge + text).answer_class is not AnswerClass.YES
+
+
+@given(
+    st.sampled_from(["", "我", "这个", "合同", "嗯", "其实"]),
+    st.sampled_from(["没", "没有", "从来没", "还没", "一直没"]),
+    st.sampled_from(["收到", "拿到", "看过", "签过", "收到过", "签收", "看", "签字"]),
+    st.sampled_from(["", "啊", "呢", "谢谢"]),
+)
+def test_negation_flips_a_fact(subject: str, negation: str, verb: str, end: str) -> None:
+    plain, negated = f"{subject}{verb}了", f"{subject}{negation}{verb}{end}"
+    assert got(QuestionKind.POS, plain) in ("Y", "Y?"), plain
+    assert got(QuestionKind.POS, negated) == "N", negated
+
+
+@given(
+    st.sampled_from(["", "我", "这个我", "嗯"]),
+    st.sampled_from(["不", "不太", "不是很", "不怎么", "一点都不", "完全不", "真不"]),
+    st.sampled_from(["知道", "清楚", "明白", "了解"]),
+)
+def test_negation_flips_knowing(subject: str, negation: str, verb: str) -> None:
+    assert got(QuestionKind.KNOW, subject + verb) == "Y"
+    assert got(QuestionKind.KNOW, subject + negation + verb) == "N"
+
+
+@given(said.filter(lambda text: "," not in text), st.sampled_from(["嗯,", "是的,", "对,", "没错,", "好的,"]))
+def test_a_particle_in_front_never_turns_a_no_into_a_yes(text: str, particle: str) -> None:
+    for kind in (QuestionKind.POS, QuestionKind.KNOW):
+        if got(kind, text) in ("N", "N?"):
+            assert got(kind, particle + text) not in ("Y", "Y?"), particle + text
+
+
+def test_every_phrase_of_the_grammar_is_understood() -> None:
+    lost = [
+        phrase
+        for phrase in all_phrases()
+        if all(not classify(kind, phrase).decided_by for kind in QuestionKind)
+        and phrase not in ("谢谢", "对不起", "拜拜", "再见")
+    ]
+    assert lost == []
+
+
+@pytest.mark.parametrize("kind", list(QuestionKind))
+def test_grammars_hold_no_phrase_twice_and_no_punctuation(kind: QuestionKind) -> None:
+    words = phrases(kind)
+    assert len(set(words)) == len(words)
+    assert all(word.isalnum() for word in words)
+    assert {"听不清楚", "转人工", "打错了", "不是", "是的"} <= set(words)
+
+
+@pytest.mark.parametrize(
+    ("family", "text", "row"), [row for row in EVERY if row[2][QuestionKind.POS] in GENERAL]
+)
+def test_general_intents_hold_at_every_question(family: str, text: str, row: dict[QuestionKind, str]) -> None:
+    if len(set(row.values())) == 1:
+        assert {got(kind, text) for kind in COLUMNS} == set(row.values()), family

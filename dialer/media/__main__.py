@@ -34,7 +34,10 @@ def main(argv: list[str]) -> int:
     except PermissionError:
         logging.getLogger("dialer.media").info("no right to a higher priority")
     control.setblocking(False)
-    worker = Worker(control, command.config, time.monotonic, time.sleep, os.urandom)  # noqa: TID251
+    clock, sleep = time.monotonic, time.sleep  # noqa: TID251 - the one place that hands them in
+    worker = Worker(control, command.config, clock, sleep, os.urandom, os.getppid)
+    # The disk threads must not keep the clock from the interpreter for the default 5 ms.
+    sys.setswitchinterval(0.001)
     control.sendall(p.encode(p.Done(command.id)))
     # A full collection takes tens of ms, longer than a frame. What is loaded by now lives for ever, and the
     # loop's own garbage has no cycles: freeze the first, leave the rest to reference counts and idle times.

@@ -242,7 +242,7 @@ class Leg:
         """``position``: that of its arrival. What isn't RTP of ours is dropped."""
         packet = rtp.parse(data)
         if source != self.remote and not self._learn(source, packet):
-            self._foreign += 1
+            self._foreign += self.remote is not None  # Before connect() nobody is foreign yet.
             return
         if packet is None:
             return

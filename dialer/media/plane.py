@@ -23,6 +23,8 @@ from dialer.ports import ListenSpec, MediaEvent, MediaFailed, MediaStream, Recor
 log = logging.getLogger("dialer.media")
 
 Sink = Callable[[MediaEvent], None]
+AUDIBLE_MS = 60.0
+"""Three frames: what a far end's jitter buffer usually bridges."""
 GONE = "the media process is gone: its calls must end; start() brings up another"
 
 
@@ -66,15 +68,20 @@ class ProcessMediaPlane:
         ours, theirs = socket.socketpair()
         with theirs:
             ours.setblocking(False)
-            # A session of its own keeps a terminal's Ctrl-C away: control ends the calls first.
-            self._process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "dialer.media", str(theirs.fileno()),
-                pass_fds=(theirs.fileno(),), stdin=asyncio.subprocess.DEVNULL, start_new_session=True,
-                env=_environment(),
-            )  # fmt: skip
+            try:
+                # A session of its own keeps a terminal's Ctrl-C away: control ends the calls first.
+                self._process = await asyncio.create_subprocess_exec(
+                    sys.executable, "-m", "dialer.media", str(theirs.fileno()),
+                    pass_fds=(theirs.fileno(),), stdin=asyncio.subprocess.DEVNULL, start_new_session=True,
+                    env=_environment(),
+                )  # fmt: skip
+            except OSError as error:
+                ours.close()
+                raise MediaError(f"the media process can't be started: {error.strerror}") from error
         reader, self._writer = await asyncio.open_connection(sock=ours)
         self._last_word = asyncio.get_running_loop().time()
         self._tasks = [asyncio.create_task(self._read(reader)), asyncio.create_task(self._watch())]
+        self._tasks[0].add_done_callback(self._reader_ended)
         try:
             await self.request(p.Configure(self.next_id(), self.config), self.config.start_timeout_s)
         except MediaError as error:
@@ -140,6 +147,13 @@ class ProcessMediaPlane:
             self._kill()
             self._fail(f"the media process sent what isn't a message: {error}")
 
+    def _reader_ended(self, task: asyncio.Task[None]) -> None:
+        """A sink that raises must not leave a plane that looks alive and hears nothing."""
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("an event sink failed", exc_info=error)
+            self._kill()
+            self._fail("an event sink failed")
+
     def _take(self, message: p.AnyMessage) -> None:
         self._last_word = asyncio.get_running_loop().time()
         if isinstance(message, p.Notice):
@@ -148,7 +162,7 @@ class ProcessMediaPlane:
                 stream.sink(p.event_of(message))
         elif isinstance(message, p.Pulse):
             self._pulse = message
-            if message.late or message.skipped:
+            if message.skipped or message.worst_ms > AUDIBLE_MS:
                 log.warning(
                     "media plane late",
                     extra={"late": message.late, "skipped": message.skipped, "worst_ms": message.worst_ms},
@@ -184,9 +198,12 @@ class ProcessMediaPlane:
             if not future.done():
                 future.set_exception(MediaError(reason))
         streams, self._streams = self._streams, {}
-        now = asyncio.get_running_loop().time()
+        loop = asyncio.get_running_loop()
+        failed = MediaFailed(loop.time(), reason)
         for stream in streams.values():
-            stream.sink(MediaFailed(now, reason))
+            loop.call_soon(
+                stream.sink, failed
+            )  # Each by itself: one that raises can't hide it from the rest.
 
     def _kill(self) -> None:
         if self._process is not None and self._process.returncode is None:
@@ -220,7 +237,7 @@ class ProcessMediaStream:
         self._plane = plane
         self._id = stream
         self._local = local
-        self._stats: RtpStats | None = None
+        self._closing: asyncio.Task[RtpStats] | None = None
         self.sink = sink
 
     @property
@@ -263,21 +280,24 @@ class ProcessMediaStream:
         await self._plane.request(p.SendKeys(self._plane.next_id(), self._id, digits))
 
     async def close(self) -> RtpStats:
-        """The stream's counts; zeros where the media process died with them."""
-        if self._stats is not None:
-            return self._stats
-        self._stats = RtpStats()
+        """The stream's counts; zeros where the media process died with them.
+
+        Goes through even where the caller is cancelled: no port may leak.
+        """
+        if self._closing is None:
+            self._closing = asyncio.create_task(self._close())
+        return await asyncio.shield(self._closing)
+
+    async def _close(self) -> RtpStats:
         command = p.Close(self._plane.next_id(), self._id)
         try:
             reply = await self._plane.request(command, self._plane.config.disk_timeout_s)
         except MediaError as error:
             log.info("stream closed without counts", extra={"reason": str(error)})
-        else:
-            if isinstance(reply, p.Closed):
-                self._stats = reply.stats
+            return RtpStats()
         finally:
             self._plane.forget(self._id)
-        return self._stats
+        return reply.stats if isinstance(reply, p.Closed) else RtpStats()
 
 
 def _absolute(path: Path) -> str:

@@ -38,7 +38,7 @@ class ControlGone(Exception):
 
 
 class Worker:
-    """``clock`` and ``sleep`` are time.monotonic and time.sleep; ``entropy`` is os.urandom."""
+    """``clock``, ``sleep``: time.monotonic, time.sleep. ``entropy``: os.urandom. ``parent``: os.getppid."""
 
     def __init__(
         self,
@@ -47,7 +47,9 @@ class Worker:
         clock: Callable[[], float],
         sleep: Callable[[float], None],
         entropy: Entropy,
+        parent: Callable[[], int],
     ) -> None:
+        self._parent, self._parent_id = parent, parent()
         self._control, self._clock, self._sleep = control, clock, sleep
         self._ticks = SubTicks(clock())
         self._epoll = select.epoll()
@@ -146,6 +148,9 @@ class Worker:
             stream.leg.look_for_timeout(now)
         if not (streams.loader.alive and streams.writer.alive):
             raise ControlGone("a disk thread died")
+        if self._parent() != self._parent_id:
+            # Seen even where a forked child of control still holds our socket open.
+            raise ControlGone("control died")
         skipped, worst_ms = self._ticks.skipped - self._skipped, round(self._worst * 1000, 3)
         self._send(p.Pulse(now, len(streams.by_id), self._turns, self._late, skipped, worst_ms))
         self._turns = self._late = 0

@@ -100,6 +100,22 @@ async def test_ctrl_c_and_sigterm_are_left_to_control(plane: ProcessMediaPlane) 
     assert plane.alive
 
 
+async def test_a_sink_that_raises_ends_the_plane_and_not_in_silence(
+    plane: ProcessMediaPlane, peer: Peer
+) -> None:
+    def broken(_event: object) -> None:
+        raise ZeroDivisionError
+
+    stream = await plane.open(broken)
+    healthy = Events()
+    await plane.open(healthy)
+    asyncio.get_running_loop().set_exception_handler(lambda loop, context: None)
+    await stream.connect(peer.remote())
+    await stream.play([], 1)
+    await until(lambda: bool(healthy.of(MediaFailed)))
+    assert "sink" in healthy.of(MediaFailed)[0].reason
+
+
 async def test_close_ends_the_process_and_start_is_idempotent(plane: ProcessMediaPlane) -> None:
     pid = plane.pid
     await plane.start()

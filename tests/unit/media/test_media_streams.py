@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import resource
+import socket
 import subprocess
 from itertools import pairwise
 from pathlib import Path
@@ -34,6 +35,7 @@ from dialer.ports import (
     MediaFailed,
     MediaTimeout,
     Played,
+    RemoteMedia,
     SpeechAudio,
     SpeechEnded,
     SpeechStarted,
@@ -234,6 +236,17 @@ async def test_bridge_carries_both_ways_and_transcodes(
     assert np.abs(heard.astype(np.int32)).max() > 3000
     with pytest.raises(MediaError, match="one stream"):
         await one.bridge(one)
+
+
+async def test_packets_carry_the_dscp(plane: ProcessMediaPlane) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.setsockopt(socket.IPPROTO_IP, socket.IP_RECVTOS, 1)
+        sock.bind(("127.0.0.1", 0))
+        sock.settimeout(5)
+        stream = await plane.open(Events())
+        await stream.connect(RemoteMedia(*sock.getsockname(), "PCMA", 8, None))
+        _, ancillary, _, _ = sock.recvmsg(2048, 64)
+    assert [data[0] >> 2 for _, kind, data in ancillary if kind == socket.IP_TOS] == [46]
 
 
 async def test_only_the_negotiated_source_is_heard(

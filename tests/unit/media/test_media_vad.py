@@ -18,7 +18,9 @@ class ByLevel:
         return bool(np.abs(np.frombuffer(buf, dtype=np.int16)).max() > 100)
 
 
-def listen(pcm: np.ndarray, spec: ListenSpec | None = None, start: int = 0, floor: float = -50.0) -> list[Found]:
+def listen(
+    pcm: np.ndarray, spec: ListenSpec | None = None, start: int = 0, floor: float = -50.0
+) -> list[Found]:
     pointer = Endpointer(spec or ListenSpec(), "PCMA", floor, 0.2, ByLevel())
     found: list[Found] = []
     for number, frame in enumerate(frames_of(pcm)):

@@ -17,7 +17,7 @@ import pytest_asyncio
 
 sys.path.append(str(Path(__file__).parents[1] / "unit" / "sip"))
 
-from sip_fakes import FakeMediaPlane
+from sip_fakes import FakeMediaPlane, until
 
 from dialer.model import PhoneNumber
 from dialer.ports import DialRequest, Ended, Failed, LegEvent
@@ -53,14 +53,6 @@ def free_ports(count: int = 1) -> list[int]:
         if port not in found:
             found.append(port)
     return found
-
-
-async def until(condition: Callable[[], bool], what: str, timeout_s: float = 10.0) -> None:
-    """Poll; fail with ``what`` when the time is over."""
-    deadline = asyncio.get_running_loop().time() + timeout_s
-    while not condition():
-        assert asyncio.get_running_loop().time() < deadline, f"timed out: {what}"
-        await asyncio.sleep(0.02)
 
 
 def listens(port: int) -> bool:

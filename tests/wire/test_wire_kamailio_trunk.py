@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from sip_peers import MakeTrunk, Peers, dial, event, to_the_end, until
+from sip_fakes import until
+from sip_peers import MakeTrunk, Peers, dial, event, to_the_end
 
 from dialer.errors import TrunkError
 from dialer.ports import Answered, Ended, Failed, Progress

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from sip_fakes import FakeMediaPlane
-from sip_peers import NUMBER, LossyRelay, MakeTrunk, Peers, dial, event, to_the_end, until
+from sip_fakes import FakeMediaPlane, until
+from sip_peers import NUMBER, LossyRelay, MakeTrunk, Peers, dial, event, to_the_end
 
 from dialer.errors import TrunkError
 from dialer.ports import Answered, DialRequest, Ended, Failed, Progress

@@ -2,18 +2,33 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 import socket
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
+
+from sipmessage import Request, Response
 
 from dialer.errors import MediaError
 from dialer.model import RtpStats
 from dialer.ports import ListenSpec, MediaEvent, MediaStream, RecordedAudio, RemoteMedia
-from dialer.sip.address import Addr
+from dialer.sip.address import Addr, parse_uri
 from dialer.sip.config import RegistrarConfig, UserAgentConfig
-from dialer.sip.signals import Signal
+from dialer.sip.message import parse_message, response_to, to_bytes
+from dialer.sip.outgoing import InviteSpec
+from dialer.sip.sdp import make_offer
+from dialer.sip.signals import IncomingCall, Signal
 from dialer.sip.useragent import UserAgent
+
+
+async def until(condition: Callable[[], bool], what: str = "", timeout_s: float = 10.0) -> None:
+    """Poll; fail with ``what`` when the time is over."""
+    deadline = asyncio.get_running_loop().time() + timeout_s
+    while not condition():
+        assert asyncio.get_running_loop().time() < deadline, f"timed out: {what}"
+        await asyncio.sleep(0.01)
 
 
 class FakeStream:
@@ -123,3 +138,96 @@ def events(agent: UserAgent) -> list[Signal]:
     while (event := agent.next_event()) is not None:
         found.append(event)
     return found
+
+
+A_PORT, B_PORT = 5060, 5070
+B_ADDR = ("127.0.0.1", B_PORT)
+SILENCE = 40.0
+"""Longer than any transaction timer."""
+
+
+class Pair:
+    """``a`` calls ``b``."""
+
+    def __init__(self, **options: object) -> None:
+        self.net = Net()
+        self.a = self.net.add(A_PORT, **options)
+        self.b = self.net.add(B_PORT, **options)
+
+    def invite(self, **options: object) -> int:
+        target = parse_uri("sip:13812345678@127.0.0.1:5070")
+        spec = InviteSpec(target, parse_uri("sip:4008@127.0.0.1"), B_ADDR, make_offer("127.0.0.1", 40000, 1))
+        call = self.a.invite(replace(spec, **options), self.net.now)  # type: ignore[arg-type]
+        self.net.deliver()
+        return call
+
+    def incoming(self) -> int:
+        """The call that ``b`` has just been offered."""
+        return next(e.call for e in events(self.b) if isinstance(e, IncomingCall))
+
+    def talk(self) -> tuple[int, int]:
+        """A call that ``b`` has answered: its number on either side."""
+        call = self.invite()
+        theirs = self.incoming()
+        self.b.answer(theirs, "127.0.0.1", 41000, self.net.now)
+        self.net.deliver()
+        events(self.a), events(self.b)
+        return call, theirs
+
+
+class Peer:
+    """A scripted far end: answers what ``agent`` sent with hand-made messages."""
+
+    def __init__(self, agent: UserAgent, addr: Addr = B_ADDR) -> None:
+        self.agent, self.addr = agent, addr
+
+    def sent(self) -> list[Request | Response]:
+        """What the agent has sent since the last look."""
+        return [parse_message(data) for data, _ in self.agent.datagrams_to_send()]
+
+    def give(self, message: Request | Response, now: float = 0.0) -> None:
+        self.agent.receive_datagram(to_bytes(message), self.addr, now)
+
+    def respond(
+        self,
+        request: Request | Response,
+        code: int,
+        now: float = 0.0,
+        *,
+        tag: str = "b",
+        body: bytes = b"",
+        **headers: str,
+    ) -> None:
+        """Answer with copied headers; ``Retry_After`` writes Retry-After."""
+        assert isinstance(request, Request)
+        response = response_to(request, code, ("127.0.0.1", A_PORT), to_tag=tag)
+        if code < 300:
+            response.headers.set("Contact", "<sip:b@127.0.0.1:5070>")
+        for name, value in headers.items():
+            response.headers.set(name.replace("_", "-"), value)
+        response.body = body
+        self.give(response, now)
+
+    def request(
+        self, method: str, *, cseq: int = 1, branch: str = "z9hG4bKx", body: bytes = b"", **headers: str
+    ) -> Request:
+        """A request of the far end, outside of any dialog unless To says otherwise."""
+        request = Request(method, parse_uri("sip:1001@127.0.0.1:5060"))
+        request.headers.set("Via", f"SIP/2.0/UDP 127.0.0.1:5070;branch={branch};rport")
+        request.headers.set("From", "<sip:far@127.0.0.1>;tag=far")
+        request.headers.set("To", "<sip:1001@127.0.0.1>")
+        request.headers.set("Call-ID", "call-1")
+        request.headers.set("CSeq", f"{cseq} {method}")
+        request.headers.set("Contact", "<sip:far@127.0.0.1:5070>")
+        for name, value in headers.items():
+            request.headers.set(name.replace("_", "-"), value)
+        request.body = body
+        return request
+
+
+def codes(messages: list[Request | Response]) -> list[str]:
+    """Methods and status codes, in order."""
+    return [m.method if isinstance(m, Request) else str(m.code) for m in messages]
+
+
+ANSWER = str(make_offer("127.0.0.1", 41000, 2)).encode()

@@ -33,7 +33,7 @@ class TurnSettings:
     """Whether a person can be asked for at all."""
     min_confidence: float = 0.3
     """Engine confidence below which nothing is believed."""
-    yes_min_confidence: float = 0.5
+    yes_min_confidence: float = 0.9
     """The same for the answer that needs no ticket: a yes, or the no to a risky question."""
     max_unknown_ratio: float = 0.6
     """Share of out-of-grammar tokens above which nothing is believed."""

@@ -69,7 +69,7 @@ CUSTOMERS: tuple[Persona, ...] = (
     ),
     Persona(
         "later", "13800000011", "徐静", "女", _ANNUITY, 26000, "预约下午再访",
-        (Talk((_IDENTITY, Speak("bu-fangbian"), Press("2"))), _BY_KEYS),
+        (Talk((_IDENTITY, Speak("xiawu-zai-da"))), _BY_KEYS),
         (Disposition.APPOINTMENT, Disposition.COMPLETED), TaskState.DONE,
     ),
     Persona(

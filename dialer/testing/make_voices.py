@@ -36,6 +36,7 @@ ANSWERS = {
     "bu-shi": "不是",
     "zhuan-rengong": "转人工",
     "mingtian-xiawu-zai-da-ba": "明天下午再打吧",
+    "xiawu-zai-da": "下午再打",
     "bu-fangbian": "不方便",
     "youren-chengnuo-guo-baoben": "有人承诺过保本",
     "dui": "对",

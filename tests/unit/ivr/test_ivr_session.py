@@ -164,12 +164,12 @@ def test_offsets_and_words_of_an_answer_are_kept() -> None:
     assert isinstance(play, Play)
     session.feed(PlayedOut(play.play_id), 53.0)
     session.feed(SpeechStarted(3.5), 53.3)
-    session.feed(HeardWords(Heard("Y", 0.8, 0.0, 0.6, -20.0), 3.5, 4.1), 54.5)
+    session.feed(HeardWords(Heard("Y", 0.95, 0.0, 0.6, -20.0), 3.5, 4.1), 54.5)
     (answer,) = session.result.answers
     assert (answer.asked_offset_s, answer.start_offset_s, answer.end_offset_s) == (0.25, 3.5, 4.1)
     assert (answer.words, answer.confidence, answer.source, answer.decided_by) == (
         "Y",
-        0.8,
+        0.95,
         AnswerSource.ASR,
         "Y",
     )

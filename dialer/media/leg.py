@@ -16,6 +16,7 @@ from typing import Final
 from dialer.media import rtp
 from dialer.media.config import MediaConfig
 from dialer.media.dtmf import KeyReceiver, KeySender
+from dialer.media.keytone import key_tone
 from dialer.media.g711 import FRAME, PCMA, PCMU, SAMPLE_RATE, SILENCE, STATIC_TYPE, translate
 from dialer.media.jitter import JitterBuffer
 from dialer.media.recorder import Recorder
@@ -257,6 +258,8 @@ class Leg:
         if packet.payload_type == self._key_type:
             digit = self._keys_in.take(packet.timestamp, packet.marker, packet.payload)
             if digit is not None:
+                if self.recorder is not None:
+                    self.recorder.put(1, position, key_tone(digit, self.recorder.codec))
                 self._emit(KeyPressed(now, digit, self.offset_s(position)))
             return
         codec = self.codec if packet.payload_type == self._type else _LAW_OF_TYPE.get(packet.payload_type)

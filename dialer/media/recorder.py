@@ -1,6 +1,7 @@
 """The stereo recording: a time-aligned ring per call and the layout of its file. Free of I/O.
 
 Channel 0 is what we sent, channel 1 the G.711 that we received, as it came, placed by its RTP timeline.
+A key's tone stands where its event came.
 Where nothing was sent or received there is the codec's silence. Position 0 is the moment of ``record()``.
 
 The file is a RIFF/WAVE file with a 58-byte header, little-endian::

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
@@ -113,7 +112,7 @@ async def dialled(store: Store, task: int = 1, node: str = "n1") -> tuple[Claim,
 
 async def claim_after_expiry(store: Store, task: int, node: str) -> Claim:
     """The database's clock can't be turned: ask until the short lease is over."""
-    deadline = asyncio.get_running_loop().time() + 5
+    deadline = asyncio.get_running_loop().time() + 15
     while asyncio.get_running_loop().time() < deadline:
         claim = await store.claim(TaskId(task), node, 60.0, NOW)
         if claim is not None:
@@ -308,12 +307,14 @@ async def test_a_lease_that_ran_out_is_lost_even_where_nobody_took_it(store: Sto
 
 
 async def test_renewing_keeps_the_claim(store: Store) -> None:
-    await store.add_tasks([a_task()], NOW)
-    claim = await claimed(store, lease_s=0.15)
-    for _ in range(10):
-        await asyncio.sleep(0.03)
-        await store.renew(claim, 0.15)
-    assert await store.claim(TaskId(1), "n2", 60.0, NOW) is None
+    await store.add_tasks([a_task("P1"), a_task("P2", "13911112222")], NOW)
+    kept = await claimed(store, 1, lease_s=1.5)
+    await store.renew(kept, 60.0)
+    await claimed(store, 2, lease_s=1.5)
+    await claim_after_expiry(store, 2, "n2")
+    assert await store.claim(TaskId(1), "n2", 60.0, NOW) is None, (
+        "renewed, yet gone when its first lease ended"
+    )
 
 
 async def test_dropping_claims_frees_only_this_nodes_unused_ones(store: Store) -> None:
@@ -544,11 +545,10 @@ async def test_an_appointment_is_kept_until_it_is_used(store: Store) -> None:
 
 async def test_a_call_may_outlive_its_lease(store: Store) -> None:
     await store.add_tasks([a_task()], NOW)
-    claim = await claimed(store, lease_s=0.5)
-    _, call = await store.barrier(claim, dial, NOW)
-    assert call is not None
-    with suppress(Fenced):
-        await store.renew(claim, 0.0)
+    claim, call = await dialled(store)
+    await store.renew(claim, 0.0)
+    with pytest.raises(Fenced):
+        await store.renew(claim, 60.0)
     assert await store.claim(TaskId(1), "n2", 60.0, NOW) is None
     await store.finish(claim, ended(call, Disposition.COMPLETED))
     assert (await store.tasks())[0].state is TaskState.DONE

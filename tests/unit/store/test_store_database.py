@@ -202,3 +202,15 @@ async def test_a_cancelled_write_leaves_the_store_usable(tmp_path: Path) -> None
     await store.add_tasks([a_task("last")], NOW)
     assert "last" in [task.policy_no for task in await store.tasks()]
     await store.close()
+
+
+async def test_a_full_disk_is_told_and_nothing_half_written(tmp_path: Path) -> None:
+    store = await SqlStore.open(tmp_path / "dialer.sqlite")
+    async with store._writer.connect() as connection:
+        pages = (await connection.exec_driver_sql("PRAGMA page_count")).scalar_one()
+        await connection.exec_driver_sql(f"PRAGMA max_page_count = {pages + 2}")
+    with pytest.raises(StoreError, match="the disk is full"):
+        await store.add_tasks([a_task(f"P{n}") for n in range(600)], NOW)
+    assert await store.tasks() == []
+    assert await store.outbox(10) == []
+    await store.close()

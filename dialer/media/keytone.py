@@ -26,9 +26,9 @@ _AMPLITUDE: Final = 4000
 def key_tone(digit: str, codec: str) -> bytes:
     """0.1 s of ``digit`` in G.711. Raises ValueError for anything but 0-9 * #."""
     for row, keys in zip(_ROWS, _PAD, strict=True):
-        column = keys.find(digit) if digit else -1
+        column = keys.find(digit) if len(digit) == 1 else -1
         if column >= 0:
             time = np.arange(int(TONE_S * SAMPLE_RATE)) / SAMPLE_RATE
-            wave = sum(np.sin(2 * np.pi * hertz * time) for hertz in (row, _COLUMNS[column]))
+            wave = np.sin(2 * np.pi * row * time) + np.sin(2 * np.pi * _COLUMNS[column] * time)
             return encode((_AMPLITUDE * wave).astype(np.int16), codec)
     raise ValueError(f"{digit!r} is no key")

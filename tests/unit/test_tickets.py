@@ -87,7 +87,7 @@ def test_a_no_becomes_a_ticket_due_in_five_workdays() -> None:
             COOLING_OFF,
             date(2026, 11, 9),
             date(2026, 11, 17),
-        ),  # over: nothing to be in time for
+        ),  # it is over
         (ProblemKind.NO, COOLING_OFF, date(2026, 11, 30), date(2026, 11, 17)),
         (ProblemKind.COMPLAINT, COMPLAINT, None, date(2026, 11, 13)),
         (ProblemKind.UNCLEAR, NOT_DELIVERED, None, date(2026, 11, 17)),

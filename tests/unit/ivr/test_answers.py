@@ -72,11 +72,11 @@ def test_no_and_unclear_never_become_yes(strip: bool) -> None:
 @pytest.mark.parametrize(
     ("text", "wanted"),
     [
-        ("是我", "Y"), ("我就是", "Y"), ("对", "Y"), ("是的我是", "Y"), ("我是王芳", "Y?"), ("请讲", "Y?"),
-        ("什么事?", "Y?"), ("嗯", "Y?"), ("不是", "WRONG"), ("不是我", "WRONG"), ("我不是", "WRONG"),
-        ("我不是本人", "WRONG"), ("我是他儿子", "WRONG"), ("他不在家", "WRONG"), ("打错了", "WRONG"), ("喂", "REPEAT"),
-        ("你是谁", "REPEAT"), ("在开会", "BUSY"), ("忘了", "U"), ("应该是吧", "U"), ("收到了", "U"), ("", "U"),
-        ("我没买过保险", "WRONG"), ("不需要", "REFUSE"),
+        ("是我", "Y"), ("我就是", "Y"), ("对", "Y"), ("是的我是", "Y"), ("我是王芳", "Y?"),
+        ("请讲", "Y?"), ("什么事?", "Y?"), ("嗯", "Y?"), ("不是", "WRONG"), ("不是我", "WRONG"),
+        ("我不是", "WRONG"), ("我不是本人", "WRONG"), ("我是他儿子", "WRONG"), ("他不在家", "WRONG"),
+        ("打错了", "WRONG"), ("喂", "REPEAT"), ("你是谁", "REPEAT"), ("在开会", "BUSY"), ("忘了", "U"),
+        ("应该是吧", "U"), ("收到了", "U"), ("", "U"), ("我没买过保险", "WRONG"), ("不需要", "REFUSE"),
     ],
 )  # fmt: skip
 def test_identity(text: str, wanted: str) -> None:

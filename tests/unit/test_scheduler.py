@@ -202,6 +202,9 @@ def test_no_more_calls_at_once_than_lines(own: int, trunks: int) -> None:
         await house.run_for(200)
         assert len(house.started) == 6
         assert house.most_live == 2
+        told = [d for task in await house.store.tasks() for d in await house.store.decisions(task.id)]
+        assert all(isinstance(decision.verdict, Dial) for _, decision in told), "a full house isn't a verdict"
+        assert max(at for at, _ in house.started) < 65, "a free line is used at once"
 
     virtual(case, config=SchedulerConfig(node="n1", cps=100, lines=own))
 

@@ -1,0 +1,134 @@
+"""The call's table: what it allows moves the call, everything else changes nothing."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dialer.call import TABLE, Call, Event, State, diagram, disposition_of
+from dialer.errors import IllegalTransition
+from dialer.model import Disposition
+
+ARCHITECTURE = Path(__file__).parents[2] / "docs" / "architecture.md"
+EVENTS = st.lists(st.tuples(st.sampled_from(list(Event)), st.floats(0, 50)), max_size=40)
+
+
+@pytest.mark.parametrize("state", list(State))
+@pytest.mark.parametrize("event", list(Event))
+def test_every_state_and_event(state: State, event: Event) -> None:
+    call = Call(20, 5, state, 1.0, 2.0)
+    before = dataclasses.replace(call)
+    target = TABLE.get((state, event))
+    if target is None:
+        with pytest.raises(IllegalTransition, match=str(event)):
+            call.apply(event, 9.0)
+        assert call == before
+    else:
+        assert call.apply(event, 9.0) is call.state is target
+
+
+def test_nothing_leaves_the_end_and_every_state_can_reach_it() -> None:
+    assert not [event for (state, event) in TABLE if state is State.OVER]
+    ends = {State.OVER}
+    while found := {source for (source, _), target in TABLE.items() if target in ends} - ends:
+        ends |= found
+    assert ends == set(State)
+
+
+@given(EVENTS)
+def test_random_histories_keep_the_promises(events: list[tuple[Event, float]]) -> None:
+    call, now, answered, talking = Call(20, 5), 0.0, False, False
+    for event, later in events:
+        now += later
+        before = dataclasses.replace(call)
+        try:
+            call.apply(event, now)
+        except IllegalTransition:
+            assert call == before
+            continue
+        answered = answered or event is Event.ANSWERED
+        talking = talking or call.state is State.TALKING
+        deadline = call.ring_deadline()
+        if call.state is State.RINGING:
+            assert call.rang_at is not None
+            assert deadline is not None
+            assert deadline - call.rang_at >= 20
+        elif call.state is State.DIALLING:
+            assert deadline == call.invited_at + 25
+        else:
+            assert deadline is None
+        if call.state in (State.TALKING, State.TRANSFERRING, State.BRIDGED):
+            assert answered
+        if before.state is State.OVER:
+            pytest.fail("something moved after the end")
+
+
+def test_the_ring_clock_starts_with_the_first_18x_only() -> None:
+    call = Call(20, 5)
+    call.apply(Event.INVITED, 100.0)
+    assert call.ring_deadline() == 125.0
+    call.apply(Event.PROGRESS, 103.0)
+    call.apply(Event.PROGRESS, 115.0)
+    assert call.ring_deadline() == 123.0
+
+
+@pytest.mark.parametrize(
+    ("code", "ours", "rang", "cancelled", "expected"),
+    [
+        (404, False, False, False, Disposition.UNALLOCATED),
+        (410, False, True, False, Disposition.UNALLOCATED),
+        (484, False, False, False, Disposition.UNALLOCATED),
+        (604, False, False, False, Disposition.UNALLOCATED),
+        (486, False, True, False, Disposition.BUSY),
+        (600, False, False, False, Disposition.BUSY),
+        (603, False, True, False, Disposition.REJECTED),
+        (607, False, False, False, Disposition.REJECTED),
+        (608, False, False, False, Disposition.REJECTED),
+        (403, False, False, False, Disposition.TRUNK_FAILURE),
+        (407, False, False, False, Disposition.TRUNK_FAILURE),
+        (488, False, False, False, Disposition.TRUNK_FAILURE),
+        (0, True, False, False, Disposition.TRUNK_FAILURE),
+        (408, True, False, False, Disposition.TRUNK_FAILURE),
+        (500, False, False, False, Disposition.TRUNK_FAILURE),
+        (503, False, False, False, Disposition.TRUNK_FAILURE),
+        (503, False, True, False, Disposition.UNREACHABLE),
+        (408, False, True, False, Disposition.NO_ANSWER),
+        (487, False, True, False, Disposition.NO_ANSWER),
+        (408, False, False, False, Disposition.UNREACHABLE),
+        (480, False, False, False, Disposition.UNREACHABLE),
+        (480, False, True, False, Disposition.UNREACHABLE),
+        (302, False, False, False, Disposition.UNREACHABLE),
+        (487, False, True, True, Disposition.NO_ANSWER),
+        (487, False, False, True, Disposition.NO_ANSWER),
+        (480, False, True, True, Disposition.NO_ANSWER),
+        (0, False, True, True, Disposition.NO_ANSWER),
+        (0, False, False, True, Disposition.TRUNK_FAILURE),
+        (486, False, True, True, Disposition.BUSY),
+        (404, False, True, True, Disposition.UNALLOCATED),
+    ],
+)
+def test_what_a_failed_invite_means(
+    code: int, ours: bool, rang: bool, cancelled: bool, expected: Disposition
+) -> None:
+    assert disposition_of(code, ours=ours, rang=rang, cancelled=cancelled) is expected
+
+
+@given(st.integers(300, 699), st.booleans(), st.booleans())
+def test_a_phone_that_rang_is_always_counted_unless_the_fault_is_ours(
+    code: int, rang: bool, cancelled: bool
+) -> None:
+    found = disposition_of(code, ours=False, rang=rang, cancelled=cancelled)
+    if rang and code >= 424 and code not in (488, 606):
+        assert found.counts_as_attempt
+
+
+def test_the_document_shows_this_table() -> None:
+    text = ARCHITECTURE.read_text(encoding="utf-8")
+    shown = text.split("<!-- call-states -->")[1].split("<!-- /call-states -->")[0]
+    assert shown.strip() == f"```mermaid\n{diagram()}\n```", (
+        "docs/architecture.md is old: put the output of `python -m dialer.call` between its markers"
+    )

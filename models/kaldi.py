@@ -39,22 +39,23 @@ Arc = tuple[int, int, int, int, float]
 """from, to, transition-id, word, cost"""
 
 
-def write_model(
-    folder: Path,
-    layers: Sequence[Layer],
-    lexicon: Mapping[str, Sequence[int]],
-    costs: Mapping[str, float],
-    mfcc_conf: str,
-) -> int:
-    """Write the whole directory; returns its size in bytes."""
+def write_network(folder: Path, layers: Sequence[Layer], units: Mapping[str, int], mfcc_conf: str) -> None:
+    """``am/``, ``conf/`` and the names of the units as Kaldi lists phones; the graph comes apart."""
     for part in ("am", "conf", "graph"):
         (folder / part).mkdir(parents=True, exist_ok=True)
-    units = len(layers[-1].bias)
-    (folder / "am" / "final.mdl").write_text(transition_model(units) + nnet3(layers))
+    (folder / "am" / "final.mdl").write_text(transition_model(len(units)) + nnet3(layers))
     (folder / "conf" / "mfcc.conf").write_text(mfcc_conf)
     (folder / "conf" / "model.conf").write_text(MODEL_CONF)
-    write_graph(folder / "graph", units, lexicon, costs)
-    return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+    phones = {"<eps>": 0} | {name: unit + 1 for name, unit in units.items()}
+    lines = (f"{name} {phone}\n" for name, phone in phones.items())
+    (folder / "graph" / "phones.txt").write_text("".join(lines), encoding="utf-8")
+
+
+def read_units(folder: Path) -> dict[str, int]:
+    """What ``write_network`` wrote: unit names and numbers."""
+    lines = (folder / "graph" / "phones.txt").read_text(encoding="utf-8").splitlines()
+    phones = {name: int(phone) for name, phone in (line.split() for line in lines)}
+    return {name: phone - 1 for name, phone in phones.items() if phone}
 
 
 def transition_model(units: int) -> str:

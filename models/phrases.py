@@ -54,14 +54,22 @@ def sounds(text: str) -> list[str]:
     return found
 
 
+YES_COST = 0.7
+"""In doubt between a no and a yes, the no is the safer mistake: a yes closes the question unseen."""
+PART_COST = 2.0
+SYLLABLE_COST = 3.0
+SAME_SOUND_COST = 2.0
+
+
 def word_costs(phrases: list[Phrase], pronounced: dict[str, list[str]]) -> dict[str, float]:
-    """Cost of each vocabulary word, in nats: whole answers come free; the short parts pay, more so
-    where an answer or an earlier part sounds the same (是 must not come out as 事)."""
+    """Cost of each vocabulary word, in nats: whole answers come free, or nearly; the short parts pay, more
+    so where an answer or an earlier part sounds the same (是 must not come out as 事)."""
     costs: dict[str, float] = {}
     taken: set[tuple[str, ...]] = set()
     for phrase in sorted(phrases, key=lambda phrase: phrase.family == "WORD"):
         key = tuple(pronounced[phrase.text])
-        cost = 0.0 if phrase.family != "WORD" else 2.0 if len(phrase.text) > 1 else 3.0
-        costs[phrase.text] = cost + (2.0 if key in taken else 0.0)
+        part = PART_COST if len(phrase.text) > 1 else SYLLABLE_COST
+        cost = {"WORD": part, "YES": YES_COST}.get(phrase.family, 0.0)
+        costs[phrase.text] = cost + (SAME_SOUND_COST if key in taken else 0.0)
         taken.add(key)
     return costs

@@ -11,8 +11,13 @@ import argparse
 import sys
 import time
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
+from evaluate import evaluate, report
+from features import MFCC_CONF, examples
+from kaldi import read_units, write_graph, write_network
+from network import Plan, train
 from phrases import BLANK, HERE, Phrase, read_phrases, sounds, word_costs
 from synth import HELD_OUT_VOICES, TRAINING_VOICES, Utterance, jobs_for, random_texts, speak_all
 
@@ -59,28 +64,37 @@ def main() -> int:
     if options.only_speech:
         return 0
 
-    from evaluate import evaluate, report
-    from features import MFCC_CONF, examples
-    from kaldi import write_model
-    from network import Plan, train
+    if not options.only_graph:
+        learn(options, spoken, phrases, say)
+    graph(options.out, phrases)
+    size = sum(file.stat().st_size for file in options.out.rglob("*") if file.is_file())
+    say(f"{options.out}: {size} bytes; now the test")
+    text = report(evaluate(options.out, phrases, tests), size)
+    (options.out / "README.md").write_text(text, encoding="utf-8")
+    say("\n" + text)
+    return 0
 
+
+def learn(
+    options: argparse.Namespace, spoken: list[Utterance], phrases: list[Phrase], say: Callable[[str], None]
+) -> None:
+    """Speech -> ``am/`` and ``conf/``."""
     units = units_of([one.text for one in spoken] + [phrase.text for phrase in phrases])
     labelled = [(one.audio, tuple(units[sound] for sound in sounds(one.text))) for one in spoken]
     data = examples(labelled, options.copies, options.silent, options.threads)
     say(f"{len(data)} examples, {len(units)} units")
     # So small a network gains little from threads, and loses much where others use the processor too.
     plan = Plan(options.steps, max(1, options.threads // 2), options.bfloat16)
-    layers = train(data, len(units), plan, say)
+    write_network(options.out, train(data, len(units), plan, say), units, MFCC_CONF)
+
+
+def graph(out: Path, phrases: list[Phrase]) -> None:
+    """Phrases -> ``graph/``, for a network that is there already."""
+    units = read_units(out)
     words = [phrase for phrase in phrases if not phrase.spoken_only]
     pronounced = {phrase.text: sounds(phrase.text) for phrase in words}
     lexicon = {word: [units[sound] for sound in said] for word, said in pronounced.items()}
-    size = write_model(options.out, layers, lexicon, word_costs(words, pronounced), MFCC_CONF)
-    say(f"{options.out}: {size} bytes")
-    result = evaluate(options.out, phrases, tests)
-    text = report(result, size)
-    (options.out / "README.md").write_text(text, encoding="utf-8")
-    say("\n" + text)
-    return 0
+    write_graph(out / "graph", len(units), lexicon, word_costs(words, pronounced))
 
 
 def arguments() -> argparse.Namespace:
@@ -93,6 +107,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--copies", type=int, default=2, help="telephone lines per utterance")
     parser.add_argument("--silent", type=int, default=2500, help="examples in which nobody speaks")
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--only-graph", action="store_true", help="keep the network; take new phrases in")
     parser.add_argument("--only-speech", action="store_true", help="stop after the speech is made")
     return parser.parse_args()
 

@@ -35,10 +35,15 @@ class VoskRecogniser:
 
     async def start(self) -> None:
         check_model(self._config.model_dir)
-        results = await asyncio.gather(*(worker.start() for worker in self._workers), return_exceptions=True)
-        failures = [result for result in results if isinstance(result, BaseException)]
+        failures: list[BaseException] = [asyncio.CancelledError()]
+        try:
+            starts = (worker.start() for worker in self._workers)
+            results = await asyncio.gather(*starts, return_exceptions=True)
+            failures = [result for result in results if isinstance(result, BaseException)]
+        finally:
+            if failures:
+                await self.close()
         if failures:
-            await self.close()
             raise failures[0]
 
     async def close(self) -> None:

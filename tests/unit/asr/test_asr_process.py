@@ -122,6 +122,19 @@ async def test_the_other_worker_serves_while_one_is_down() -> None:
         assert time.monotonic() - asked < DEADLINE_S + 0.5
 
 
+async def test_a_start_that_is_given_up_leaves_no_process() -> None:
+    recogniser = VoskRecogniser(AsrConfig(DEMO, workers=2))
+    start = asyncio.create_task(recogniser.start())
+    assert await becomes(lambda: len(recogniser.pids) == 2)
+    pids = recogniser.pids
+    start.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await start
+    for pid in pids:
+        with pytest.raises(ProcessLookupError):
+            os.kill(pid, 0)
+
+
 async def test_closing_ends_the_processes_even_a_stopped_one() -> None:
     recogniser = VoskRecogniser(AsrConfig(DEMO, workers=2))
     await recogniser.start()

@@ -16,9 +16,9 @@ from typing import Final
 from dialer.media import rtp
 from dialer.media.config import MediaConfig
 from dialer.media.dtmf import KeyReceiver, KeySender
-from dialer.media.keytone import key_tone
 from dialer.media.g711 import FRAME, PCMA, PCMU, SAMPLE_RATE, SILENCE, STATIC_TYPE, translate
 from dialer.media.jitter import JitterBuffer
+from dialer.media.keytone import key_tone
 from dialer.media.recorder import Recorder
 from dialer.media.vad import Audio, Endpointer, Found, Started, new_detector
 from dialer.model import RtpStats

@@ -1,7 +1,8 @@
 """The phrases that a recogniser should expect, by kind of question.
 
 Only the recogniser's grammar is made of phrases; what they mean is decided by ``answers``, which also
-reads what stands in no list. No punctuation: a recogniser writes none.
+reads what stands in no list. No punctuation: a recogniser writes none. A string of one hissed syllable
+(是是是) is left out on purpose: noise would match it.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 from dialer.model import QuestionKind
 
 _AGREEMENT = """是 是的 是啊 对 对的 对对对 对呀 对啊 没错 嗯 嗯嗯 嗯对 嗯是的 哦 好 好的 好啊 可以 行
-    没问题 确实是 当然 肯定的 是是是 不错 是的是的"""
+    没问题 确实是 当然 肯定的 不错 是的是的"""
 _DENIAL = "不是 不是的 不对 没有 没有啊 没有没有 没 从来没有 不 还没有"
 _RECEIVING = """收到了 我收到了 已经收到了 早收到了 都收到了 拿到了 上个礼拜就拿到了 昨天收到的 收到过
     没收到 我没收到 还没收到 没有收到 一直没收到 一次都没收到 没拿到 没给我 没见过 在业务员那里 不收到了

@@ -37,6 +37,7 @@ class FakeStream:
     def __init__(self, sink: Callable[[MediaEvent], None]) -> None:
         self.sink = sink
         self.remote: RemoteMedia | None = None
+        self.connects = 0
         self.closed = False
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._socket.bind(("127.0.0.1", 0))
@@ -48,6 +49,7 @@ class FakeStream:
 
     async def connect(self, remote: RemoteMedia) -> None:
         self.remote = remote
+        self.connects += 1
 
     async def play(self, clips: Sequence[Path], play_id: int, *, loop: bool = False) -> None: ...
 

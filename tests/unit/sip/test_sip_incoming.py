@@ -103,7 +103,7 @@ def test_an_invite_without_offer_gets_ours_and_its_answer_in_the_ack() -> None:
     ("headers", "body", "code"),
     [
         ({"Content_Type": "text/plain"}, b"hi", "415"),
-        ({}, b"v=0\r\nm=audio 9 RTP/AVP 18\r\n", "488"),
+        ({}, b"v=0\r\nc=IN IP4 1.2.3.4\r\nm=audio 9 RTP/AVP 18\r\n", "488"),
         ({"Contact": "<tel:1>"}, ANSWER, "400"),
         ({"Record_Route": "<urn:x>"}, ANSWER, "400"),
         ({"Require": "timer, 100rel"}, ANSWER, "420"),

@@ -10,6 +10,7 @@ from dataclasses import replace
 import pytest
 import pytest_asyncio
 from sip_fakes import FakeMediaPlane, until
+from sipmessage import Request
 
 from dialer.errors import MediaError, TrunkError
 from dialer.model import PhoneNumber
@@ -29,6 +30,7 @@ from dialer.ports import (
 from dialer.sip.config import EndpointConfig, RegistrarConfig, TrunkConfig, TrunkType
 from dialer.sip.endpoint import SipEndpoint
 from dialer.sip.leg import IncomingLeg, LegEvents, SipLeg
+from dialer.sip.message import parse_message, response_to, to_bytes
 from dialer.sip.trunk import SipTrunk
 
 NUMBER = PhoneNumber.parse("13812345678")
@@ -109,6 +111,8 @@ async def test_a_call_from_ringing_to_our_hang_up(house: House) -> None:
     assert await leg.close() == RtpStats(sent=1)
     assert stream.closed
     assert trunk.state().lines_free == 2
+    await until(lambda: bool(house.far_events))
+    assert (stream.connects, far_stream.connects) == (1, 1), "not again for the same address"
 
 
 async def test_the_far_end_hangs_up(house: House) -> None:
@@ -200,6 +204,33 @@ async def test_a_registered_phone_is_called_by_its_name_without_a_line(house: Ho
     assert isinstance(found[0], Answered)
     await leg.close()
     await phone.close()
+
+
+async def test_the_trunks_password_never_goes_to_an_agents_phone(house: House) -> None:
+    """The phone asks for a password; nobody but the carrier gets an answer to that."""
+    seen: list[bytes] = []
+
+    class Phone(asyncio.DatagramProtocol):
+        def connection_made(self, transport: asyncio.BaseTransport) -> None:
+            self.transport = transport
+
+        def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+            seen.append(data)
+            request = parse_message(data)
+            if isinstance(request, Request) and request.method == "INVITE":
+                response = response_to(request, 401, addr, to_tag="x")
+                response.headers.set("WWW-Authenticate", 'Digest realm="r", nonce="n"')
+                self.transport.sendto(to_bytes(response), addr)  # type: ignore[attr-defined]
+
+    loop = asyncio.get_running_loop()
+    transport, _ = await loop.create_datagram_endpoint(Phone, local_addr=("127.0.0.1", 0))
+    port = transport.get_extra_info("sockname")[1]
+    trunk = house.trunk(username="t", password="pw")
+    (failed,) = await ended(await trunk.dial(DialRequest(f"sip:agent@127.0.0.1:{port}")))
+    assert isinstance(failed, Failed)
+    assert failed.code == 401
+    assert len([data for data in seen if data.startswith(b"INVITE")]) == 1
+    transport.close()
 
 
 async def test_media_that_cannot_be_connected_ends_the_call(

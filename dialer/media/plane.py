@@ -201,9 +201,8 @@ class ProcessMediaPlane:
         loop = asyncio.get_running_loop()
         failed = MediaFailed(loop.time(), reason)
         for stream in streams.values():
-            loop.call_soon(
-                stream.sink, failed
-            )  # Each by itself: one that raises can't hide it from the rest.
+            # Each by itself: one that raises can't hide it from the rest.
+            loop.call_soon(stream.sink, failed)
 
     def _kill(self) -> None:
         if self._process is not None and self._process.returncode is None:

@@ -89,3 +89,10 @@ def test_sender_plays_updates_three_ends_and_a_pause() -> None:
     with pytest.raises(ValueError, match="0-9"):
         sender.press("1x")
     assert not sender.active
+
+
+def test_after_an_end_the_same_digit_is_a_new_press_however_soon() -> None:
+    keys = KeyReceiver()
+    assert keys.take(1000, True, event(5, 160)) == "5"
+    assert keys.take(1000, False, event(5, 320, True)) is None
+    assert keys.take(1000 + 400, False, event(5, 160)) == "5", "its marked packet was lost"

@@ -10,7 +10,7 @@ import asyncio
 import dataclasses
 import logging
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from dialer.call import Call, Event, State
@@ -48,8 +48,11 @@ from dialer.transfer import WarmTransfer
 
 log = logging.getLogger("dialer.conductor")
 
+_PAUSE_S = 1.0
+"""What may pass between the barrier's verdict and the INVITE."""
 _ENDING_S = 10.0
 """How long the far end may take to confirm our BYE or CANCEL before the leg is freed anyway."""
+_DAEMON_ENDED = "the daemon ended this call"
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +95,7 @@ class House:
     """Legal time."""
     ring_s: float = 20.0
     no_progress_s: float = 5.0
-    listen: ListenSpec = ListenSpec()
+    listen: ListenSpec = field(default_factory=ListenSpec)
     caller_id: str = ""
     store_patience_s: float = 30.0
     """How long a finished call waits for a database that is away."""
@@ -125,8 +128,9 @@ class _LiveCall:
 
     async def run(self) -> None:
         house, note = self._house, self._closing
-        # Paused between barrier and INVITE: the ring must still fit into the window.
-        if house.clock() + timedelta(seconds=house.ring_s) > self._dial.window_end:
+        # Paused between barrier and INVITE: the longest ring must still fit into the window.
+        longest = timedelta(seconds=house.ring_s + house.no_progress_s - _PAUSE_S)
+        if house.clock() + longest > self._dial.window_end:
             note.close(Disposition.NOT_DIALLED, "the window closed before the INVITE")
             await self._store()
             return
@@ -137,6 +141,11 @@ class _LiveCall:
             note.close(Disposition.NOT_DIALLED, str(error))
             await self._store()
             return
+        except asyncio.CancelledError:
+            # The INVITE may have left: counted, never silently redialled.
+            note.close(Disposition.UNKNOWN, _DAEMON_ENDED)
+            await asyncio.shield(self._store())
+            raise
         try:
             self._call.apply(Event.INVITED, self._now())
             self._pumping = asyncio.create_task(self._pump(leg))
@@ -191,7 +200,8 @@ class _LiveCall:
             await asyncio.gather(self._transfer, return_exceptions=True)
         if self._call.state is not State.OVER:
             note.hung_up_by = note.hung_up_by or "dialer"
-            note.reason = note.reason or "the daemon ended this call"
+            if self._ending_from is None:
+                note.reason = note.reason or _DAEMON_ENDED
             await leg.hang_up(note.reason)
         if self._session is not None and not self._session.over:
             self._session.feed(
@@ -226,6 +236,8 @@ class _LiveCall:
             case Answered():
                 if self._call.apply(Event.ANSWERED, now) is State.TALKING:
                     await self._answered(leg)
+                else:
+                    note.reason = "answered while the call was being cancelled"
             case Failed():
                 note.failure = item
                 self._call.apply(Event.FAILED, now)

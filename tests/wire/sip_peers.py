@@ -110,7 +110,9 @@ class Peers:
         assert process.poll() is None, f"{name} ended at once\n{peer.logs()}"
         return peer
 
-    async def sipp(self, scenario: str, *, contact_port: int = 0, **values: str) -> Peer:
+    async def sipp(
+        self, scenario: str, *, contact_port: int = 0, patience_s: int = 40, **values: str
+    ) -> Peer:
         """SIPp as the callee of one call, with a scenario of tests/peers/ and its @NAMES@ filled in."""
         port, media = free_ports(2)
         text = (PEERS / f"{scenario}.xml").read_text()
@@ -120,7 +122,8 @@ class Peers:
         script.write_text(text)
         command = [
             need("sipp", "sip-tester"), "-sf", str(script), "-i", "127.0.0.1",
-            "-p", str(port), "-mp", str(media), "-m", "1", "-nostdin", "-timeout", "40", "-timeout_error",
+            "-p", str(port), "-mp", str(media), "-m", "1", "-nostdin",
+            "-timeout", str(patience_s), "-timeout_error",
             "-trace_err", "-trace_msg", "-key", "contact_port", str(contact_port or port),
         ]  # fmt: skip
         return await self._start("sipp", command, port)

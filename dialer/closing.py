@@ -97,7 +97,7 @@ class Closing:
             )
             return outcome, self.reason or f"{failure.code} {failure.reason}".strip()
         if self.cancelled:
-            return Disposition.NO_ANSWER, self.reason or "answered while the call was being cancelled"
+            return Disposition.NO_ANSWER, self.reason or "ring time over, the far end did not confirm"
         if self.answered_at is not None:
             return Disposition.ANSWERED_INCOMPLETE, self.reason
         return Disposition.UNKNOWN, self.reason

@@ -131,9 +131,12 @@ class WarmTransfer:
                 accepted = False
             yield leg if accepted else None
         finally:
-            if leg is not None:
-                await asyncio.shield(leave(leg, "transfer over"))
-            self._busy.discard(agent.name)
+            try:
+                if leg is not None:
+                    await asyncio.shield(leave(leg, "transfer over"))
+            finally:
+                # Also where the customer left while this leg was being left.
+                self._busy.discard(agent.name)
 
     async def _accept(self, leg: Leg) -> bool:
         """Ring, whisper, wait for the key."""

@@ -62,7 +62,7 @@ CUSTOMERS: tuple[Persona, ...] = (
         # The only agent sold this policy, so no agent may take the call (R5): a ticket instead.
         "mumbles", "13800000010", "吴刚", "男", _LIFE, 18000, "含糊不清",
         (Talk((
-            _IDENTITY, _CONSENT, Speak("mumble"), Speak("mumble"), Speak("mumble"),
+            _IDENTITY, Press("1"), Speak("mumble"), Speak("mumble"), Speak("mumble"),
             Press("1"), Press("1"), Press("1"), Press("2"), Press("2"),
         )),),
         (Disposition.COMPLETED,), TaskState.DONE, ("未明确作答",), AGENT,
@@ -75,7 +75,7 @@ CUSTOMERS: tuple[Persona, ...] = (
     Persona(
         "promised", "13800000012", "孙涛", "男", _LIFE, 100000, "有人承诺保本",
         (Talk((
-            _IDENTITY, _CONSENT, _CLEAR, _RECEIVED, _SIGNED, Speak("zhidao"),
+            _IDENTITY, Press("1"), Press("1"), Press("1"), Press("1"), Speak("zhidao"),
             Speak("youren-chengnuo-guo-baoben"), Press("1"), _NOTHING,
         )),),
         (Disposition.COMPLETED,), TaskState.DONE, ("误导",),

@@ -55,7 +55,7 @@ EVERYBODY_SAYS = (
     "meiyou-le",
 )
 """What the third speaker says too: enough for a whole call."""
-MUMBLE = ("mumble", "今天的菜还没有买回来呢")
+MUMBLE = ("mumble", "今天菜还没买呢")
 AGENT = ("agent", "您好，我是人工坐席，请问有什么可以帮您")
 AGENT_VOICE = "f2"
 

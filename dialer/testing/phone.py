@@ -20,7 +20,7 @@ log = logging.getLogger("dialer.testing")
 
 VOICES = Path(__file__).parent / "voices"
 
-_CUSTOMER_EARS = ListenSpec(end_silence_s=0.8, min_speech_s=0.3, max_speech_s=60.0)
+_CUSTOMER_EARS = ListenSpec(end_silence_s=0.6, min_speech_s=0.3, max_speech_s=60.0)
 """A prompt is over after this much silence."""
 
 

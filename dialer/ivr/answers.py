@@ -13,7 +13,8 @@ from dataclasses import dataclass, replace
 from dialer.ivr.clauses import Clause, clauses
 from dialer.ivr.intents import intent
 from dialer.ivr.meanings import ROWS, Meaning
-from dialer.ivr.senses import Sense, senses
+from dialer.ivr.sense import Sense
+from dialer.ivr.senses import senses
 from dialer.ivr.words import Tag
 from dialer.model import AnswerClass, QuestionKind
 
@@ -27,7 +28,8 @@ class Classified:
 
 
 _PRECEDENCE = (
-    Meaning.COMPLAINT, Meaning.NOT_BOUGHT, Meaning.HUMAN, Meaning.WRONG, Meaning.REFUSE, Meaning.BUSY, Meaning.REPEAT,
+    Meaning.COMPLAINT, Meaning.NOT_BOUGHT, Meaning.HUMAN, Meaning.WRONG, Meaning.REFUSE, Meaning.BUSY,
+    Meaning.REPEAT,
 )  # fmt: skip
 _AFFIRMING = frozenset({Meaning.AGREE, Meaning.WEAK, Meaning.CONSENT, Meaning.EASE, Meaning.HAVE})
 _DENYING = frozenset({Meaning.DENY, Meaning.NONE})
@@ -178,9 +180,9 @@ def _decide(kind: QuestionKind, said: list[Sense]) -> Classified:
     if facts:
         if doubts and doubts[-1] > said.index(facts[-1]):
             return Classified(AnswerClass.UNCLEAR, said[doubts[-1]].words)
-        if kind is QuestionKind.LEFT and any(s.meaning is Meaning.NONE for s in said):
-            if all(s.meaning in (Meaning.KNOWN, Meaning.SATISFIED) for s in facts):
-                return Classified(AnswerClass.NO, "".join(s.words for s in said))
+        content = all(s.meaning in (Meaning.KNOWN, Meaning.SATISFIED) for s in facts)
+        if kind is QuestionKind.LEFT and content and any(s.meaning is Meaning.NONE for s in said):
+            return Classified(AnswerClass.NO, "".join(s.words for s in said))
         return _merge(kind, facts, weak=bool(doubts))
     if doubts:
         return Classified(AnswerClass.UNCLEAR, said[doubts[-1]].words)

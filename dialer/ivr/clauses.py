@@ -48,7 +48,7 @@ class Clause:
 
 
 def segment(text: str) -> list[Token]:
-    """The cheapest cover of ``text``: unknown characters are dear, otherwise few words; then long ones first."""
+    """The cheapest cover of ``text``: unknown characters are dear, else few words, long ones first."""
     size = len(text)
     cost = [0] * (size + 1)
     step = [1] * (size + 1)

@@ -1,4 +1,4 @@
-"""Answers that mean the same to every question: later, wrong person, no call-back, complaint, a human, again."""
+"""Answers that mean the same to every question: later, wrong person, refusal, complaint, human, again."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 
 from dialer.ivr.clauses import Clause
 from dialer.ivr.meanings import Meaning
-from dialer.ivr.senses import Sense
+from dialer.ivr.sense import Sense
 from dialer.ivr.words import Tag
 
 _SELLERS = (
@@ -24,8 +24,8 @@ _SELLERS = (
 _POSSESSED = re.compile(r"^的?(保险|保单|合同|电话|手机|号码|号)")
 _FACTUAL = frozenset(
     {
-        Meaning.KNOWN, Meaning.NOT_KNOWN, Meaning.RECEIVED, Meaning.NOT_RECEIVED, Meaning.READ, Meaning.NOT_READ,
-        Meaning.SIGNED, Meaning.OTHER_SIGNED, Meaning.NOT_SIGNED, Meaning.SIGNED_UNSAID,
+        Meaning.KNOWN, Meaning.NOT_KNOWN, Meaning.RECEIVED, Meaning.NOT_RECEIVED, Meaning.READ,
+        Meaning.NOT_READ, Meaning.SIGNED, Meaning.OTHER_SIGNED, Meaning.NOT_SIGNED, Meaning.SIGNED_UNSAID,
     }
 )  # fmt: skip
 _MACHINE = ("机器", "机器人", "机器说话", "电脑", "人工智能", "语音系统", "自动语音")

@@ -26,13 +26,20 @@ class Hearing:
     def __init__(self, recogniser: Recogniser, deliver: Deliver) -> None:
         self._recogniser, self._deliver = recogniser, deliver
         self._queue: asyncio.Queue[bytes | SpeechEnded] | None = None
+        self._latest: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
     def begin(self, words: Sequence[str]) -> None:
-        """Open a stream with this grammar for the utterance that starts now."""
+        """Open a stream with this grammar for the utterance that starts now.
+
+        Speech that wasn't ended (listening stopped in the middle of it) is dropped.
+        """
+        if self._queue is not None and self._latest is not None:
+            self._latest.cancel()
         queue: asyncio.Queue[bytes | SpeechEnded] = asyncio.Queue()
         self._queue = queue
-        task = asyncio.create_task(self._run(words, queue))
+        task = asyncio.create_task(self._run(words, queue, self._latest))
+        self._latest = task
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -51,7 +58,12 @@ class Hearing:
         for task in self._tasks:
             task.cancel()
 
-    async def _run(self, words: Sequence[str], queue: asyncio.Queue[bytes | SpeechEnded]) -> None:
+    async def _run(
+        self,
+        words: Sequence[str],
+        queue: asyncio.Queue[bytes | SpeechEnded],
+        before: asyncio.Task[None] | None,
+    ) -> None:
         heard: Heard | None = None
         stream = None
         finished = False
@@ -75,4 +87,6 @@ class Hearing:
             heard = dataclasses.replace(
                 heard, duration_s=end.end_offset_s - end.start_offset_s, level_dbov=end.level_dbov
             )
+        if before is not None and not before.done():
+            await asyncio.wait((before,))  # words come in the order they were said
         self._deliver(heard, end.start_offset_s, end.end_offset_s)

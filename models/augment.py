@@ -94,7 +94,7 @@ def no_speech(rng: np.random.Generator, voices: list[Wave]) -> Wave:
     elif kind == 4:
         tones = rng.choice([450, 400, 440, 697, 770, 852, 941, 1209, 1336, 1477, 950, 1400], 2, replace=False)
         y = np.sin(2 * np.pi * tones[0] * t) + rng.integers(0, 2) * np.sin(2 * np.pi * tones[1] * t)
-        y *= (t % 1.0 < rng.uniform(0.2, 1.0))
+        y *= t % 1.0 < rng.uniform(0.2, 1.0)
     elif kind == 5:
         notes = 110 * 2 ** (rng.integers(0, 36, size=(4, 3)) / 12)
         beat = (t * 2 % 4).astype(int)

@@ -93,7 +93,10 @@ def nnet3(layers: Sequence[Layer]) -> str:
     left = -sum(min(layer.offsets) for layer in layers)
     right = sum(max(layer.offsets) for layer in layers)
     return (
-        "<Nnet3> \n" + "\n".join(config) + f"\n\n<NumComponents> {2 * len(layers)} \n" + "".join(components)
+        "<Nnet3> \n"
+        + "\n".join(config)
+        + f"\n\n<NumComponents> {2 * len(layers)} \n"
+        + "".join(components)
         + f"</Nnet3> <LeftContext> {left} <RightContext> {right} <Priors>  [ ]\n"
     )
 
@@ -175,7 +178,10 @@ def write_graph(
     pairs = folder / "relabel.txt"
     lines = (f"{a} {b} {i} {o} {cost:g}" for a, b, i, o, cost in graph.arcs)
     compile_fst(
-        lines, ["0 0"], folder / "HCLr.fst", "olabel",
+        lines,
+        ["0 0"],
+        folder / "HCLr.fst",
+        "olabel",
         ["--fst_type=olabel_lookahead", f"--save_relabel_opairs={pairs}"],
     )
     relabelled = dict(map(int, line.split()) for line in pairs.read_text().splitlines())

@@ -12,16 +12,15 @@ from pathlib import Path
 from typing import Any, ParamSpec
 
 import click
-from rich.console import Console
 
-from dialer import __version__, app, demo, office, views
-from dialer.doctor import examine
-from dialer.site import Site
-from dialer.errors import DialerError, ImportFileError
-from dialer.ivr.answers import classify
+from dialer import __version__
+from dialer.errors import ConfigError, DialerError, ImportFileError
 from dialer.model import CallId, QuestionKind, TaskId
 
+# The commands import the rooms they need themselves: `dialer answer` must not wait for a database layer.
+
 P = ParamSpec("P")
+_ZH, _EN = "zh", "en"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +29,18 @@ class Context:
     lang: str
 
     def say(self, zh: str, en: str) -> str:
-        return zh if self.lang == views.ZH else en
+        return zh if self.lang == _ZH else en
 
     def site(self) -> Path:
-        return self.home or Path("home")
+        """Raises ConfigError where no installation is named."""
+        if self.home is None:
+            raise ConfigError(
+                self.say(
+                    "请指定安装目录:dialer --home 目录,或环境变量 DIALER_HOME",
+                    "name the installation's folder: dialer --home DIR, or DIALER_HOME",
+                )
+            )
+        return self.home
 
 
 def _errors(function: Callable[P, None]) -> Callable[P, None]:
@@ -51,6 +58,10 @@ def _errors(function: Callable[P, None]) -> Callable[P, None]:
 
 
 def _out(as_json: bool, value: object, table: Callable[[], object]) -> None:
+    from rich.console import Console
+
+    from dialer import views
+
     if as_json:
         click.echo(views.dumps(value))
     else:
@@ -73,8 +84,8 @@ json_option = click.option("--json", "as_json", is_flag=True, help="JSON 输出 
 )
 @click.option(
     "--lang",
-    type=click.Choice([views.ZH, views.EN]),
-    default=views.ZH,
+    type=click.Choice([_ZH, _EN]),
+    default=_ZH,
     envvar="DIALER_LANG",
     help="界面语言 / language",
 )
@@ -93,6 +104,8 @@ def main(ctx: click.Context, home: Path | None, lang: str) -> None:
 @click.pass_obj
 @_errors
 def run(ctx: Context, clock: datetime | None) -> None:
+    from dialer import app
+
     app.use_fast_loop()
     _run(app.run_daemon(ctx.site(), clock))
 
@@ -102,6 +115,8 @@ def run(ctx: Context, clock: datetime | None) -> None:
 @click.pass_obj
 @_errors
 def demo_command(ctx: Context, as_json: bool) -> None:
+    from dialer import app, demo, views
+
     app.use_fast_loop()
     home = ctx.home or Path("build/demo")
     summary = asyncio.run(demo.run(home, lang=ctx.lang, quiet=as_json))
@@ -123,6 +138,8 @@ def demo_command(ctx: Context, as_json: bool) -> None:
 def import_command(
     ctx: Context, file: Path, campaign: str, script: str, report: Path | None, as_json: bool
 ) -> None:
+    from dialer import app, office, views
+
     try:
         data = file.read_bytes()
     except OSError as error:
@@ -155,6 +172,8 @@ def import_command(
 @click.pass_obj
 @_errors
 def tasks(ctx: Context, as_json: bool) -> None:
+    from dialer import office, views
+
     found = asyncio.run(office.with_store(ctx.site(), lambda store: store.tasks()))
     _out(as_json, found, lambda: views.tasks_table(found, ctx.lang))
 
@@ -164,6 +183,8 @@ def tasks(ctx: Context, as_json: bool) -> None:
 @click.pass_obj
 @_errors
 def calls(ctx: Context, as_json: bool) -> None:
+    from dialer import office, views
+
     found = asyncio.run(office.with_store(ctx.site(), lambda store: store.calls()))
     _out(as_json, found, lambda: views.calls_table(found, ctx.lang))
 
@@ -173,6 +194,8 @@ def calls(ctx: Context, as_json: bool) -> None:
 @click.pass_obj
 @_errors
 def tickets(ctx: Context, as_json: bool) -> None:
+    from dialer import office, views
+
     found = asyncio.run(office.with_store(ctx.site(), lambda store: store.tickets()))
     _out(as_json, found, lambda: views.tickets_table(found, ctx.lang))
 
@@ -183,6 +206,8 @@ def tickets(ctx: Context, as_json: bool) -> None:
 @click.pass_obj
 @_errors
 def show(ctx: Context, call: int, as_json: bool) -> None:
+    from dialer import office, views
+
     view = asyncio.run(office.with_store(ctx.site(), lambda store: store.call(CallId(call))))
     if view is None:
         raise DialerError(ctx.say(f"没有编号为 {call} 的通话", f"no call {call}: `dialer calls` lists them"))
@@ -195,6 +220,8 @@ def show(ctx: Context, call: int, as_json: bool) -> None:
 @click.pass_obj
 @_errors
 def why(ctx: Context, task: int, as_json: bool) -> None:
+    from dialer import office, views
+
     story = asyncio.run(office.explain(ctx.site(), TaskId(task)))
     rows = [views.decision_row(at, decision, story.zone) for at, decision in story.decisions]
     _out(
@@ -211,8 +238,11 @@ def why(ctx: Context, task: int, as_json: bool) -> None:
 @click.argument("words", nargs=-1)
 @_errors
 def answer(tsv: Path | None, words: Sequence[str]) -> None:
+    from dialer.answerfile import classify_file
+    from dialer.ivr.answers import classify
+
     if tsv is not None:
-        for line in office.classify_file(tsv):
+        for line in classify_file(tsv):
             click.echo(line)
         return
     kinds = [kind.value for kind in QuestionKind]
@@ -227,6 +257,9 @@ def answer(tsv: Path | None, words: Sequence[str]) -> None:
 @click.pass_obj
 @_errors
 def doctor(ctx: Context, as_json: bool) -> None:
+    from dialer import app, views
+    from dialer.doctor import examine
+
     found = asyncio.run(examine(ctx.site(), app.system_clock()))
     rows = [(check.name, "✓" if check.ok else "✗", check.detail) for check in found]
     _out(as_json, found, lambda: views.table(("check", "result", "detail"), rows, ctx.lang))
@@ -238,12 +271,22 @@ def prompts() -> None:
     pass
 
 
-@prompts.command(name="build", help="合成缺少的提示音 / synthesise what is missing (espeak-ng)")
+@prompts.command(
+    name="build",
+    help="合成缺少的提示音(无 --home 时为随附语音) / make missing clips (without --home: shipped ones)",
+)
 @click.option("--all", "everything", is_flag=True, help="重新合成全部 / make all anew")
 @click.pass_obj
 @_errors
 def prompts_build(ctx: Context, everything: bool) -> None:
-    made = office.build_prompts(Site(ctx.site()), everything)
+    from dialer import office
+    from dialer.settings import shipped_dir
+    from dialer.site import Site
+
+    if ctx.home is None:
+        made = office.build_shipped(Site(Path()), shipped_dir() / "config" / "prompts", everything)
+    else:
+        made = office.build_prompts(Site(ctx.home), everything)
     click.echo(ctx.say(f"合成 {made} 条", f"{made} clips made"))
 
 
@@ -251,7 +294,10 @@ def prompts_build(ctx: Context, everything: bool) -> None:
 @click.pass_obj
 @_errors
 def prompts_missing(ctx: Context) -> None:
-    found = office.missing_prompts(Site(ctx.site()))
+    from dialer import office
+    from dialer.site import Site
+
+    found = office.missing_prompts(Site(ctx.home or Path()))
     for text in found:
         click.echo(text)
     sys.exit(1 if found else 0)

@@ -29,8 +29,8 @@ from dialer.media import g711
 from dialer.media.config import MediaConfig
 from dialer.media.plane import ProcessMediaPlane
 from dialer.model import Disposition, PhoneNumber, Recording, Task, TaskState
-from dialer.ports import CallView
 from dialer.policy.ruling import Wait
+from dialer.ports import CallView
 from dialer.sip.config import EndpointConfig
 from dialer.sip.endpoint import SipEndpoint
 from dialer.site import Site
@@ -344,8 +344,9 @@ def _report(console: Console, seen: dict[str, _Seen], summary: Summary, home: Pa
     console.print(views.table(("result", "customer", "expected", "heard", "attempts", "tickets"), rows, lang))
     if lang == views.ZH:
         console.print(
-            f"客户 {summary.customers},拨打 {summary.attempts},接听 {summary.answered},完成 {summary.completed},"
-            f"问题件 {summary.tickets},录音 {summary.recordings},不符 {summary.mismatches},用时 {summary.wall_s} 秒"
+            f"客户 {summary.customers},拨打 {summary.attempts},接听 {summary.answered},"
+            f"完成 {summary.completed},问题件 {summary.tickets},录音 {summary.recordings},"
+            f"不符 {summary.mismatches},用时 {summary.wall_s} 秒"
         )
         console.print(f"安装目录:{home}(可用 dialer --home {home} calls 查看)")
     else:

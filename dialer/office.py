@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,8 +11,7 @@ from typing import TypeVar
 
 from dialer.errors import ConfigError, DialerError
 from dialer.intake import read_customers, write_report
-from dialer.ivr.answers import classify
-from dialer.model import ImportReport, QuestionKind, TaskId
+from dialer.model import ImportReport, TaskId
 from dialer.policy.ruling import Decision
 from dialer.site import Site
 from dialer.store.database import SqlStore
@@ -53,7 +53,7 @@ async def import_customers(
     found = read_customers(data, filename, campaign=campaign, script=script, config=site.settings.intake)
     if script.partition("/")[0] not in site.scripts:
         raise ConfigError(f"no script {script!r}; known: {', '.join(site.scripts)}")
-    home.mkdir(parents=True, exist_ok=True)
+    await asyncio.to_thread(home.mkdir, parents=True, exist_ok=True)
     store = await SqlStore.open(site.settings.site.database, site.settings.store)
     try:
         stored = await store.add_tasks(found.tasks, now)
@@ -82,29 +82,6 @@ async def explain(home: Path, task_id: TaskId) -> Story:
     return await with_store(home, look)
 
 
-def classify_file(file: Path) -> list[str]:
-    """``kind<TAB>phrase`` lines -> ``kind<TAB>phrase<TAB>class``. Raises ConfigError with the line."""
-    try:
-        text = file.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"can't be read as UTF-8: {error}", str(file)) from None
-    made = []
-    for number, line in enumerate(text.splitlines(), 1):
-        if not line.strip():
-            continue
-        kind, tab, phrase = line.partition("\t")
-        phrase = phrase.partition("\t")[0]
-        try:
-            found = classify(QuestionKind(kind.strip()), phrase)
-        except ValueError:
-            kinds = " ".join(item.value for item in QuestionKind)
-            raise ConfigError(f"write KIND<TAB>PHRASE, KIND one of {kinds}", str(file), number) from None
-        if not tab:
-            raise ConfigError("write KIND<TAB>PHRASE with a tab between", str(file), number)
-        made.append(f"{kind.strip()}\t{phrase}\t{found.answer_class.value}")
-    return made
-
-
 def all_prompt_texts(site: Site) -> list[str]:
     """Everything that the scripts, the house and the values can say."""
     return list(dict.fromkeys([*site.prompt_texts(), *stock_texts()]))
@@ -115,8 +92,8 @@ def build_prompts(site: Site, everything: bool) -> int:
     return len(build_missing(all_prompt_texts(site), site.settings.prompts, anew=everything))
 
 
-def build_shipped(site: Site, folder: Path) -> int:
-    """The set that the project ships, made into ``folder``, with the list for a recording studio."""
+def build_shipped(site: Site, folder: Path, everything: bool) -> int:
+    """The set that the project ships, below ``folder``, with the list for a recording studio."""
     config = site.settings.prompts
     texts = all_prompt_texts(site)
     made = build(
@@ -125,7 +102,7 @@ def build_shipped(site: Site, folder: Path) -> int:
         config.espeak,
         voice=config.voice,
         words_per_minute=config.words_per_minute,
-        anew=True,
+        anew=everything,
     )
     build_tones(folder / "synthetic")
     write_list(texts, folder / "prompts.tsv")

@@ -14,6 +14,9 @@ from dialer.errors import ImportFileError
 from dialer.intake import CustomerList, IntakeConfig, read_customers
 from dialer.model import Policyholder, Segment, Task
 
+UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+"""A busy machine is no wrong result."""
+
 HEADER = "保单号,投保人,电话,产品,保费,缴费年限"
 GOOD = "P001,王芳,13812345678,安心年金,12000,10"
 
@@ -336,28 +339,31 @@ def sane(data: bytes) -> None:
     assert numbers == sorted(numbers)
 
 
+@UNHURRIED
 @given(st.binary(max_size=400))
 def test_any_bytes(data: bytes) -> None:
     sane(data)
 
 
+@UNHURRIED
 @given(st.binary(max_size=100))
 def test_any_bytes_below_a_good_header(data: bytes) -> None:
     sane(HEADER.encode() + b"\n" + data)
 
 
+@UNHURRIED
 @given(st.lists(st.lists(CELL, min_size=6, max_size=8), max_size=4))
 def test_any_cells(rows: list[list[str]]) -> None:
     sane("\n".join([HEADER, *(",".join(row) for row in rows)]).encode())
 
 
-@settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow], deadline=None)
+@settings(UNHURRIED, max_examples=150)
 @given(st.integers(0, len(XLSX) - 1), st.binary(min_size=1, max_size=4))
 def test_a_spoilt_workbook(at: int, junk: bytes) -> None:
     sane(XLSX[:at] + junk + XLSX[at + len(junk) :])
 
 
-@settings(max_examples=60, deadline=None)
+@settings(UNHURRIED, max_examples=60)
 @given(
     st.sampled_from(["xl/workbook.xml", "xl/worksheets/sheet1.xml", "xl/styles.xml", "[Content_Types].xml"]),
     st.integers(0, 400),

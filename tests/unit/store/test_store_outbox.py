@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from typing import get_args
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dialer.errors import StoreError
@@ -12,10 +12,14 @@ from dialer.events import Event, TaskImported
 from dialer.model import TaskId
 from dialer.store.outbox import decode, encode
 
+UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+"""A busy machine is no wrong result."""
+
 ZONES = st.sampled_from([UTC, timezone(timedelta(hours=8)), timezone(timedelta(hours=-9, minutes=-30))])
 TIMES = st.datetimes(datetime(1990, 1, 1), datetime(2200, 1, 1), timezones=ZONES)
 
 
+@UNHURRIED
 @given(st.data())
 @pytest.mark.parametrize("kind", get_args(Event))
 def test_every_event_comes_back(kind: type[Event], data: st.DataObject) -> None:

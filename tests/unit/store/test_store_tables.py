@@ -4,13 +4,16 @@ from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Column, Integer, MetaData, Table, create_engine, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.schema import CreateIndex
 
 from dialer.store.tables import AttemptRow, Money, UtcDateTime, db_now
+
+UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+"""A busy machine is no wrong result."""
 
 ZONES = st.sampled_from([UTC, timezone(timedelta(hours=8)), timezone(timedelta(hours=-9, minutes=-30))])
 TABLE = Table(
@@ -20,6 +23,7 @@ ENGINE = create_engine("sqlite://")
 TABLE.metadata.create_all(ENGINE)
 
 
+@UNHURRIED
 @given(
     st.datetimes(datetime(1971, 1, 1), datetime(9000, 1, 1), timezones=ZONES),
     st.decimals(0, 10**10, places=2, allow_nan=False),
@@ -33,6 +37,7 @@ def test_times_and_money_come_back_exactly(at: datetime, yuan: Decimal) -> None:
     assert row.yuan == yuan
 
 
+@UNHURRIED
 @given(st.lists(st.datetimes(datetime(1971, 1, 1), datetime(9000, 1, 1), timezones=ZONES), max_size=6))
 def test_the_database_sorts_times_as_instants(times: list[datetime]) -> None:
     with ENGINE.connect() as connection:

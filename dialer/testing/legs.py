@@ -283,7 +283,7 @@ class FakeTrunk:
 class FakeRecogniser:
     """Implements ``dialer.ports.Recogniser``: the audio is the words in UTF-8."""
 
-    confidence: float = 0.9
+    confidence: float = 0.95
     delay_s: Callable[[str], float] = lambda words: 0.1
     """How long it takes to recognise these words."""
     failing: set[str] = field(default_factory=set)

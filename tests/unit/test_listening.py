@@ -54,7 +54,7 @@ def test_the_words_come_once_with_offsets_and_level() -> None:
     ears = heard(work)
     ((found, start, end),) = ears.delivered
     assert found is not None
-    assert (found.text, found.confidence) == ("没有收到", 0.9)
+    assert (found.text, found.confidence) == ("没有收到", 0.95)
     assert (start, end) == (12.5, 13.0)
     assert (found.duration_s, found.level_dbov) == (0.5, -23.0)
     assert ears.recogniser.grammars == [("是", "不是")]

@@ -128,6 +128,10 @@ class Peers:
         ]  # fmt: skip
         return await self._start("sipp", command, port)
 
+    async def baresip(self, config: Path, port: int) -> Peer:
+        """baresip with the configuration in a folder, which names ``port``."""
+        return await self._start("baresip", [need("baresip", "baresip-core"), "-f", str(config)], port)
+
     async def kamailio(self, callee_port: int, algorithm: str = "") -> Peer:
         """Kamailio as a carrier that asks for digest and passes calls on to ``callee_port``."""
         program = need("kamailio", "kamailio")

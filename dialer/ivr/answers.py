@@ -34,6 +34,7 @@ _PRECEDENCE = (
 _AFFIRMING = frozenset({Meaning.AGREE, Meaning.WEAK, Meaning.CONSENT, Meaning.EASE, Meaning.HAVE})
 _DENYING = frozenset({Meaning.DENY, Meaning.NONE})
 _BARE = _AFFIRMING | _DENYING
+_LOSABLE = _BARE | {Meaning.NO_MORE}
 _EASILY_LOST = frozenset({Meaning.AGREE, Meaning.WEAK, Meaning.HAVE, Meaning.NONE, Meaning.DENY})
 _POLITE = frozenset(
     {Meaning.AGREE, Meaning.WEAK, Meaning.CONSENT, Meaning.EASE, Meaning.UNSURE, Meaning.HELLO}
@@ -71,6 +72,7 @@ _SUPERSEDED: tuple[tuple[Meaning, frozenset[Meaning]], ...] = (
     (Meaning.QUERY, frozenset({Meaning.MORE})),
     (Meaning.NOT_TOLD, frozenset({Meaning.NO_PROMISE})),
     (Meaning.TOLD, frozenset()),
+    (Meaning.MATTER, frozenset()),
 )
 """The first says less than any of the second (empty: than anything else)."""
 _IDENTITY = {
@@ -131,8 +133,11 @@ def _doubted(clause: Clause, own: list[Sense]) -> list[Sense]:
     result = []
     for sense in own:
         doubt = (hedged or asks) and sense.meaning not in _STANDS_WHEN_ASKED
-        lost = clause.unknown >= (1 if sense.meaning in _EASILY_LOST else 2) and sense.meaning in _BARE
-        partly = clause.has(Tag.PARTLY) or sense.weak
+        doubt = doubt or (hedged and sense.meaning is Meaning.CONSENT)
+        lost = clause.unknown >= (1 if sense.meaning in _EASILY_LOST else 2) and sense.meaning in _LOSABLE
+        invites = sense.words.endswith(("说", "讲", "问", "说吧", "讲吧", "问吧", "来吧"))
+        shy = asks and sense.meaning is Meaning.CONSENT and not invites
+        partly = clause.has(Tag.PARTLY) or sense.weak or shy
         result.append(Sense(Meaning.UNSURE, clause.text) if doubt or lost else replace(sense, weak=partly))
     return result
 

@@ -68,6 +68,9 @@ def _wrong(clause: Clause) -> Meaning | None:
 def _refused(clause: Clause) -> Meaning | None:
     places = _tags(clause, Tag.REFUSE)
     if places:
+        now = any(token.word in ("现在", "今天", "目前") for token in clause.tokens)
+        if now and clause.tokens[places[0]].word in ("不行", "不可以"):
+            return Meaning.BUSY
         return Meaning.UNSURE if _negated(clause, places[0]) else Meaning.REFUSE
     for place in _tags(clause, Tag.WILL):
         if any(t.tag is Tag.NOT and t.word.startswith("不") for t in clause.tokens[:place]):
@@ -85,6 +88,8 @@ def _busy(clause: Clause, said: list[Sense]) -> Meaning | None:
     if places:
         if clause.tokens[places[0]].word in ("有事", "有点事") and clause.has(Tag.CHECK):
             return Meaning.MATTER
+        if clause.tokens[0].word in ("他", "她") and not clause.has(Tag.LATER, Tag.CALL):
+            return Meaning.WRONG
         return Meaning.CONSENT if _negated(clause, places[0]) else Meaning.BUSY
     calls = [clause.tokens[i].word for i in _tags(clause, Tag.CALL)]
     later = clause.has(Tag.LATER)

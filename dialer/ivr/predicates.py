@@ -16,6 +16,11 @@ def fact(reader: Reader, tag: Tag) -> None:
     token, follower = reader.clause.tokens[reader.at], reader.peek()
     if follower is not None and follower.word.startswith("不") and (tag is Tag.TROUBLE or token.word == "看"):
         return
+    if follower is not None and follower.word == "得" and tag is Tag.READ:
+        return
+    asked = bool(reader.senses) and reader.senses[-1].meaning in (Meaning.QUERY, Meaning.REPEAT)
+    if asked or (tag is Tag.SAID and reader.subject is Tag.SELF and not reader.negations):
+        return
     split = tag is Tag.RECEIVE and token.word.endswith("到") and reader.negations[-1:] in (["不"], ["没有"])
     if split and follower is not None and follower.word == "了" and not reader.rhetoric:
         reader.drop_negation()

@@ -28,6 +28,8 @@ _AS_ADVERB = frozenset({"当然", "的确", "确实", "肯定", "真的", "必�
 """Agreement when alone; before a predicate only emphasis."""
 _TURNED = PREDICATES | {Tag.NOT, Tag.SELF, Tag.COPULA, Tag.OTHER, Tag.BOUND}
 """What a rhetorical word can turn: 怎么不, 谁说我, 哪能."""
+_ALSO_PARTICLES = frozenset({"哦", "噢", "喔", "诶", "哎", "唔", "昂"})
+"""Acknowledgements at the start of a clause, particles after a word: 没哦."""
 _AFTER_YES = frozenset(
     {
         Tag.COPULA,
@@ -92,6 +94,11 @@ def _rhetoric(reader: Reader) -> None:
     token, following = reader.clause.tokens[reader.at], reader.next_meaningful()
     if reader.negations and token.word == "怎么":
         return
+    if token.word in ("怎么", "咋") and any(
+        t.word.startswith(("你", "您")) for t in reader.clause.tokens[: reader.at]
+    ):
+        reader.say(Meaning.QUERY)
+        return
     if token.word == "哪有" and following is None:
         reader.say(Meaning.NONE)
         return
@@ -118,6 +125,11 @@ def _subject(reader: Reader, tag: Tag) -> None:
 
 
 def _bare(reader: Reader, tag: Tag) -> None:
+    word = reader.clause.tokens[reader.at].word
+    if reader.at and word in _ALSO_PARTICLES and reader.peek(-1) != reader.clause.tokens[reader.at]:
+        if reader.spent:
+            reader.reset()
+        return
     following = reader.peek()
     closing = (Tag.PAUSE, Tag.BOUND, Tag.CHECK, Tag.AGREE, Tag.COPULA, Tag.COURTESY)
     emphasis = following is not None and following.tag not in closing
@@ -142,6 +154,8 @@ def _bare(reader: Reader, tag: Tag) -> None:
 
 def _have(reader: Reader) -> None:
     reader.have = "有"
+    if reader.senses and reader.senses[-1].meaning in (Meaning.KNOWN, Meaning.NOT_KNOWN):
+        return
     following = reader.next_meaningful()
     if following is None or following.tag not in (*PREDICATES, Tag.NOT, Tag.QUESTION, Tag.ASK):
         reader.say(Meaning.NONE if reader.negations or reader.rhetoric else Meaning.HAVE)
@@ -183,9 +197,11 @@ def _end(reader: Reader) -> None:
             reader.say(Meaning.WRONG if stranger else Meaning.NOT_ME)
         elif reader.senses and reader.senses[-1].meaning in POSITIVE:
             reader.senses[-1] = Sense(Meaning.UNSURE, reader.words())
+        elif reader.rhetoric:
+            reader.say(Meaning.AGREE, weak=True)
         else:
             reader.say(alone(reader.negations))
-    elif reader.senses:
+    elif any(sense.meaning not in (Meaning.HELLO, Meaning.WEAK) for sense in reader.senses):
         return
     elif reader.subject is Tag.NOBODY:
         reader.say(Meaning.NONE)
@@ -195,13 +211,25 @@ def _end(reader: Reader) -> None:
         reader.say(Meaning.ME, weak=reader.clause.unknown > 0)
     elif reader.subject is Tag.OTHER and reader.clause.has(Tag.COPULA):
         reader.say(Meaning.WRONG if first is Tag.SELF else Meaning.NOT_ME)
-    elif reader.clause.text == "就是":
+    elif all(t.word == "就是" or t.tag is Tag.PAUSE for t in reader.clause.tokens) and reader.clause.has(
+        Tag.BUT
+    ):
         reader.say(Meaning.AGREE)
 
 
 def _names_self(clause: Clause) -> bool:
     """是我, 我就是, 我是王芳: nothing but the person."""
-    plain = (Tag.SELF, Tag.COPULA, Tag.AGREE, Tag.BUT, Tag.PAUSE, Tag.COURTESY, Tag.BOUND)
+    plain = (
+        Tag.HELLO,
+        Tag.WEAK,
+        Tag.SELF,
+        Tag.COPULA,
+        Tag.AGREE,
+        Tag.BUT,
+        Tag.PAUSE,
+        Tag.COURTESY,
+        Tag.BOUND,
+    )
     named = clause.has(Tag.COPULA) and clause.tokens[0].tag is Tag.SELF and clause.unknown <= 4
     return all(t.tag in plain or t.word in "就的都啊" or (t.tag is None and named) for t in clause.tokens)
 
@@ -219,7 +247,7 @@ def _read(reader: Reader, token: Token) -> None:
         _bare(reader, tag)
     elif tag in (Tag.SELF, Tag.OTHER, Tag.NOBODY, Tag.SOMEBODY):
         _subject(reader, tag)
-    elif tag is Tag.BUSY and token.word.startswith("没") and reader.clause.has(Tag.READ):
+    elif tag in (Tag.BUSY, Tag.UNSURE) and token.word.startswith("没") and reader.clause.has(Tag.READ):
         reader.negations.append("没")
     elif tag in _STEPS:
         _STEPS[tag](reader)

@@ -9,6 +9,7 @@ import signal
 import socket
 import sys
 import time
+from pathlib import Path
 
 from dialer.media import protocol as p
 from dialer.media.worker import Worker
@@ -29,10 +30,7 @@ def main(argv: list[str]) -> int:
     except (p.ProtocolError, OSError) as error:
         print(f"dialer.media: no configuration from control: {error}", file=sys.stderr)
         return 2
-    try:
-        os.setpriority(os.PRIO_PROCESS, 0, command.config.niceness)
-    except PermissionError:
-        logging.getLogger("dialer.media").info("no right to a higher priority")
+    _ask_for_priority(command.config.niceness)
     control.setblocking(False)
     clock, sleep = time.monotonic, time.sleep  # noqa: TID251 - the one place that hands them in
     worker = Worker(control, command.config, clock, sleep, os.urandom, os.getppid)
@@ -46,6 +44,15 @@ def main(argv: list[str]) -> int:
     gc.disable()
     worker.run()
     return 0
+
+
+def _ask_for_priority(niceness: int) -> None:
+    """For this process, and for its session where the kernel shares CPU time by session (autogroup)."""
+    try:
+        os.setpriority(os.PRIO_PROCESS, 0, niceness)
+        Path("/proc/self/autogroup").write_text(str(niceness))
+    except OSError as error:
+        logging.getLogger("dialer.media").info("no higher priority", extra={"reason": error.strerror})
 
 
 def _first_command(control: socket.socket) -> p.Configure:

@@ -91,6 +91,12 @@ async def test_a_busy_control_loop_is_not_audible(
     assert all(packet.payload != b"\xd5" * 160 for at, packet in list(peer.got) if start <= at <= end)
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="a higher priority needs the right to it")
+async def test_the_media_process_goes_before_others(plane: ProcessMediaPlane) -> None:
+    assert plane.pid is not None
+    assert os.getpriority(os.PRIO_PROCESS, plane.pid) == plane.config.niceness == -10
+
+
 async def test_ctrl_c_and_sigterm_are_left_to_control(plane: ProcessMediaPlane) -> None:
     assert plane.pid is not None
     os.kill(plane.pid, signal.SIGINT)

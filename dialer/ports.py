@@ -131,9 +131,7 @@ class MediaFailed:
     reason: str
 
 
-MediaEvent = (
-    Played | KeyPressed | SpeechStarted | SpeechAudio | SpeechEnded | MediaTimeout | MediaFailed
-)
+MediaEvent = Played | KeyPressed | SpeechStarted | SpeechAudio | SpeechEnded | MediaTimeout | MediaFailed
 LegEvent = Progress | Answered | Failed | Ended | MediaEvent
 
 

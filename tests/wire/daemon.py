@@ -152,7 +152,7 @@ class Home:
             process = subprocess.Popen(
                 self._command("run", "--clock", clock),
                 stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
-                env={**_environment(), **(environ or {})},
+                env={**environment(), **(environ or {})},
             )  # fmt: skip
         self.daemons.append(Daemon(process, log_file))
         return self.daemons[-1]
@@ -163,7 +163,7 @@ class Home:
             subprocess.run,
             self._command(*words, "--json"),
             capture_output=True,
-            env=_environment(),
+            env=environment(),
             timeout=60,
         )
         assert done.returncode == 0, f"{words}: {done.returncode}\n{done.stderr.decode()}"
@@ -216,7 +216,7 @@ class Home:
         return [sys.executable, "-m", "dialer.cli", "--home", str(self.path), *words]
 
 
-def _environment() -> dict[str, str]:
+def environment() -> dict[str, str]:
     """Ours, with compiled modules kept: a command's start is most of what it costs here."""
     kept = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
     return {**kept, "PYTHONPYCACHEPREFIX": str(ROOT / "build" / "pycache")}

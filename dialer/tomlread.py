@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import functools
 import re
 import tomllib
 from collections.abc import Callable, Mapping
-from typing import Any, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any, TypeVar, cast, get_args, get_origin, get_type_hints
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -49,6 +50,16 @@ def line_of(text: str, path: tuple[str, ...]) -> int:
     return best
 
 
+@functools.cache
+def _adapter(kind: Any) -> TypeAdapter[Any]:
+    return TypeAdapter(kind)
+
+
+@functools.cache
+def _hints(kind: Any) -> dict[str, Any]:
+    return get_type_hints(kind)
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class TomlFile:
     """One parsed file, for reading tables out of it."""
@@ -75,7 +86,7 @@ class TomlFile:
         self._refuse_unknown(kind, data, (name,), hidden)
         values = {key: self._convert(kind, key, value, (name, key)) for key, value in data.items()}
         try:
-            return TypeAdapter(kind).validate_python({**values, **(given or {})})
+            return cast(T, _adapter(cast(Any, kind)).validate_python({**values, **(given or {})}))
         except ValidationError as error:
             raise self._explain(error, name) from None
         except ConfigError as error:
@@ -90,6 +101,10 @@ class TomlFile:
         message = str(first["msg"]).removeprefix("Value error, ")
         if not loc:
             return self.error(f"[{name}] {message}", self._named_key(name, message))
+        if first["type"] == "missing":
+            return self.error(
+                f"{'.'.join((name, *loc))} is missing: write {loc[-1]} = ... below [{name}]", (name,)
+            )
         given = first.get("input")
         shown = f", not {given!r}" if isinstance(given, str | int | float | bool) else ""
         return self.error(f"{'.'.join((name, *loc))}: {message}{shown}", (name, *loc))
@@ -99,8 +114,8 @@ class TomlFile:
         key = message.split(":", 1)[0].split(".")[-1].strip()
         return (name, key)
 
-    def _convert(self, kind: type[Any], key: str, value: object, path: tuple[str, ...]) -> object:
-        hint = get_type_hints(kind)[key]
+    def _convert(self, kind: Any, key: str, value: object, path: tuple[str, ...]) -> object:
+        hint = _hints(kind)[key]
         many = get_origin(hint) is tuple
         convert = self.converters.get(get_args(hint)[0] if many else hint)
         if convert is None:
@@ -117,9 +132,9 @@ class TomlFile:
         return tuple(made) if many else made[0]
 
     def _refuse_unknown(
-        self, kind: type[Any], data: dict[str, Any], path: tuple[str, ...], hidden: tuple[str, ...] = ()
+        self, kind: Any, data: dict[str, Any], path: tuple[str, ...], hidden: tuple[str, ...] = ()
     ) -> None:
-        hints = get_type_hints(kind)
+        hints = _hints(kind)
         names = [field.name for field in dataclasses.fields(kind) if field.name not in hidden]
         for key, value in data.items():
             if key not in names:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from dialer.policy.zones import find_zone
+
 
 @dataclass(frozen=True, slots=True)
 class ArchiveConfig:
@@ -27,3 +29,5 @@ class ArchiveConfig:
             raise ValueError(f"min_free_bytes: {self.min_free_bytes} is below 0")
         if self.retain_years < 3:
             raise ValueError(f"retain_years: {self.retain_years} is below the 3 years that must be kept")
+        if find_zone(self.zone) is None:
+            raise ValueError(f"zone: {self.zone!r} is not an IANA zone: write e.g. Asia/Shanghai")

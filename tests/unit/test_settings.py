@@ -1,0 +1,401 @@
+"""The shipped file documents every setting, every setting is read, and mistakes are explained."""
+
+from __future__ import annotations
+
+import ast
+import re
+import tomllib
+from dataclasses import MISSING, Field, fields, is_dataclass
+from enum import Enum
+from pathlib import Path
+from typing import Any, get_args, get_origin, get_type_hints
+
+import pytest
+
+import dialer
+from dialer.errors import ConfigError
+from dialer.model import Segment
+from dialer.settings import (
+    HIDDEN,
+    TABLES,
+    ListenSettings,
+    SecretSettings,
+    Settings,
+    SiteSettings,
+    load_settings,
+    read_settings,
+    shipped_dir,
+    with_agents,
+)
+from dialer.sip.config import TrunkType
+from dialer.transfer import Agent
+
+SHIPPED = Path(__file__).parents[2] / "config" / "dialer.toml"
+TEXT = SHIPPED.read_text(encoding="utf-8")
+PACKAGE = Path(dialer.__file__).parent
+KINDS: dict[str, type[Any]] = {**get_type_hints(Settings), "secrets": SecretSettings}
+FIELDS = [(table, f) for table, kind in KINDS.items() for f in fields(kind)]
+SETTABLE = [(table, f) for table, f in FIELDS if f.name not in HIDDEN.get(table, ())]
+FROM_THE_FILE = {("trunk", "name"), ("trunk", "host"), ("media", "host")}
+"""No default, or one that the shipped file shows in its own way."""
+DIFFERS = {("sip", "bind_host")}
+"""The shipped file keeps to the loopback address; the class listens everywhere."""
+
+
+def read(text: str, home: Path = Path("/srv/d"), environ: dict[str, str] | None = None) -> Settings:
+    return read_settings(text, "x.toml", home, environ or {})
+
+
+def name(one: tuple[str, Field[Any]]) -> str:
+    return f"{one[0]}.{one[1].name}"
+
+
+def plain(value: object) -> object:
+    """A field's value as TOML would hold it."""
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, Path):
+        return str(value)
+    if isinstance(value, tuple | frozenset):
+        items = [plain(item) for item in value]
+        return sorted(items, key=str) if isinstance(value, frozenset) else items
+    return value if isinstance(value, bool | int | float | str) else str(value)
+
+
+def default_of(field: Field[Any]) -> object:
+    if field.default is not MISSING:
+        return field.default
+    return field.default_factory() if field.default_factory is not MISSING else MISSING
+
+
+# -- the shipped file -------------------------------------------------------------------------
+
+
+def test_the_shipped_file_has_every_table_and_no_other() -> None:
+    assert set(tomllib.loads(TEXT)) == set(TABLES) == set(KINDS)
+
+
+@pytest.mark.parametrize("one", SETTABLE, ids=name)
+def test_the_shipped_file_documents_every_setting_with_its_default(one: tuple[str, Field[Any]]) -> None:
+    table, field = one
+    data, default = tomllib.loads(TEXT)[table], default_of(field)
+    if field.name in data:
+        if default is not MISSING and (table, field.name) not in DIFFERS:
+            shown = sorted(data[field.name]) if isinstance(default, frozenset) else data[field.name]
+            assert shown == plain(default)
+        line = next(n for n, text in _lines(table) if re.match(rf"{field.name}\s*=", text))
+    else:
+        assert default in (None, MISSING) or (table, field.name) == ("prompts", "synthetic")
+        line = next(n for n, text in _lines(table) if re.match(rf"# {field.name} = ", text))
+    lines = TEXT.splitlines()
+    assert lines[line - 2].startswith("# "), f"line {line}: say above it what it does"
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_the_shipped_file_has_no_other_key(table: str) -> None:
+    known = {field.name for found, field in SETTABLE if found == table}
+    assert set(tomllib.loads(TEXT)[table]) <= known
+    shown = {m[1] for _, text in _lines(table) if (m := re.match(r"# ([a-z_0-9]+) = ", text))}
+    assert shown <= known
+
+
+def _lines(table: str) -> list[tuple[int, str]]:
+    """Numbered lines of a table of the shipped file."""
+    found, here = [], False
+    for number, text in enumerate(TEXT.splitlines(), 1):
+        if text.startswith("["):
+            here = text == f"[{table}]"
+        elif here:
+            found.append((number, text))
+    return found
+
+
+def test_the_examples_in_comments_can_be_used() -> None:
+    text = re.sub(r"(?m)^# ([a-z_]+ = .*)$", r"\1", TEXT.replace("agents = []\n", ""))
+    text = re.sub(r"(?m)^(trunk_password_file|agents_file) = .*$", "", text)
+    found = read(text)
+    assert found.transfer.agents == (Agent("1001"), Agent("1002", "sip:1002@192.0.2.20"))
+    assert found.recogniser.model_dir == Path("/srv/d/models/vosk-model-small-cn-0.22")
+
+
+def test_an_empty_file_means_the_same_as_the_shipped_one_where_it_has_a_default() -> None:
+    shipped, empty = read(TEXT), read('[trunk]\nname = "trunk-1"\nhost = "127.0.0.1"\n')
+    for table in get_type_hints(Settings):
+        if table != "sip":
+            assert getattr(shipped, table) == getattr(empty, table)
+
+
+# -- every setting is read --------------------------------------------------------------------
+
+
+def _attributes() -> dict[str, set[str]]:
+    """Attribute name -> files of the package that read it, other than by assigning it."""
+    found: dict[str, set[str]] = {}
+    for file in PACKAGE.rglob("*.py"):
+        tree = ast.parse(file.read_text(encoding="utf-8"))
+        checks = {
+            id(inner)
+            for node in ast.walk(tree)
+            if isinstance(node, ast.FunctionDef) and node.name == "__post_init__"
+            for inner in ast.walk(node)
+        }
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load) and id(node) not in checks:
+                found.setdefault(node.attr, set()).add(str(file.relative_to(PACKAGE)))
+    return found
+
+
+ATTRIBUTES = _attributes()
+
+
+@pytest.mark.parametrize("one", FIELDS, ids=name)
+def test_every_setting_is_read_somewhere(one: tuple[str, Field[Any]]) -> None:
+    assert ATTRIBUTES.get(one[1].name), f"{name(one)} is stored and never read"
+
+
+@pytest.mark.parametrize("table", list(KINDS))
+def test_every_field_of_every_config_value_has_a_docstring(table: str) -> None:
+    kind = KINDS[table]
+    source = PACKAGE.joinpath(*kind.__module__.split(".")[1:]).with_suffix(".py").read_text(encoding="utf-8")
+    body = next(
+        node.body
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.ClassDef) and node.name == kind.__name__
+    )
+    for node, after in zip(body, [*body[1:], None], strict=True):
+        if isinstance(node, ast.AnnAssign):
+            told = isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant)
+            assert told, f"{kind.__name__}.{ast.unparse(node.target)} has no docstring"
+
+
+def beside(table: str, text: str, key: str = "") -> str:
+    """``text`` about one table, with what a trunk must have."""
+    must = "".join(f"{name} = '127.0.0.1'\n" for name in ("name", "host") if (table, name) != ("trunk", key))
+    return f"{text}{must}" if table == "trunk" else f"{text}[trunk]\n{must}"
+
+
+# -- mistakes ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("one", SETTABLE, ids=name)
+def test_a_value_of_the_wrong_type_names_file_line_and_key(one: tuple[str, Field[Any]]) -> None:
+    table, field = one
+    with pytest.raises(ConfigError, match=field.name) as found:
+        read(beside(table, f"\n[{table}]\n{field.name} = {{ wrong = 1 }}\n", field.name))
+    assert (found.value.file, found.value.line) == ("x.toml", 3)
+
+
+@pytest.mark.parametrize("one", SETTABLE, ids=name)
+def test_a_misspelt_key_is_not_ignored(one: tuple[str, Field[Any]]) -> None:
+    table, field = one
+    with pytest.raises(
+        ConfigError, match=f"unknown key '{table}.{field.name}_x'; write '{field.name}"
+    ) as found:
+        read(beside(table, f"\n[{table}]\n{field.name}_x = 1\n"))
+    assert found.value.line == 3
+
+
+@pytest.mark.parametrize(("table", "key"), [(t, k) for t, keys in HIDDEN.items() for k in keys])
+def test_what_no_file_may_set(table: str, key: str) -> None:
+    with pytest.raises(ConfigError, match=f"unknown key '{table}.{key}'"):
+        read(beside(table, f"[{table}]\n{key} = 1\n"))
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "words"),
+    [
+        ('[calling]\nwindows = ["10:00-25:00"]\n', 2, "10:00-11:00"),
+        ('[calling]\nwindows = ["10-11"]\n', 2, "calling.windows: '10-11' is not a window"),
+        ('[calling]\nwindows = ["11:00-10:00"]\n', 2, "ends before it starts"),
+        ('[calling]\n\nwindows = ["14:00-16:00", "10:00-11:00"]\n', 3, "out of order"),
+        ("[calling]\nwindows = []\n", 2, "nobody could ever be called"),
+        ('[calling]\ngovernment_windows = ["09:00-11:00"]\n', 2, "R45"),
+        ("[calling]\nzone = 'Peking'\nring_s = 30\n", 2, "Asia/Shanghai"),
+        ("[calling]\nmax_passes = 2\nring_s = 19.5\n", 3, "R41"),
+        ("[calling]\nattempts_per_pass = 2\n", 2, "R43"),
+        ("[site]\nnode = 'a'\nlog_level = 'LOUD'\n", 3, "log_level: write DEBUG, INFO"),
+        ("[site]\ndrain_s = -1\n", 2, "drain_s"),
+        ("[listening]\nmin_speech_s = 20.0\n", 2, "min_speech_s"),
+        ("[trunk]\ntype = 'peer'\n", 2, "trunk.type"),
+        ("[archive]\nretain_years = 2\n", 2, "retain_years"),
+        ("[archive]\nzone = 'Mars'\n", 2, "zone"),
+        ("[recogniser]\nengine = 'kaldi'\n", 2, "recogniser.engine"),
+        ("[recogniser]\nworkers = 0\n", 2, "workers"),
+        ("[scheduler]\nlines = 0\n", 2, "lines"),
+        ("[media]\nport_low = 100\nport_high = 90\n", 2, "port"),
+        ("[calling]\nwindows = [\n", 3, "not TOML"),
+    ],
+)  # fmt: skip
+def test_wrong_values_are_explained_where_they_stand(text: str, line: int, words: str) -> None:
+    with pytest.raises(ConfigError, match=words) as found:
+        read(beside(text.partition("]")[0][1:], text))
+    assert found.value.line == line
+
+
+def test_what_must_be_written_is_asked_for() -> None:
+    with pytest.raises(ConfigError, match=r"trunk.host is missing: write host = ... below \[trunk\]"):
+        read("[trunk]\nname = 't'\n")
+
+
+def test_unreadable_files_are_named(tmp_path: Path) -> None:
+    file = tmp_path / "config" / "dialer.toml"
+    file.parent.mkdir()
+    file.write_bytes("[site]\n# 节点\nnode = 'n'\n".encode("gbk"))
+    with pytest.raises(ConfigError, match="is not UTF-8: save it as UTF-8") as found:
+        load_settings(tmp_path, {})
+    assert found.value.file == str(file)
+    file.unlink()
+    file.mkdir()
+    with pytest.raises(ConfigError, match="can't be read"):
+        load_settings(tmp_path, {})
+
+
+def test_a_byte_order_mark_is_no_mistake(tmp_path: Path) -> None:
+    file = tmp_path / "config" / "dialer.toml"
+    file.parent.mkdir()
+    file.write_text("[site]\nnode = 'n7'\n[trunk]\nname='t'\nhost='127.0.0.1'\n", encoding="utf-8-sig")
+    found = load_settings(tmp_path, {})
+    assert found.site.node == found.scheduler.node == "n7"
+
+
+def test_without_an_own_file_the_shipped_one_holds(tmp_path: Path) -> None:
+    assert load_settings(tmp_path, {}) == read(TEXT, tmp_path)
+    assert (shipped_dir() / "config" / "dialer.toml").is_file()
+
+
+def test_relative_paths_start_at_the_installation() -> None:
+    found = read(TEXT, Path("/srv/d"))
+    assert found.site.database == Path("/srv/d/dialer.sqlite")
+    assert found.archive.root == Path("/srv/d/recordings")
+    assert found.prompts.recorded == Path("/srv/d/config/prompts/recorded")
+    absolute = read(TEXT.replace('database = "dialer.sqlite"', 'database = "/var/d.sqlite"'))
+    assert absolute.site.database == Path("/var/d.sqlite")
+
+
+# -- secrets ----------------------------------------------------------------------------------
+
+TRUNK = "[trunk]\nname='t'\nhost='127.0.0.1'\n"
+
+
+def test_the_trunks_password_comes_from_the_environment_or_a_file(tmp_path: Path) -> None:
+    assert read(TRUNK, tmp_path).trunk.password == ""
+    assert read(TRUNK, tmp_path, {"DIALER_TRUNK_PASSWORD": "p1"}).trunk.password == "p1"
+    named = TRUNK + "[secrets]\ntrunk_password_env='OTHER'\ntrunk_password_file='pw'\n"
+    (tmp_path / "pw").write_text("p2\n", encoding="utf-8")
+    assert read(named, tmp_path, {"DIALER_TRUNK_PASSWORD": "p1"}).trunk.password == "p2"
+    assert read(named, tmp_path, {"OTHER": "p3"}).trunk.password == "p3"
+    (tmp_path / "pw").write_text("", encoding="utf-8")
+    assert read(named, tmp_path).trunk.password == ""
+
+
+def test_the_agents_phones_come_from_a_file(tmp_path: Path) -> None:
+    text = TRUNK + "[secrets]\nagents_file = 'agents'\n"
+    (tmp_path / "agents").write_text("1001:a:b\n\n1002:c\n", encoding="utf-8")
+    assert read(text, tmp_path).registrar.users == {"1001": "a:b", "1002": "c"}
+    (tmp_path / "agents").write_text("1001:a\nnonsense\n", encoding="utf-8")
+    with pytest.raises(ConfigError, match="write name:password") as found:
+        read(text, tmp_path)
+    assert (found.value.file, found.value.line) == (str(tmp_path / "agents"), 2)
+    assert "nonsense" not in str(found.value)
+
+
+@pytest.mark.parametrize("key", ["trunk_password_file", "agents_file"])
+def test_a_missing_secret_file_is_named(key: str, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=f"secrets.{key}: .*nowhere.* can't be read") as found:
+        read(f"{TRUNK}[secrets]\n{key} = 'nowhere'\n", tmp_path)
+    assert found.value.line == 5
+
+
+def test_settings_can_be_printed_without_their_secrets(tmp_path: Path) -> None:
+    (tmp_path / "agents").write_text("1001:hush-hush\n", encoding="utf-8")
+    text = TRUNK + "[secrets]\nagents_file = 'agents'\n"
+    found = read(text, tmp_path, {"DIALER_TRUNK_PASSWORD": "top-secret"})
+    assert "top-secret" not in repr(found)
+    assert "hush-hush" not in repr(found)
+
+
+# -- values that reach their users ------------------------------------------------------------
+
+
+@pytest.mark.parametrize("one", SETTABLE, ids=name)
+def test_every_setting_reaches_its_value(one: tuple[str, Field[Any]]) -> None:
+    """A changed line of the file changes exactly this field."""
+    table, field = one
+    if table == "secrets":
+        return  # see the tests of secrets
+    shipped = TEXT.replace('username = ""', 'username = "u"')  # a trunk that registers must have one
+    before = read(shipped)
+    data = tomllib.loads(TEXT)[table]
+    wanted = _another(table, field.name, data.get(field.name))
+    text = re.sub(
+        rf"(?ms)^(\[{table}\]\n.*?^)(?:# )?{field.name} = [^\n]*$",
+        rf"\g<1>{field.name} = {wanted}",
+        shipped,
+        count=1,
+    )
+    after = read(text)
+    changed = {
+        f"{part}.{inner.name}"
+        for part, kind in get_type_hints(Settings).items()
+        for inner in fields(kind)
+        if getattr(getattr(before, part), inner.name) != getattr(getattr(after, part), inner.name)
+    }
+    expected = {f"{table}.{field.name}"}
+    if (table, field.name) == ("site", "node"):
+        expected.add("scheduler.node")
+    assert changed == expected
+
+
+_OTHERS = {
+    ("calling", "windows"): '["09:30-11:30", "14:00-17:00"]',
+    ("calling", "government_windows"): '["15:00-15:30"]',
+    ("calling", "zone"): '"Asia/Urumqi"',
+    ("calling", "appointment_hours"): '"10:00-19:00"',
+    ("site", "log_level"): '"DEBUG"',
+    ("trunk", "type"): '"register"',
+    ("trunk", "number_format"): '"9{national}"',
+    ("recogniser", "engine"): '"dtmf"',
+    ("store", "excluding_rules"): '["R19"]',
+    ("archive", "zone"): '"Asia/Urumqi"',
+    ("archive", "retain_years"): "5",
+    ("transfer", "agents"): '[{ name = "x", uri = "sip:x@192.0.2.1" }]',
+    ("transfer", "accept_key"): '"2"',
+    ("media", "advertised_host"): '"192.0.2.4"',
+    ("media", "vad_mode"): "3",
+    ("media", "host"): '"127.0.0.2"',
+    ("media", "port_low"): "20002",
+    ("media", "port_high"): "23001",
+    ("sip", "bind_host"): '"127.0.0.2"',
+    ("turns", "min_level_dbov"): "-40.0",
+    ("media", "speech_floor_dbov"): "-40.0",
+    ("media", "niceness"): "-5",
+    ("recogniser", "model_dir"): '"other"',
+    ("prompts", "synthetic"): '"other"',
+    ("intake", "country"): '"852"',
+}
+
+
+def _another(table: str, key: str, value: object) -> str:
+    """Another permitted value, as TOML."""
+    if found := _OTHERS.get((table, key)):
+        return found
+    if isinstance(value, bool):
+        return str(not value).lower()
+    if isinstance(value, int):
+        return str(value + 1)
+    if isinstance(value, float):
+        return f"{value * 1.05:.4f}" if value else "1.0"
+    return f'"{value}x"'
+
+
+def test_small_settings_do_what_they_say() -> None:
+    found = read(TEXT)
+    assert with_agents(found.turns, True).agents_available is True
+    assert found.turns.agents_available is False
+    assert found.trunk.type is TrunkType.STATIC
+    assert found.calling.windows_for(Segment.GOVERNMENT) != found.calling.windows_for(Segment.GENERAL)
+    assert SiteSettings(log_level="debug").log_level == "debug"
+    assert ListenSettings().max_speech_s == 12.0
+    assert all(is_dataclass(kind) for kind in KINDS.values())
+    assert get_origin(get_type_hints(type(found.transfer))["agents"]) is tuple
+    assert get_args(get_type_hints(type(found.transfer))["agents"])[0] is Agent

@@ -24,7 +24,7 @@ CUSTOMERS: tuple[Persona, ...] = (
     ),
     Persona(
         "not-clear", "13800000002", "李秀英", "女", _ANNUITY, 20000, "不清楚犹豫期",
-        (Talk((_IDENTITY, _CONSENT, _CLEAR, _RECEIVED, _SIGNED, Speak("bu-qingchu"), _NOBODY, _NOTHING)),),
+        (Talk((_IDENTITY, _CONSENT, _CLEAR, _RECEIVED, _SIGNED, Speak("bu-qingchu"), _NOBODY, _NOTHING), "-b"),),
         (Disposition.COMPLETED,), TaskState.DONE, ("犹豫期",),
     ),
     Persona(
@@ -69,7 +69,7 @@ CUSTOMERS: tuple[Persona, ...] = (
     ),
     Persona(
         "later", "13800000011", "徐静", "女", _ANNUITY, 26000, "预约下午再访",
-        (Talk((_IDENTITY, Speak("xiawu-zai-da"))), _BY_KEYS),
+        (Talk((_IDENTITY, Speak("xiawu-zai-da")), "-b"), _BY_KEYS),
         (Disposition.APPOINTMENT, Disposition.COMPLETED), TaskState.DONE,
     ),
     Persona(

@@ -55,8 +55,8 @@ class Talk:
     """Pick up and make one turn after each prompt; after the last turn, hang up after the next prompt."""
 
     turns: tuple[Turn, ...]
-    voice: str = "a"
-    """Which of the shipped voices speaks."""
+    voice: str = ""
+    """Suffix of the shipped voice that speaks: empty, ``-b`` or ``-c``."""
 
 
 Behaviour = Refuse | Ring | Talk
@@ -80,11 +80,3 @@ class Persona:
     tickets: tuple[str, ...] = ()
     """Expected ticket categories."""
     seller: str = "销售甲"
-
-
-def say(*voices: Voice, voice: str = "a") -> Talk:
-    return Talk(tuple(Speak(item) for item in voices), voice)
-
-
-def keys(*digits: str) -> Talk:
-    return Talk(tuple(Press(item) for item in digits))

@@ -77,13 +77,18 @@ async def _talk(leg: Leg, talk: Talk) -> None:
         match next(turns, None):
             case Speak(voice=key):
                 plays += 1
-                await leg.media.play([voice_file(key)], plays)
+                await leg.media.play([voice_file(_in_voice(key, talk.voice))], plays)
             case Press(digits=digits):
                 await leg.media.send_keys(digits)
             case Hear():
                 pass
             case Leave() | None:
                 await leg.hang_up("customer hangs up")
+
+
+def _in_voice(key: str, voice: str) -> str:
+    """A mumble is nobody's voice."""
+    return key if key == "mumble" else key + voice
 
 
 async def until_over(leg: Leg) -> None:

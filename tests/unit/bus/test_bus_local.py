@@ -1,0 +1,84 @@
+"""Events from the outbox to subscribers: in order, at least once."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+import pytest
+
+from dialer.bus.local import LogSink, drain_once, run_bus
+from dialer.errors import DialerError, StoreError
+from dialer.events import CallDialled, Event
+from dialer.model import CallId, TaskId
+from dialer.testing.store import MemoryStore
+
+NOW = datetime(2026, 11, 10, tzinfo=UTC)
+
+
+class Outbox(MemoryStore):
+    def __init__(self, count: int) -> None:
+        super().__init__()
+        self.events: list[tuple[int, Event]] = [
+            (n, CallDialled(NOW, CallId(n), TaskId(n))) for n in range(1, count + 1)
+        ]
+        self.failures = 0
+
+    async def outbox(self, limit: int) -> list[tuple[int, Event]]:
+        if self.failures:
+            self.failures -= 1
+            raise StoreError("away")
+        return self.events[:limit]
+
+    async def outbox_done(self, ids: Sequence[int]) -> None:
+        self.events = [item for item in self.events if item[0] not in ids]
+
+
+class Sink:
+    def __init__(self, refuses: int = 0) -> None:
+        self.refuses, self.got = refuses, list[int]()
+
+    async def publish(self, event_id: int, event: Event) -> None:
+        if event_id == self.refuses:
+            self.refuses = 0
+            raise DialerError("not now")
+        self.got.append(event_id)
+
+
+async def test_every_sink_gets_every_event_once_and_in_order() -> None:
+    store, one, two = Outbox(5), Sink(), Sink()
+    assert await drain_once(store, [one, two], limit=3) == 3
+    assert await drain_once(store, [one, two], limit=3) == 2
+    assert await drain_once(store, [one, two]) == 0
+    assert one.got == two.got == [1, 2, 3, 4, 5]
+
+
+async def test_a_refused_event_comes_again_before_the_later_ones() -> None:
+    store, one, two = Outbox(3), Sink(), Sink(refuses=2)
+    assert await drain_once(store, [one, two]) == 1
+    assert await drain_once(store, [one, two]) == 2
+    assert two.got == [1, 2, 3]
+    assert one.got == [1, 2, 2, 3]  # at least once: the first sink sees it again
+
+
+async def test_it_outlives_a_database_that_is_away_and_drains_before_it_stops() -> None:
+    store, sink, stop = Outbox(4), Sink(), asyncio.Event()
+    store.failures = 2
+    bus = asyncio.create_task(run_bus(store, [sink], stop, every_s=0.01))
+    async with asyncio.timeout(5):
+        while store.events:  # noqa: ASYNC110 - the store has no event
+            await asyncio.sleep(0.005)
+    store.events = [(9, CallDialled(NOW, CallId(9), TaskId(9)))]
+    stop.set()
+    async with asyncio.timeout(5):
+        await bus
+    assert sink.got == [1, 2, 3, 4, 9]
+
+
+async def test_the_log_has_ids_and_nothing_else(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO):
+        await LogSink().publish(7, CallDialled(NOW, CallId(1), TaskId(2)))
+    (line,) = caplog.records
+    assert (line.message, vars(line)["event_id"], vars(line)["event"]) == ("event", 7, "CallDialled")

@@ -20,7 +20,8 @@ from dialer.asr.config import Engine
 from dialer.asr.dtmf_only import DtmfOnly
 from dialer.asr.recogniser import VoskRecogniser
 from dialer.bus.local import LogSink, run_bus
-from dialer.conductor import Conductor, House
+from dialer.conductor import Conductor
+from dialer.conversation import House
 from dialer.errors import ConfigError, DialerError, MediaError
 from dialer.media.plane import ProcessMediaPlane
 from dialer.model import AppointmentWish, CallId, Problem, Task, Ticket

@@ -24,7 +24,9 @@ CUSTOMERS: tuple[Persona, ...] = (
     ),
     Persona(
         "not-clear", "13800000002", "李秀英", "女", _ANNUITY, 20000, "不清楚犹豫期",
-        (Talk((_IDENTITY, _CONSENT, _CLEAR, _RECEIVED, _SIGNED, Speak("bu-qingchu"), _NOBODY, _NOTHING), "-b"),),
+        (Talk((
+            _IDENTITY, _CONSENT, _CLEAR, _RECEIVED, _SIGNED, Speak("bu-qingchu"), _NOBODY, _NOTHING,
+        ), "-b"),),
         (Disposition.COMPLETED,), TaskState.DONE, ("犹豫期",),
     ),
     Persona(

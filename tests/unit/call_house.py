@@ -11,7 +11,8 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from dialer import tickets
-from dialer.conductor import Conductor, House
+from dialer.conductor import Conductor
+from dialer.conversation import House
 from dialer.errors import Fenced, MissingPrompt, StoreError
 from dialer.ivr.config import TurnSettings
 from dialer.ivr.prompt import facts_of

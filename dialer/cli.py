@@ -148,6 +148,7 @@ def import_command(
         office.import_customers(ctx.site(), data, file.name, campaign, script, app.system_clock())
     )
     result = imported.report
+    bad_rows = len({bad.row for bad in result.errors})
     if report is not None:
         report.write_text(imported.as_csv(), encoding="utf-8-sig")
     if as_json:
@@ -155,8 +156,8 @@ def import_command(
     else:
         click.echo(
             ctx.say(
-                f"导入 {result.accepted} 行,重复 {result.duplicates} 行,错误 {len(result.errors)} 行",
-                f"{result.accepted} imported, {result.duplicates} duplicates, {len(result.errors)} bad rows",
+                f"导入 {result.accepted} 行,重复 {result.duplicates} 行,错误 {bad_rows} 行",
+                f"{result.accepted} imported, {result.duplicates} duplicates, {bad_rows} bad rows",
             )
         )
         for notice in imported.notices:

@@ -98,6 +98,13 @@ async def test_what_is_no_speech_gives_no_words(recogniser: VoskRecogniser, kind
     assert heard.text == ""
 
 
+@pytest.mark.parametrize("name", ["ming_tian_xia_wu_zai_da_ba", "zhuan_ren_gong", "ye_wu_yuan_shuo_bao_ben"])
+async def test_speech_outside_the_grammar_is_not_forced(recogniser: VoskRecogniser, name: str) -> None:
+    heard = await hear(recogniser, speech(name), ("是的", "对", "清楚", "知道"))
+    assert heard.text == ""
+    assert heard.unknown_ratio == 1
+
+
 async def test_streams_at_the_same_time_do_not_mix(recogniser: VoskRecogniser) -> None:
     names = ["shi_de", "bu_qing_chu", "zhuan_ren_gong", "mei_you_le"] * 3
     heard = await asyncio.gather(*(hear(recogniser, speech(name), all_phrases()) for name in names))

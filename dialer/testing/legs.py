@@ -86,7 +86,7 @@ class FakeMediaStream:
         self._end_play(False)
 
     async def listen(self, spec: ListenSpec | None) -> None:
-        self._do("listen" if spec else "stop_listening")
+        self._do(f"listen {spec.end_silence_s:g}" if spec else "stop_listening")
         self.listening = spec
 
     async def record(self, path: Path) -> None:
@@ -136,7 +136,7 @@ class FakeMediaStream:
                 self._heard.set()
 
     def _do(self, what: str, detail: str = "") -> None:
-        if what in self.failing:
+        if what.split()[0] in self.failing:
             raise MediaError(f"{what}: the media plane is gone")
         self._journal.append(f"{self.name} {what} {detail}".rstrip())
 
@@ -286,6 +286,7 @@ class FakeRecogniser:
     confidence: float = 0.95
     delay_s: Callable[[str], float] = lambda words: 0.1
     """How long it takes to recognise these words."""
+    unknown_ratio: float = 0.0
     failing: set[str] = field(default_factory=set)
     """``open``, ``feed``, ``finish``: raise RecogniserError there."""
     grammars: list[tuple[str, ...]] = field(default_factory=list)
@@ -316,7 +317,7 @@ class FakeRecogniserStream:
         words = self._pcm.decode()
         await asyncio.sleep(self._recogniser.delay_s(words))
         self._recogniser.check("finish")
-        return Heard(words, self._recogniser.confidence)
+        return Heard(words, self._recogniser.confidence, self._recogniser.unknown_ratio)
 
     async def cancel(self) -> None:
         self._recogniser.cancelled += 1

@@ -15,7 +15,7 @@ sys.path.append(str(Path(__file__).parents[1] / "wire"))
 from correlate import read
 from daemon import Home, environment, soxi
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("demo")]
+pytestmark = [pytest.mark.slow]
 
 
 async def test_the_demonstration_comes_out_as_expected(tmp_path: Path) -> None:

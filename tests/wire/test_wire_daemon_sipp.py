@@ -21,7 +21,7 @@ from carrier import Carrier
 from daemon import ROOT, Customer, Home, soxi
 from sip_peers import Peer, Peers, until
 
-pytestmark = [pytest.mark.wire, pytest.mark.slow, pytest.mark.xdist_group("daemon-sipp")]
+pytestmark = [pytest.mark.wire, pytest.mark.slow]
 
 TALK_S = 4.0
 NUMBERS = {

@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.wire, pytest.mark.slow]
 NUMBER = "13800000401"
 PROMPTS = ROOT / "config" / "prompts" / "synthetic"
 VOICES = ROOT / "dialer" / "testing" / "voices"
-PIECE_S = 0.6
+PIECE_S = 1.2
 
 
 def clip(start: str) -> Path:

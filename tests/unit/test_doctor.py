@@ -1,0 +1,76 @@
+"""The checks of an installation against a real far end and other years."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from datetime import datetime
+from pathlib import Path
+from typing import cast
+
+import pytest
+from office_home import AT
+
+from dialer import doctor
+from dialer.doctor import Check, examine
+
+SHIPPED = Path(__file__).parents[2] / "config" / "dialer.toml"
+
+
+class Carrier(asyncio.DatagramProtocol):
+    """Answers OPTIONS with this status, or not at all."""
+
+    def __init__(self, status: str) -> None:
+        self.status, self.asked = status, 0
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast(asyncio.DatagramTransport, transport)
+
+    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+        self.asked += 1
+        headers = re.findall(rb"(?im)^(?:via|from|to|call-id|cseq):[^\r\n]*", data)
+        if self.status:
+            reply = [f"SIP/2.0 {self.status}".encode(), *headers, b"Content-Length: 0", b"", b""]
+            self.transport.sendto(b"\r\n".join(reply), addr)
+
+
+async def found_at(home: Path, status: str, now: datetime = AT, host: str = "127.0.0.1") -> dict[str, Check]:
+    transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(
+        lambda: Carrier(status), local_addr=("127.0.0.1", 0)
+    )
+    try:
+        port = transport.get_extra_info("sockname")[1]
+        text = SHIPPED.read_text(encoding="utf-8").replace("port = 5060", f"port = {port}", 1)
+        text = text.replace('host = "127.0.0.1"', f'host = "{host}"', 1)
+        (home / "config").mkdir()
+        (home / "config" / "dialer.toml").write_text(text, encoding="utf-8")
+        return {check.name: check for check in await examine(home, now)}
+    finally:
+        transport.close()
+
+
+@pytest.mark.parametrize("status", ["200 OK", "404 Not Found", "403 Forbidden"])
+async def test_any_answer_shows_that_the_carrier_is_there(tmp_path: Path, status: str) -> None:
+    found = await found_at(tmp_path, status)
+    assert all(check.ok for check in found.values()), found
+    assert found["trunk"].detail.endswith(f"answers {status[:3]}")
+    assert "made by the first import" in found["database"].detail
+
+
+async def test_a_silent_carrier_is_told_in_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "_TRUNK_WAIT_S", 0.2)
+    found = await found_at(tmp_path, "")
+    assert not found["trunk"].ok
+    assert "no answer to OPTIONS" in found["trunk"].detail
+
+
+async def test_a_carrier_that_does_not_exist_is_named(tmp_path: Path) -> None:
+    found = await found_at(tmp_path, "", host="sip.carrier.invalid")
+    assert not found["trunk"].ok
+    assert "sip.carrier.invalid" in found["trunk"].detail
+
+
+async def test_a_year_without_an_official_calendar_is_found(tmp_path: Path) -> None:
+    found = await found_at(tmp_path, "200 OK", AT.replace(year=2031))
+    assert not found["calendar"].ok
+    assert "2031" in found["calendar"].detail

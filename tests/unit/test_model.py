@@ -1,0 +1,124 @@
+"""The shared values: numbers that can't leak, dispositions that count or not."""
+
+from __future__ import annotations
+
+import json
+import logging
+from dataclasses import replace
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dialer.model import Attempt, CallId, Disposition, Phone, PhoneNumber, Policyholder, Task, TaskId
+from dialer.views import to_json
+
+MOBILES = st.from_regex(r"\A1[3-9][0-9]{9}\Z")
+AREAS = st.sampled_from(["21", "755", "571", "28"])
+NOW = datetime(2026, 11, 10, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("written", "e164", "national"),
+    [
+        ("13812345678", "+8613812345678", "13812345678"),
+        (" 138 1234 5678 ", "+8613812345678", "13812345678"),
+        ("138-1234-5678", "+8613812345678", "13812345678"),
+        ("+86 138 1234 5678", "+8613812345678", "13812345678"),
+        ("008613812345678", "+8613812345678", "13812345678"),
+        ("(010)6512-3456", "+861065123456", "01065123456"),
+        ("（021）65123456", "+862165123456", "02165123456"),
+        ("0755-86123456", "+8675586123456", "075586123456"),
+        ("+1 202 555 0123", "+12025550123", "0012025550123"),
+        ("00442079460000", "+442079460000", "00442079460000"),
+    ],
+)
+def test_numbers_as_people_write_them(written: str, e164: str, national: str) -> None:
+    number = PhoneNumber.parse(written)
+    assert (number.e164, number.national) == (e164, national)
+
+
+@pytest.mark.parametrize(
+    "written",
+    ["", "abc", "12", "1381234567", "138123456789", "12812345678", "110", "+12", "138x2345678", "９"],
+)
+def test_what_is_no_number_says_what_to_write(written: str) -> None:
+    with pytest.raises(ValueError, match=r"digits|number") as found:
+        PhoneNumber.parse(written)
+    if written:
+        assert written not in str(found.value) or len(written) < 3
+
+
+def test_another_country() -> None:
+    assert PhoneNumber.parse("91234567", country="852").e164 == "+85291234567"
+
+
+@given(MOBILES)
+def test_no_text_form_of_a_number_shows_its_middle(mobile: str) -> None:
+    number = PhoneNumber.parse(mobile)
+    shown = [
+        str(number),
+        repr(number),
+        f"{number}",
+        f"{number!s:>20}",
+        "%s" % number,  # noqa: UP031 - as logging does it
+        str(Phone(number)),
+        repr([number]),
+        json.dumps(to_json({"a": [Phone(number)]})),
+    ]
+    for text in shown:
+        assert mobile not in text
+        assert mobile[:3] + "****" + mobile[-4:] in text
+
+
+@given(MOBILES)
+def test_every_way_to_write_a_mobile_is_one_customer(mobile: str) -> None:
+    forms = (
+        mobile,
+        "+86" + mobile,
+        "0086" + mobile,
+        f"{mobile[:3]} {mobile[3:7]}-{mobile[7:]}",
+        "0" + mobile,
+    )
+    assert len({PhoneNumber.parse(form) for form in forms}) == 1
+    number = PhoneNumber.parse(mobile)
+    assert PhoneNumber.parse(number.national) == PhoneNumber.parse(number.e164) == number
+
+
+@given(st.text(max_size=25))
+def test_any_text_is_a_number_or_refused(text: str) -> None:
+    try:
+        number = PhoneNumber.parse(text)
+    except ValueError:
+        return
+    assert number.e164.startswith("+")
+    assert PhoneNumber.parse(number.e164) == number
+
+
+def test_a_logged_attempt_is_masked(caplog: pytest.LogCaptureFixture) -> None:
+    number = PhoneNumber("+8613812345678")
+    attempt = Attempt(CallId(1), TaskId(1), number, 1, "s", NOW)
+    with caplog.at_level(logging.INFO):
+        logging.getLogger("dialer.x").info("an attempt", extra={"attempt": attempt, "number": number})
+    (line,) = caplog.records
+    assert "1234567" not in str(vars(line))
+
+
+def test_only_our_own_faults_do_not_count() -> None:
+    free = {item for item in Disposition if not item.counts_as_attempt}
+    assert free == {Disposition.TRUNK_FAILURE, Disposition.NOT_DIALLED}
+
+
+def test_an_attempt_lives_until_it_has_an_outcome() -> None:
+    attempt = Attempt(CallId(1), TaskId(1), PhoneNumber("+8613812345678"), 1, "s", NOW)
+    assert attempt.live
+    assert not replace(attempt, outcome=Disposition.BUSY).live
+
+
+def test_the_same_number_is_the_same_customer() -> None:
+    phones = (Phone(PhoneNumber.parse("13812345678")),)
+    one = Task(TaskId(1), "c", "P1", Policyholder("王"), phones, "p", Decimal(1), 1, "s")
+    other = replace(one, id=TaskId(2), phones=(Phone(PhoneNumber.parse("+86 138-1234-5678")),))
+    assert one.customer_key == other.customer_key

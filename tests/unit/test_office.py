@@ -1,0 +1,70 @@
+"""Import, look-up and classification behind the commands."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from office_home import AT, HEADER, LIST, ROWS
+
+from dialer.errors import ConfigError, DialerError, MissingPrompt
+from dialer.model import TaskId
+from dialer.office import (
+    all_prompt_texts,
+    build_prompts,
+    explain,
+    import_customers,
+    missing_prompts,
+    with_store,
+)
+from dialer.site import Site
+
+SHIPPED = Path(__file__).parents[2] / "config" / "dialer.toml"
+
+
+async def test_good_rows_are_stored_whatever_the_others_are(tmp_path: Path) -> None:
+    data = f"{HEADER}\n{ROWS[0]}\nP8,,男,1,,x,\n".encode()
+    found = await import_customers(tmp_path, data, "list.csv", "c", "new-policy", AT)
+    assert found.report.accepted == 1
+    assert {error.row for error in found.report.errors} == {3}
+    assert "3" in found.as_csv()
+    tasks = await with_store(tmp_path, lambda store: store.tasks())
+    assert [task.policy_no for task in tasks] == ["P1"]
+
+
+async def test_the_same_policy_in_another_campaign_is_another_task(tmp_path: Path) -> None:
+    for campaign, accepted in (("a", 2), ("a", 0), ("b", 2)):
+        found = await import_customers(tmp_path, LIST.encode(), "l.csv", campaign, "new-policy/short", AT)
+        assert found.report.accepted == accepted
+
+
+async def test_a_task_that_nobody_has_looked_at_has_no_story(tmp_path: Path) -> None:
+    await import_customers(tmp_path, LIST.encode(), "l.csv", "c", "new-policy", AT)
+    story = await explain(tmp_path, TaskId(1))
+    assert (story.zone, story.decisions) == ("Asia/Shanghai", ())
+    with pytest.raises(DialerError, match="no task 9"):
+        await explain(tmp_path, TaskId(9))
+
+
+async def test_a_broken_configuration_stops_an_import_before_the_database(tmp_path: Path) -> None:
+    (tmp_path / "config").mkdir()
+    (tmp_path / "config" / "dialer.toml").write_text("[site\n", encoding="utf-8")
+    with pytest.raises(ConfigError, match=r"dialer.toml:1"):
+        await import_customers(tmp_path, LIST.encode(), "l.csv", "c", "new-policy", AT)
+    assert not (tmp_path / "dialer.sqlite").exists()
+
+
+def test_nothing_is_missing_in_what_is_shipped(tmp_path: Path) -> None:
+    site = Site(tmp_path)
+    assert missing_prompts(site) == []
+    assert len(all_prompt_texts(site)) == len(set(all_prompt_texts(site))) > 200
+    assert build_prompts(site, False) == 0
+
+
+def test_building_without_the_speech_program_says_how_to_get_it(tmp_path: Path) -> None:
+    text = SHIPPED.read_text(encoding="utf-8").replace('espeak = "espeak-ng"', 'espeak = "no-such-program"')
+    text = text.replace('# synthetic = "config/prompts/synthetic"', 'synthetic = "nowhere"')
+    (tmp_path / "config").mkdir()
+    (tmp_path / "config" / "dialer.toml").write_text(text, encoding="utf-8")
+    with pytest.raises(MissingPrompt, match="no-such-program"):
+        build_prompts(Site(tmp_path), False)

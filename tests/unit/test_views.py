@@ -1,0 +1,95 @@
+"""Words and tables in both languages."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from call_house import TUESDAY, task
+from rich.console import Console
+from rich.table import Table
+
+from dialer import views
+from dialer.model import AnswerClass, Attempt, CallId, CallRecord, Disposition, PhoneNumber, TaskId, TaskState
+from dialer.policy.verdict import Decision, Dial, Escalate, Refuse, Verdict, Wait
+from dialer.ports import CallView
+
+LIVE = Attempt(CallId(1), TaskId(1), PhoneNumber("+8613812345678"), 1, "2026-11-10/1", TUESDAY)
+
+
+def text(table: Table) -> str:
+    console = Console(width=240)
+    with console.capture() as capture:
+        console.print(table)
+    return capture.get()
+
+
+def test_every_outcome_and_state_has_its_words() -> None:
+    for outcome in Disposition:
+        assert views.outcome_text(outcome, views.EN) == outcome.value
+        assert not views.outcome_text(outcome, views.ZH).isascii()
+    for state in TaskState:
+        assert not views.state_text(state, views.ZH).isascii()
+    assert len({views.outcome_text(one, views.ZH) for one in Disposition}) == len(Disposition)
+    assert set(views._CLASSES) == set(AnswerClass)
+
+
+def test_a_live_call_is_shown_as_live() -> None:
+    view = CallView(LIVE, task(), None)
+    assert "通话中" in text(views.calls_table([view], views.ZH))
+    assert "live" in text(views.calls_table([view], views.EN))
+    assert "呼出" in text(views.timeline_table(view, views.ZH))
+
+
+def test_a_transfer_is_in_the_timeline() -> None:
+    record = CallRecord(
+        CallId(1), TaskId(1), Disposition.TRANSFERRED, TUESDAY, agent="客服小李", transferred=True
+    )
+    view = CallView(LIVE, task(), record)
+    assert "转人工" in text(views.timeline_table(view, views.ZH))
+    assert "客服小李" in text(views.timeline_table(view, views.EN))
+
+
+def test_times_are_the_customers() -> None:
+    at = datetime(2026, 11, 10, 2, 0, tzinfo=UTC)
+    assert views.local(at) == "2026-11-10 10:00:00"
+    assert views.local(at, "Asia/Urumqi") == "2026-11-10 08:00:00"
+    assert views.local(None) == ""
+
+
+@pytest.mark.parametrize(
+    ("verdict", "shown"),
+    [
+        (Dial(LIVE.number, "s/1", TUESDAY, "R44", "w"), "Dial 138****5678 s/1"),
+        (Wait(TUESDAY + timedelta(hours=4), "R44", "w"), "Wait 2026-11-10 14:00:00"),
+        (Refuse("R19", "w"), "Refuse"),
+        (Escalate("visit", "R25", "w"), "Escalate visit"),
+    ],
+)
+def test_every_verdict_has_a_row(verdict: Verdict, shown: str) -> None:
+    row = views.decision_row(TUESDAY, Decision(verdict, ()), "Asia/Shanghai")
+    assert row == ("2026-11-10 10:00:00", shown, verdict.rule, "w")
+
+
+def test_json_of_every_kind_of_value() -> None:
+    value = {
+        "number": PhoneNumber("+8613812345678"),
+        1: (Decimal("1.50"), Path("a/b"), date(2026, 1, 2), TUESDAY, TaskState.OPEN, None, True, 0.5, 3),
+    }
+    assert json.loads(views.dumps(value)) == {
+        "number": "138****5678",
+        "1": ["1.50", "a/b", "2026-01-02", TUESDAY.isoformat(), "open", None, True, 0.5, 3],
+    }
+
+
+def test_what_has_no_json_is_an_error_and_not_a_guess() -> None:
+    @dataclass
+    class Odd:
+        inner: object
+
+    with pytest.raises(TypeError, match="no JSON for set"):
+        views.dumps(Odd({1}))

@@ -40,6 +40,7 @@ log = logging.getLogger("dialer.app")
 
 Clock = Callable[[], datetime]
 _MEDIA_LOOK_S = 1.0
+_REGISTER_S, _REGISTER_LOOK_S = 5.0, 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,7 @@ class Daemon:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Until ``stop``; then live calls may end by themselves for ``site.drain_s``."""
+        await self._registered()
         bus_stop = asyncio.Event()
         bus = asyncio.create_task(run_bus(self.store, list(self.sinks), bus_stop))
         media = asyncio.create_task(_keep_media(self.media))
@@ -70,6 +72,15 @@ class Daemon:
             media.cancel()
             bus_stop.set()
             await bus
+
+    async def _registered(self) -> None:
+        """A trunk that registers gets a moment for it, or the first look at the queue finds it down."""
+        try:
+            async with asyncio.timeout(_REGISTER_S):
+                while not self.trunk.state().up:
+                    await asyncio.sleep(_REGISTER_LOOK_S)
+        except TimeoutError:
+            log.warning("trunk not up yet", extra={"why": self.trunk.state().reason})
 
 
 @asynccontextmanager

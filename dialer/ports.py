@@ -206,6 +206,11 @@ class MediaStream(Protocol):
 
 
 class MediaPlane(Protocol):
+    @property
+    def alive(self) -> bool:
+        """False while the plane is gone: no call may be placed."""
+        ...
+
     async def open(self, sink: Callable[[MediaEvent], None]) -> MediaStream:
         """A stream with a port of its own. Raises MediaError where ports or the plane are gone."""
         ...

@@ -37,8 +37,8 @@ class UserAgentConfig:
 class EndpointConfig:
     """The UDP socket and what is said through it."""
 
-    bind_host: str = "0.0.0.0"
-    """Address to listen on."""
+    bind_host: str = "127.0.0.1"
+    """Address to listen on; 0.0.0.0 for every interface."""
     bind_port: int = 5060
     """UDP port to listen on; 0: any free one."""
     advertised_host: str = ""

@@ -102,6 +102,8 @@ class SipTrunk:
         free = max(0, self.config.lines - self._busy)
         if not self._endpoint.running:
             return TrunkState(False, free, "the SIP endpoint isn't started")
+        if not self._media.alive:
+            return TrunkState(False, free, "the media plane is gone")
         if self.config.type is TrunkType.REGISTER and not self._registered:
             return TrunkState(False, free, self._register_reason)
         rest = self._rest_until - self._endpoint.now()

@@ -78,6 +78,7 @@ class FakeMediaPlane:
     def __init__(self) -> None:
         self.streams: list[FakeStream] = []
         self.broken = False
+        self.alive = True
 
     async def open(self, sink: Callable[[MediaEvent], None]) -> FakeStream:
         if self.broken:

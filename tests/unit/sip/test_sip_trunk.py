@@ -326,3 +326,11 @@ async def test_a_reader_that_does_not_read_costs_bounded_memory() -> None:
     while not isinstance(await events.get(), KeyPressed):
         count += 1
     assert count < 5000
+
+
+async def test_a_trunk_without_media_is_down(house: House) -> None:
+    trunk = house.trunk()
+    house.media.alive = False
+    assert (trunk.state().up, trunk.state().reason) == (False, "the media plane is gone")
+    house.media.alive = True
+    assert trunk.state().up

@@ -40,7 +40,7 @@ log = logging.getLogger("dialer.app")
 
 Clock = Callable[[], datetime]
 _MEDIA_LOOK_S = 1.0
-_REGISTER_S, _REGISTER_LOOK_S = 5.0, 0.05
+_REGISTER_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,9 +76,7 @@ class Daemon:
     async def _registered(self) -> None:
         """A trunk that registers gets a moment for it, or the first look at the queue finds it down."""
         try:
-            async with asyncio.timeout(_REGISTER_S):
-                while not self.trunk.state().up:
-                    await asyncio.sleep(_REGISTER_LOOK_S)
+            await asyncio.wait_for(self.trunk.registered(), _REGISTER_S)
         except TimeoutError:
             log.warning("trunk not up yet", extra={"why": self.trunk.state().reason})
 

@@ -44,6 +44,7 @@ class SipTrunk:
         self._register_reason = "not registered yet"
         self._registration: int | None = None
         self._registering: asyncio.Task[None] | None = None
+        self._first_yes = asyncio.Event()
 
     # --- life
 
@@ -51,6 +52,11 @@ class SipTrunk:
         """A register trunk starts to register; it is up once the carrier has said yes."""
         if self.config.type is TrunkType.REGISTER and self._registering is None:
             self._registering = asyncio.get_running_loop().create_task(self._register())
+
+    async def registered(self) -> None:
+        """Until the carrier has our registration for the first time; a static trunk doesn't wait."""
+        if self.config.type is TrunkType.REGISTER:
+            await self._first_yes.wait()
 
     async def close(self) -> None:
         """Take the registration back. Calls under way are their legs' business."""
@@ -88,6 +94,7 @@ class SipTrunk:
                 details = {"trunk": self.config.name, "expires_s": event.expires_s}
                 logger.info("trunk registered", extra=details)
             self._registered, self._register_reason = True, ""
+            self._first_yes.set()
             return
         self._registered = False
         self._register_reason = f"registration failed: {event.code or 'no response'} {event.reason}".strip()

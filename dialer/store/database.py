@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
@@ -159,6 +160,9 @@ class SqlStore:
             return await self._guard(lambda: self._transact(self._writer, work))
 
     async def _transact(self, on: AsyncEngine, work: Work[T]) -> T:
+        return await _to_its_end(self._transaction(on, work))
+
+    async def _transaction(self, on: AsyncEngine, work: Work[T]) -> T:
         async with AsyncSession(on, expire_on_commit=False) as session, session.begin():
             return await work(session)
 
@@ -174,3 +178,20 @@ class SqlStore:
             except (SQLAlchemyError, OSError) as error:
                 raise StoreError(f"{self._place}: {error}") from error
         raise AssertionError("unreachable: the last try returns or raises")
+
+
+async def _to_its_end(transaction: Coroutine[Any, Any, T]) -> T:
+    """Who is cancelled waits for the commit or rollback first.
+
+    A connection that is given up in the middle of a transaction may keep SQLite's write lock for good.
+    """
+    task = asyncio.ensure_future(transaction)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        while not task.done():
+            with suppress(asyncio.CancelledError):
+                await asyncio.wait((task,))
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.warning("transaction of a cancelled task failed", extra={"kind": type(error).__name__})
+        raise

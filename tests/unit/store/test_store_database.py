@@ -204,6 +204,20 @@ async def test_a_cancelled_write_leaves_the_store_usable(tmp_path: Path) -> None
     await store.close()
 
 
+async def test_a_write_cut_at_any_moment_frees_the_lock(tmp_path: Path) -> None:
+    store = await SqlStore.open(tmp_path / "dialer.sqlite", StoreConfig(busy_timeout_s=1, busy_retries=0))
+    await store.add_tasks([a_task()], NOW)
+    claim = await store.claim(TaskId(1), "node", 30, NOW)
+    assert claim is not None
+    for n in range(300):
+        job = asyncio.create_task(store.renew(claim, 30))
+        await asyncio.sleep(n % 60 * 0.0002)
+        job.cancel()
+        await asyncio.wait([job])
+        await store.renew(claim, 30)
+    await store.close()
+
+
 async def test_a_full_disk_is_told_and_nothing_half_written(tmp_path: Path) -> None:
     store = await SqlStore.open(tmp_path / "dialer.sqlite")
     async with store._writer.connect() as connection:

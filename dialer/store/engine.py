@@ -37,11 +37,14 @@ def make(place: str | Path, config: StoreConfig) -> tuple[AsyncEngine, str]:
     except ArgumentError as error:
         raise StoreError("the database URL can't be read: write a path or driver://user@host/name") from error
     if url.get_backend_name() != "sqlite":
-        return create_async_engine(url, pool_pre_ping=True), url.render_as_string(hide_password=True)
+        return create_async_engine(url, pool_pre_ping=True, hide_parameters=True), url.render_as_string(
+            hide_password=True
+        )
     path = Path(str(url.database) if url.database else place)
     _make_private(path)
     url = url.set(drivername="sqlite+aiosqlite", database=str(path))
-    made = create_async_engine(url, connect_args={"timeout": config.busy_timeout_s})
+    # Tracebacks reach the log, and a statement's values are names, numbers and spoken words.
+    made = create_async_engine(url, connect_args={"timeout": config.busy_timeout_s}, hide_parameters=True)
     event.listen(made.sync_engine, "connect", _set_up)
     event.listen(made.sync_engine, "begin", _begin)
     return made, str(path)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import stat
+import traceback
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -215,6 +216,19 @@ async def test_a_write_cut_at_any_moment_frees_the_lock(tmp_path: Path) -> None:
         job.cancel()
         await asyncio.wait([job])
         await store.renew(claim, 30)
+    await store.close()
+
+
+async def test_no_traceback_tells_a_name_or_a_number(tmp_path: Path) -> None:
+    store = await SqlStore.open(tmp_path / "dialer.sqlite", QUICK)
+    other = sqlite3.connect(tmp_path / "dialer.sqlite", isolation_level=None)
+    other.execute("CREATE TRIGGER t BEFORE INSERT ON tasks BEGIN SELECT RAISE(ABORT, 'no'); END")
+    for at in (NOW, datetime(2026, 11, 10)):
+        with pytest.raises(StoreError) as caught:
+            await store.add_tasks([a_task()], at)
+        told = "".join(traceback.format_exception(caught.value))
+        assert "王芳" not in told and "13812345678" not in told
+    other.close()
     await store.close()
 
 

@@ -438,11 +438,14 @@ async def test_how_long_live_calls_may_take_at_the_end(drain_s: float, tmp_path:
         async def abort(self) -> None:
             did.append("abort")
 
+        async def registered(self) -> None:
+            """As a trunk that needs no registration."""
+
     site = Site(tmp_path)
     settings = site.settings
     vars(site)["settings"] = replace(settings, site=replace(settings.site, drain_s=drain_s))
     stop = asyncio.Event()
     stop.set()
     spy = cast(Any, Spy())
-    await app.Daemon(site, cast(Any, MemoryStore()), spy, cast(Any, None), cast(Any, None), ()).run(stop)
+    await app.Daemon(site, cast(Any, MemoryStore()), spy, cast(Any, None), spy, ()).run(stop)
     assert did == [drain_s, "abort"]

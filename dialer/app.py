@@ -18,6 +18,7 @@ from dialer import logs, tickets
 from dialer.archive.vault import LocalVault
 from dialer.asr.config import Engine
 from dialer.asr.dtmf_only import DtmfOnly
+from dialer.asr.model import check_model
 from dialer.asr.recogniser import VoskRecogniser
 from dialer.bus.local import LogSink, run_bus
 from dialer.conductor import Conductor
@@ -87,7 +88,7 @@ async def open_daemon(site: Site, clock: Clock, sinks: Sequence[EventSink] = ())
     settings = site.settings
     async with AsyncExitStack() as stack:
         stack.enter_context(node_lock(site.home))
-        site.require_prompts()
+        _require_files(site)
         archive = LocalVault(settings.archive)
         store = await SqlStore.open(settings.site.database, settings.store)
         stack.push_async_callback(store.close)
@@ -175,6 +176,14 @@ def rehearsal_time(site: Site, moment: datetime) -> datetime:
 def use_fast_loop() -> None:
     """uvloop for the control process."""
     uvloop.install()
+
+
+def _require_files(site: Site) -> None:
+    """What a person must have put in place. Raises MissingPrompt, MissingModel, ConfigError."""
+    site.require_prompts()
+    if site.settings.recogniser.engine is not Engine.DTMF:
+        check_model(site.settings.recogniser.model_dir)
+    _ = site.calendar
 
 
 async def _recogniser(site: Site, stack: AsyncExitStack) -> Recogniser:

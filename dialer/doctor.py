@@ -12,7 +12,7 @@ from dialer.archive.vault import LocalVault
 from dialer.asr.config import Engine
 from dialer.asr.model import check_model
 from dialer.errors import DialerError
-from dialer.office import missing_prompts
+from dialer.office import all_prompt_texts
 from dialer.policy.zones import find_zone
 from dialer.sip.config import EndpointConfig
 from dialer.sip.endpoint import SipEndpoint
@@ -69,12 +69,7 @@ def _model(site: Site) -> str:
 
 
 def _prompts(site: Site) -> str:
-    site.require_prompts()
-    missing = missing_prompts(site)
-    if missing:
-        raise DialerError(
-            f"no clip for {len(missing)} texts, e.g. {missing[0]!r}: run `dialer prompts build`"
-        )
+    site.require_clips(all_prompt_texts(site))
     return "complete"
 
 

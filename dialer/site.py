@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,10 +12,10 @@ from functools import cached_property
 from pathlib import Path
 
 from dialer import settings as reading
-from dialer.errors import ConfigError, MissingPrompt, NodeRunning
+from dialer.errors import ConfigError, MissingPrompt, NodeRunning, ScriptError
 from dialer.ivr.lint import lint
 from dialer.ivr.prompt import facts_of, render
-from dialer.ivr.reader import read_script
+from dialer.ivr.reader import line_of_place, read_script
 from dialer.ivr.script import Script, split_name
 from dialer.ivr.session import Session
 from dialer.model import Say, Task
@@ -24,6 +24,7 @@ from dialer.policy.zones import find_zone
 from dialer.settings import Settings
 from dialer.transfer import WHISPER
 from dialer.tts.book import PromptBook
+from dialer.tts.reading import fragments
 
 
 @dataclass(frozen=True)
@@ -41,10 +42,16 @@ class Site:
     def scripts(self) -> Mapping[str, Script]:
         """The approved scripts by id; one that breaks a rule isn't approved. Raises ConfigError."""
         found: dict[str, Script] = {}
-        for file in self._files("scripts", "*.yaml"):
-            script = read_script(_read(file), str(file))
+        files = self._files("scripts", "*.yaml")
+        if not files:
+            folder = str(self.home / "config" / "scripts")
+            raise ConfigError("no script (*.yaml) here: add one, or remove the folder", folder)
+        for file in files:
+            text = _read(file)
+            script = read_script(text, str(file))
             for finding in lint(script, self.settings.turns):
-                raise ConfigError(f"breaks {finding.rule} at {finding.place}: {finding.message}", str(file))
+                message = f"breaks {finding.rule} at {finding.place or 'questions'}: {finding.message}"
+                raise ScriptError(message, str(file), line_of_place(text, finding.place))
             if script.id in found:
                 raise ConfigError(f"a second script with the id {script.id!r}", str(file))
             found[script.id] = script
@@ -63,13 +70,13 @@ class Site:
 
     def require_prompts(self) -> None:
         """Raises MissingPrompt: a call that can't speak its script isn't placed."""
-        missing = self.prompts.missing(self.prompt_texts())
-        faults = self.prompts.faults()
-        if missing:
-            raise MissingPrompt(
-                f"no clip for {len(missing)} texts, e.g. {missing[0]!r}: run `dialer prompts build`"
-            )
-        if faults:
+        self.require_clips(self.prompt_texts())
+
+    def require_clips(self, texts: Sequence[str]) -> None:
+        """Raises MissingPrompt naming the files that are missing or can't be played."""
+        if missing := self.prompts.missing(texts):
+            raise MissingPrompt(self.prompts.advice(missing))
+        if faults := [*self.prompts.recorded_faults(), *self.prompts.faults(texts)]:
             raise MissingPrompt(faults[0])
 
     def approval(self, task: Task) -> str:
@@ -89,11 +96,13 @@ class Site:
             for say in render(template, script.company, facts)
         }
         try:
-            missing = self.prompts.missing_in([say for say in values if say not in self._speakable])
+            texts = fragments([say for say in values if say not in self._speakable])
         except ValueError as error:
             return str(error)
-        if missing:
+        if missing := self.prompts.missing(texts):
             return f"缺少提示音:{'、'.join(missing)}(运行 dialer prompts build)"
+        if faults := self.prompts.faults(texts):
+            return f"提示音无法播放:{faults[0]}"
         self._speakable.update(values)
         return ""
 

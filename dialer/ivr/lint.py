@@ -142,7 +142,8 @@ def _closing(script: Script, turn: TurnSettings) -> Iterator[LintFinding]:
             yield LintFinding("R65", f"prompts.{name}", "the customer hangs up first: don't announce the end")
     if turn.long_stop_s < _MIN_LONG_STOP_S:
         message = (
-            f"waits only {turn.long_stop_s:g} s for the customer to hang up: at least {_MIN_LONG_STOP_S:g}"
+            f"waits only {turn.long_stop_s:g} s for the customer to hang up: "
+            f"write turns.long_stop_s = {_MIN_LONG_STOP_S:g} or more in dialer.toml"
         )
         yield LintFinding("R65", "prompts.closing", message)
 

@@ -31,6 +31,22 @@ def read_script(text: str, file: str) -> Script:
     return _script(compose(text, file))
 
 
+def line_of_place(text: str, place: str) -> int:
+    """The line of a place that ``lint`` names (``prompts.closing``, ``received.ask``, ``received``).
+
+    ``text`` is a script that ``read_script`` accepts. The whole script (empty) stands where its questions do.
+    """
+    table = compose(text, "")
+    name, _, key = place.partition(".")
+    if name == "prompts":
+        return table.table("prompts", "").line_of(key)
+    for node in table.items("questions", ""):
+        row = Table(node, "", "")
+        if row.text("id", "") == name:
+            return row.line_of(key or "id")
+    return table.line_of("questions")
+
+
 def _script(table: Table) -> Script:
     script = Script(
         id=table.text("id", "new-policy"),

@@ -131,12 +131,18 @@ def pcm_of_wav(data: bytes) -> tuple[Wave, int]:
 def clip_fault(path: Path) -> str | None:
     """Why a clip can't be played, or None: WAV, 8 kHz, mono, 16-bit PCM, A-law or mu-law."""
     try:
-        head = path.read_bytes()
+        data = path.read_bytes()
     except OSError as error:
         return f"can't be read: {error.strerror}"
-    if head[:4] != b"RIFF" or head[8:12] != b"WAVE" or head[12:16] != b"fmt " or len(head) < 36:
+    if data[:4] != b"RIFF" or data[8:12] != b"WAVE" or data[12:16] != b"fmt " or len(data) < 36:
         return "not a WAV file"
-    tag, channels, rate, _, _, bits = struct.unpack_from("<HHIIHH", head, 20)
+    tag, channels, rate, _, _, bits = struct.unpack_from("<HHIIHH", data, 20)
     if (tag, bits) not in ((1, 16), (6, 8), (7, 8)) or channels != 1 or rate != RATE:
         return f"format {tag}, {channels} channel(s), {rate} Hz, {bits} bits"
-    return None
+    at = 12
+    while at + 8 < len(data):
+        size = int.from_bytes(data[at + 4 : at + 8], "little")
+        if data[at : at + 4] == b"data" and size:
+            return None
+        at += 8 + size + size % 2
+    return "the WAV file holds no audio"

@@ -47,22 +47,31 @@ class PromptBook:
         found = [self.find(text) for text in texts]
         clips = [path for path in found if path is not None]
         if len(clips) < len(texts):
-            raise MissingPrompt(_advice(self.missing(texts), self._folders[0]))
+            raise MissingPrompt(self.advice(self.missing(texts)))
         return clips
 
     def missing(self, texts: Iterable[str]) -> list[str]:
         """The fragments that no folder has a clip for, once each."""
         return [text for text in dict.fromkeys(texts) if self.find(text) is None]
 
-    def missing_in(self, say: Sequence[Say]) -> list[str]:
-        """The same for a rendered prompt. Raises ValueError for a value that can't be read aloud."""
-        return self.missing(fragments(say))
-
-    def faults(self) -> list[str]:
-        """Recordings that can't be played, each with its file and the format that is needed."""
+    def recorded_faults(self) -> list[str]:
+        """Recordings that can't be played, used or not, each with its file and what to do."""
         folder = self._folders[0]
         found = [(path, clip_fault(path)) for path in sorted(folder.glob("*.wav"))] if folder.is_dir() else []
         return [f"{path}: {fault}; make it 8000 Hz mono WAV" for path, fault in found if fault]
+
+    def faults(self, texts: Iterable[str]) -> list[str]:
+        """Clips for these fragments that are there but can't be played, each with what to do."""
+        clips = [path for text in dict.fromkeys(texts) if (path := self.find(text)) is not None]
+        return [
+            f"{path}: {fault}; remove it and run `dialer prompts build`"
+            for path in clips
+            if (fault := clip_fault(path))
+        ]
+
+    def advice(self, missing: Sequence[str]) -> str:
+        """Which clips are missing, by words and file name, and how to get them."""
+        return _advice(missing, self._folders[0])
 
 
 def _advice(texts: Sequence[str], recorded: Path) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -56,14 +57,19 @@ def test_what_cannot_be_said_is_named(tmp_path: Path, changes: dict[str, object]
 
 
 def test_a_clip_made_later_approves_the_task(tmp_path: Path) -> None:
+    from dialer.tts.audio import wav
     from dialer.tts.book import clip_name
+    from dialer.tts.tones import beep
 
     site = Site(tmp_path)
     odd = replace(KNOWN, product="从未录过的产品")
     assert site.approval(odd)
     folder = site.settings.prompts.built
     folder.mkdir(parents=True)
-    (folder / clip_name("从未录过的产品")).write_bytes(b"RIFF")
+    clip = folder / clip_name("从未录过的产品")
+    clip.write_bytes(b"RIFF")
+    assert str(clip) in site.approval(odd)
+    clip.write_bytes(wav(beep()))
     assert site.approval(odd) == ""
 
 
@@ -72,6 +78,45 @@ def test_a_script_that_breaks_a_rule_is_refused_with_its_file(tmp_path: Path) ->
     with pytest.raises(ConfigError, match=r"breaks R47 at prompts.closing") as found:
         _ = site.scripts
     assert found.value.file == str(tmp_path / "config" / "scripts" / "own.yaml")
+    assert SCRIPT.splitlines()[found.value.line - 1].strip().startswith("closing:")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line"),
+    [
+        ("请问您收到并签收保险合同了吗", "请问您没收到保险合同吗", "ask: 请问您没收到"),
+        ("kind: POS", "kind: NEG", "- id: received"),
+        ("kind: CONS", "kind: LEFT\n    ticket: {category: 其他, departments: [客服]}", "questions:"),
+    ],
+)
+def test_a_broken_rule_is_shown_with_its_line(tmp_path: Path, old: str, new: str, line: str) -> None:
+    text = SCRIPT.replace(old, new, 1)
+    with pytest.raises(ConfigError, match="breaks R") as found:
+        _ = with_script(tmp_path, text).scripts
+    assert text.splitlines()[found.value.line - 1].strip().startswith(line)
+
+
+def test_an_empty_folder_of_scripts_is_a_mistake(tmp_path: Path) -> None:
+    (tmp_path / "config" / "scripts").mkdir(parents=True)
+    with pytest.raises(ConfigError, match=r"config/scripts: no script .* remove the folder"):
+        _ = Site(tmp_path).scripts
+
+
+def test_a_damaged_shipped_clip_is_found_before_a_call(tmp_path: Path) -> None:
+    shutil.copytree(Site(tmp_path).settings.prompts.synthetic, tmp_path / "clips")
+    (tmp_path / "config").mkdir()
+    settings = Path(__file__).parents[2] / "config" / "dialer.toml"
+    text = settings.read_text(encoding="utf-8").replace("# synthetic = ", "synthetic = ")
+    (tmp_path / "config" / "dialer.toml").write_text(
+        text.replace('synthetic = "config/prompts/synthetic"', 'synthetic = "clips"'), encoding="utf-8"
+    )
+    broken = next((tmp_path / "clips").glob("抱歉没有听清*.wav"))
+    broken.write_bytes(b"")
+    with pytest.raises(MissingPrompt, match=f"{broken}: not a WAV file"):
+        Site(tmp_path).require_prompts()
+    broken.unlink()
+    with pytest.raises(MissingPrompt, match=broken.name):
+        Site(tmp_path).require_prompts()
 
 
 def test_a_turn_setting_that_breaks_a_rule_is_refused_too(tmp_path: Path) -> None:

@@ -71,7 +71,6 @@ def test_everything_missing_is_named_once(config: PromptConfig) -> None:
     assert message.count(clip_name("纪")) == 1
     assert "'五'" in message
     assert "元" not in message.split("run")[0]
-    assert PromptBook(config).missing_in(say) == ["纪", "五"]
 
 
 def test_an_unreadable_value_is_a_missing_prompt(config: PromptConfig) -> None:
@@ -92,10 +91,26 @@ def test_a_recording_of_the_wrong_format_is_a_named_fault(config: PromptConfig) 
     (config.recorded / "a.wav").write_bytes(wide)
     (config.recorded / "b.wav").write_bytes(b"ID3 not a wav")
     put(config.recorded, "您好。")
-    first, second = PromptBook(config).faults()
+    first, second = PromptBook(config).recorded_faults()
     assert "a.wav" in first
     assert "44100 Hz" in first
     assert "b.wav: not a WAV file; make it 8000 Hz mono" in second
+
+
+@pytest.mark.parametrize(
+    ("body", "fault"),
+    [(b"", "not a WAV file"), (b"hello", "not a WAV file"), (wav(beep())[:58], "holds no audio")],
+)
+def test_a_damaged_clip_of_any_folder_is_a_named_fault(config: PromptConfig, body: bytes, fault: str) -> None:
+    put(config.synthetic, "您好。")
+    broken = config.built / clip_name("再见。")
+    broken.write_bytes(body)
+    book = PromptBook(config)
+    assert book.faults(["您好。", "没有的"]) == []
+    (found,) = book.faults(["您好。", "再见。"])
+    assert found.startswith(f"{broken}: ")
+    assert fault in found
+    assert "remove it and run `dialer prompts build`" in found
 
 
 def test_the_shipped_set_has_every_stock_fragment(shipped: PromptBook) -> None:

@@ -92,7 +92,7 @@ class TrunkConfig:
     no_response_s: float = 8.0
     """No response at all to INVITE for so long: the call failed, the trunk's fault."""
     backoff_s: float = 30.0
-    """The trunk rests so long after no response, or after 503 without Retry-After."""
+    """The trunk rests so long after no response, refused credentials, or 503 without Retry-After."""
     max_backoff_s: float = 3600.0
     """Longest rest that a Retry-After may ask for."""
 

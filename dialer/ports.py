@@ -243,6 +243,8 @@ class DialRequest:
     caller_id: str = ""
     reference: str = ""
     """Ours, for logs: the call's id."""
+    not_after: float | None = None
+    """Loop time after which no INVITE may leave any more; None: any time."""
 
 
 @dataclass(frozen=True, slots=True)

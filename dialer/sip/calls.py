@@ -144,10 +144,13 @@ class Calls:
     def _bye_done(self, call: Call) -> None:
         self.over(call, CallEnded(call.number, by_remote=False, reason=call.end_reason))
 
-    def bye_stray(self, dialog: Dialog, now: float) -> None:
+    def bye_stray(self, call: Call, dialog: Dialog, now: float) -> None:
         """End a dialog that nobody wants: a fork's second answer (RFC 3261 13.2.2.4)."""
         branch = self.core.new_branch()
         request, peer = self.core.dialog_request(dialog, "BYE", branch, dialog.next_seq())
+        if call.digest is not None and call.digest.ready:
+            name, value = call.digest.authorise("BYE", str(request.uri))
+            request.headers.set(name, value)
         self.core.send_request(request, branch, peer, now, lambda *_: None, lambda *_: None)
 
     # --- requests of the far end inside a dialog

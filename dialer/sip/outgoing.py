@@ -182,7 +182,7 @@ class OutgoingCalls:
         call.acks[found.to_tag] = self._ack(call, dialog)
         self._core.send(*call.acks[found.to_tag])
         if call.dialog is not None or call.phase is not Phase.INVITING:
-            self._calls.bye_stray(dialog, now)
+            self._calls.bye_stray(call, dialog, now)
             return
         for kind in ("guard", "cancel"):
             self._core.timers.set(CallTimer(kind, call.number), None)
@@ -200,7 +200,7 @@ class OutgoingCalls:
         except SdpError as error:
             problem = problem or str(error)
         if problem:
-            self._calls.bye_stray(dialog, now)
+            self._calls.bye_stray(call, dialog, now)
             self._fail(call, response.code, f"the answer can't be used: {problem}")
             return
         call.remote = remote

@@ -154,6 +154,8 @@ class SipTrunk:
                 credentials=self._credentials() if on_trunk else None,
                 no_response_s=config.no_response_s,
             )
+            if request.not_after is not None and self._endpoint.now() > request.not_after:
+                raise TrunkError(f"trunk {config.name}: too late for an INVITE: name or port took too long")
             self._endpoint.place(spec, leg)
         except BaseException:
             await stream.close()
@@ -192,7 +194,8 @@ class SipTrunk:
         rest = 0.0
         if event.code == 503:
             rest = min(event.retry_after_s or self.config.backoff_s, self.config.max_backoff_s)
-        elif event.ours and event.code == 0:
+        elif event.ours and event.code in (0, 401, 407):
+            # Refused credentials too: a carrier bars who keeps trying them.
             rest = self.config.backoff_s
         until = self._endpoint.now() + rest
         if rest and until > self._rest_until:

@@ -208,6 +208,18 @@ def test_one_answer_to_a_challenge_then_a_clear_failure() -> None:
     assert "check user name and password" in failed.reason
 
 
+def test_an_unwanted_answer_is_ended_with_the_credentials() -> None:
+    """A carrier that asks for a password would refuse the BYE, and the customer would hear silence."""
+    caller = Caller(Credentials("u", "p"))
+    caller.peer.respond(caller.invite, 407, 0.1, Proxy_Authenticate=CHALLENGE)
+    _, second = caller.peer.sent()
+    caller.peer.respond(second, 200, 0.2, body=b"v=0\r\n")
+    _, bye = caller.peer.sent()
+    assert isinstance(bye, Request)
+    assert bye.method == "BYE"
+    assert 'nonce="n1"' in bye.headers["Proxy-Authorization"]
+
+
 def test_a_stale_nonce_is_worth_one_more_try_and_the_ack_carries_the_credentials() -> None:
     caller = Caller(Credentials("u", "p"))
     caller.peer.respond(caller.invite, 401, 0.1, WWW_Authenticate=CHALLENGE)

@@ -142,6 +142,26 @@ async def test_refused_with_retry_after_rests_the_trunk_but_no_longer_than_allow
     assert (state.up, state.reason) == (False, "503 Full: resting 60 s")
 
 
+async def test_refused_credentials_rest_the_trunk(house: House) -> None:
+    house.callee(lambda leg: leg.reject(407))
+    trunk = house.trunk(backoff_s=45.0)
+    (failed,) = await ended(await trunk.dial(DialRequest(NUMBER)))
+    assert isinstance(failed, Failed)
+    assert failed.ours
+    assert not trunk.state().up
+    assert "resting 45 s" in trunk.state().reason
+
+
+async def test_no_invite_leaves_once_it_is_too_late(house: House) -> None:
+    house.callee(lambda leg: leg.ring())
+    trunk = house.trunk()
+    with pytest.raises(TrunkError, match="too late for an INVITE"):
+        await trunk.dial(DialRequest(NUMBER, not_after=house.near.now() - 0.01))
+    assert house.legs == []
+    assert all(stream.closed for stream in house.media.streams)
+    assert trunk.state().lines_free == trunk.config.lines
+
+
 async def test_hanging_up_while_it_rings(house: House) -> None:
     house.callee(lambda leg: leg.ring())
     leg = await house.trunk().dial(DialRequest(NUMBER))

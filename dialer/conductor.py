@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable
-from datetime import timedelta
+from collections.abc import Coroutine
+from datetime import datetime
+from typing import Any
 
 from dialer.call import Call, Event, State
 from dialer.closing import Closing, seal, store_record
@@ -32,8 +33,8 @@ from dialer.ports import (
 
 log = logging.getLogger("dialer.conductor")
 
-_PAUSE_S = 1.0
-"""What may pass between the barrier's verdict and the INVITE."""
+_LATE_S = 30.0
+"""A verdict older than this is acted on no more: no INVITE leaves."""
 _TALKING = (State.TALKING, State.TRANSFERRING, State.BRIDGED)
 _ENDING_S = 10.0
 """How long the far end may take to confirm our BYE or CANCEL before the leg is freed anyway."""
@@ -59,18 +60,29 @@ class _LiveCall:
         self._conversation: Conversation | None = None
         self._pumping: asyncio.Task[None] | None = None
         self._ending_from: float | None = None
+        self._window_closes = float("inf")
+        self._notes: list[asyncio.Task[None]] = []
 
     # -- life of the call --------------------------------------------------------------------
 
     async def run(self) -> None:
         house, note = self._house, self._closing
         # Paused between barrier and INVITE: the longest ring must still fit into the window.
-        longest = timedelta(seconds=house.ring_s + house.no_progress_s - _PAUSE_S)
-        if house.clock() + longest > self._dial.window_end:
-            note.close(Disposition.NOT_DIALLED, "the window closed before the INVITE")
+        left_s = (self._dial.window_end - house.clock()).total_seconds()
+        spare_s = left_s - house.ring_s - house.no_progress_s
+        fresh_s = _LATE_S - (house.clock() - self._attempt.invited_at).total_seconds()
+        if spare_s < 0 or fresh_s < 0:
+            why = "the window closed before the INVITE" if spare_s < 0 else "too late after the verdict"
+            note.close(Disposition.NOT_DIALLED, why)
             await self._store()
             return
-        request = DialRequest(self._dial.number, house.caller_id, reference=str(self._attempt.id))
+        self._window_closes = self._now() + left_s
+        request = DialRequest(
+            self._dial.number,
+            house.caller_id,
+            reference=str(self._attempt.id),
+            not_after=self._now() + min(spare_s, fresh_s),
+        )
         try:
             leg = await house.trunk.dial(request)
         except TrunkError as error:
@@ -91,7 +103,7 @@ class _LiveCall:
 
     async def _loop(self, leg: Leg) -> None:
         while self.call.state is not State.OVER:
-            deadlines = (self.call.ring_deadline(), self._session_deadline(), self._ending_deadline())
+            deadlines = (self._ring_deadline(), self._session_deadline(), self._ending_deadline())
             due = min((moment for moment in deadlines if moment is not None), default=None)
             item: Item | None = None
             try:
@@ -109,10 +121,13 @@ class _LiveCall:
                 await self._give_up(leg, str(error))
 
     async def _tick(self, leg: Leg) -> None:
-        """A deadline passed: ring time (R41) or the session's own."""
+        """A deadline passed: ring time (R41), the window's end (R44) or the session's own."""
         now = self._now()
-        ring = self.call.ring_deadline()
+        ring = self._ring_deadline()
         if ring is not None and now >= ring:
+            if now >= self._window_closes:
+                log.warning("window closed while ringing", extra={"call_id": self._attempt.id})
+                self._closing.reason = "the window closed while the phone rang"
             self.call.apply(Event.CANCEL, now)
             self._closing.cancelled = True
             self._ending_from = now
@@ -130,6 +145,7 @@ class _LiveCall:
     async def _wind_up(self, leg: Leg) -> None:
         """Whatever happened: no leg, port or open recording stays behind, and the row is written."""
         note, house = self._closing, self._house
+        ended_at = house.clock()
         if self.call.state is not State.OVER:
             note.hung_up_by = note.hung_up_by or "dialer"
             if self._ending_from is None:
@@ -143,12 +159,14 @@ class _LiveCall:
         if self._pumping is not None:
             self._pumping.cancel()
         note.rang = self.call.rang_at is not None
-        await self._store()
+        if self._notes:
+            await asyncio.wait(self._notes)
+        await self._store(ended_at)
 
-    async def _store(self) -> None:
+    async def _store(self, ended_at: datetime | None = None) -> None:
         house = self._house
         record = self._closing.record(
-            self._attempt.id, self._task, house.clock(), house.tickets, house.appointment
+            self._attempt.id, self._task, ended_at or house.clock(), house.tickets, house.appointment
         )
         await store_record(house.store, self._claim, record, house.store_patience_s)
 
@@ -161,7 +179,7 @@ class _LiveCall:
                 self.call.apply(Event.PROGRESS, now)
                 if note.ringing_at is None:
                     note.ringing_at = house.clock()
-                    await self._note(house.store.note_ringing(self._attempt.id, note.ringing_at))
+                    self._note(house.store.note_ringing(self._attempt.id, note.ringing_at))
             case Answered():
                 if self.call.apply(Event.ANSWERED, now) is State.TALKING:
                     await self._answered(leg)
@@ -193,11 +211,14 @@ class _LiveCall:
         """The recording opens before the first prompt (R40, R75)."""
         house, note = self._house, self._closing
         note.answered_at = house.clock()
-        await leg.media.record(house.archive.reserve(self._attempt.id, note.answered_at))
+        path = house.archive.reserve(self._attempt.id, note.answered_at)
+        await asyncio.sleep(0)  # the loop's time may stand still within a turn, and the disk took some
+        began = self._now()
+        await leg.media.record(path)
         note.record_from = note.answered_at
+        self._note(house.store.note_answered(self._attempt.id, note.answered_at))
         self._conversation = Conversation(house, self._task, self._attempt.id, leg, _Control(self, leg))
-        await self._conversation.start()
-        await self._note(house.store.note_answered(self._attempt.id, note.answered_at))
+        await self._conversation.start(self._now() - began)
 
     async def _feed(self, event: moves.SessionEvent) -> None:
         if self._conversation is not None:
@@ -217,12 +238,20 @@ class _LiveCall:
         if self.call.state in _TALKING:
             await self.hang_up(leg, reason)
 
-    async def _note(self, writing: Awaitable[None]) -> None:
-        """Progress rows are convenience: a database that is away must not disturb a live call."""
+    def _note(self, writing: Coroutine[Any, Any, None]) -> None:
+        """Progress rows are convenience: a slow or lost database must not hold up a live call."""
+        self._notes.append(asyncio.create_task(self._write(writing)))
+
+    async def _write(self, writing: Coroutine[Any, Any, None]) -> None:
         try:
             await writing
         except StoreError as error:
             log.warning("progress not stored", extra={"call_id": self._attempt.id, "why": str(error)})
+
+    def _ring_deadline(self) -> float | None:
+        """When to CANCEL: ring time over (R41), but never later than the window's end (R44)."""
+        ring = self.call.ring_deadline()
+        return None if ring is None else min(ring, self._window_closes)
 
     def _session_deadline(self) -> float | None:
         if self._conversation is None or self.call.state not in _TALKING:

@@ -123,8 +123,9 @@ class Conversation:
         """Loop time at which ``feed(Timeout())`` is due."""
         return self._session.deadline()
 
-    async def start(self) -> None:
-        await self._act(self._session.start(self._now()))
+    async def start(self, offset_s: float = 0.0) -> None:
+        """``offset_s``: how far the recording has come."""
+        await self._act(self._session.start(self._now(), offset_s))
 
     async def feed(self, event: moves.SessionEvent) -> None:
         await self._act(self._session.feed(event, self._now()))
@@ -168,6 +169,9 @@ class Conversation:
                 return
             match action:
                 case moves.Play():
+                    if self._transfer is not None:
+                        # The session has waited long enough: no agent may take the call any more.
+                        self._transfer.cancel()
                     clips = self._house.prompts.clips(action.say)
                     await media.play(clips, action.play_id, loop=action.loop)
                 case moves.StopPlay():
@@ -197,7 +201,8 @@ class Conversation:
             await self._house.transfer.run(self._leg, self._task, accepted)
         except DialerError as error:
             log.warning("transfer failed", extra={"call_id": self._call_id, "why": str(error)})
-        self._control.post(TransferOver(bridged))
+        finally:
+            self._control.post(TransferOver(bridged))
 
     @staticmethod
     def _now() -> float:

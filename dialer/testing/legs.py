@@ -47,6 +47,8 @@ class FakeMediaStream:
 
     def __init__(self, name: str, sink: Callable[[MediaEvent], None], journal: Journal) -> None:
         self.name, self.clip_s = name, 1.0
+        self.record_s = 0.0
+        """How long the recording's file takes to open; the recording itself runs at once."""
         self.failing: set[str] = set()
         """Methods that raise MediaError from now on."""
         self.recording: Path | None = None
@@ -92,6 +94,7 @@ class FakeMediaStream:
     async def record(self, path: Path) -> None:
         self._do("record")
         self.recording, self._from = path, _now()
+        await asyncio.sleep(self.record_s)
 
     async def stop_recording(self) -> RecordedAudio:
         self._do("stop_recording")

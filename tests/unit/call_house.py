@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -73,6 +74,8 @@ class FlakyStore(MemoryStore):
         self.failures: dict[str, int] = {}
         self.fenced = False
         self.asked = 0
+        self.notes_take_s = 0.0
+        """How long a note waits for the database."""
 
     def _fail(self, name: str) -> None:
         left = self.failures.get(name, 0)
@@ -88,10 +91,12 @@ class FlakyStore(MemoryStore):
         return await super().finish(claim, record)
 
     async def note_ringing(self, *args: Any) -> None:
+        await asyncio.sleep(self.notes_take_s)
         self._fail("note_ringing")
         await super().note_ringing(*args)
 
     async def note_answered(self, *args: Any) -> None:
+        await asyncio.sleep(self.notes_take_s)
         self._fail("note_answered")
         await super().note_answered(*args)
 

@@ -14,6 +14,7 @@ from call_house import AGENT_URI, NAME, NUMBER, TUESDAY, CallHouse, task, virtua
 
 from dialer.conductor import Conductor
 from dialer.errors import StoreError
+from dialer.ivr.config import TurnSettings
 from dialer.model import AnswerSource, CallRecord, Disposition, TaskState
 from dialer.ports import CallView, Ended, KeyPressed, MediaFailed, MediaTimeout, Progress
 from dialer.testing.legs import FakeLeg, Person, keys
@@ -204,6 +205,62 @@ def test_the_window_closes_between_barrier_and_invite(left_s: float, dialled: bo
     if not dialled:
         assert record_of(view).outcome is Disposition.NOT_DIALLED
         assert "window" in record_of(view).reason
+
+
+def test_no_phone_rings_past_the_window() -> None:
+    async def person(leg: FakeLeg) -> None:
+        await asyncio.sleep(12)  # the network searches long for the phone
+        leg.ring()
+
+    _, view = place(window_end=TUESDAY + timedelta(seconds=26), person=person)
+    record = record_of(view)
+    assert record.ended_at == TUESDAY + timedelta(seconds=26)
+    assert record.outcome is Disposition.NO_ANSWER
+    assert record.reason == "the window closed while the phone rang"
+
+
+def test_a_verdict_of_half_a_minute_ago_places_no_call() -> None:
+    async def main(clock: Callable[[], datetime]) -> tuple[CallHouse, CallView]:
+        house = CallHouse(clock)
+        begun = await house.begin()
+        await asyncio.sleep(31)
+        await Conductor(house.house).conduct(*begun)
+        return house, await house.stored()
+
+    house, view = virtually(main)
+    assert house.journal == []
+    assert record_of(view).outcome is Disposition.NOT_DIALLED
+    assert record_of(view).reason == "too late after the verdict"
+
+
+def test_the_trunk_is_told_until_when_an_invite_may_leave() -> None:
+    house, _ = place(window_end=TUESDAY + timedelta(seconds=29))
+    assert house.trunk.requests[0].not_after == pytest.approx(4)
+
+
+def test_a_slow_database_holds_up_no_live_call() -> None:
+    def prepare(house: CallHouse) -> None:
+        house.store.notes_take_s = 20
+
+    _, view = place(prepare, person=keys(BY_KEYS))
+    record = record_of(view)
+    assert record.answered_at == TUESDAY
+    assert record.answers[0].start_offset_s == pytest.approx(4.2), "four clips, then the key"
+    assert record.outcome is Disposition.COMPLETED
+    assert record.recording is not None
+    ended = TUESDAY + timedelta(seconds=record.recording.duration_s)
+    assert record.ended_at == pytest.approx(ended, abs=timedelta(seconds=0.1))
+
+
+def test_offsets_count_from_the_recording_however_long_its_file_takes_to_open() -> None:
+    async def person(leg: FakeLeg) -> None:
+        leg.media.record_s = 3.0
+        await keys("1")(leg)
+
+    _, view = place(person=person)
+    (answer,) = record_of(view).answers
+    assert answer.asked_offset_s == pytest.approx(3.0)
+    assert answer.asked_offset_s < answer.start_offset_s
 
 
 def test_the_answer_crosses_our_cancel() -> None:
@@ -425,6 +482,24 @@ def test_no_agent_takes_it() -> None:
     assert record.outcome is Disposition.ANSWERED_INCOMPLETE
     assert [ticket.category for ticket in record.tickets] == ["要求人工"]
     assert (record.agent, record.transferred) == ("", False)
+
+
+def test_an_agent_who_accepts_after_the_longest_hold_gets_nobody() -> None:
+    async def late(leg: FakeLeg) -> None:
+        leg.ring()
+        await asyncio.sleep(9)
+        leg.answer()
+        await leg.media.prompt_over()
+        leg.press("1")
+
+    person = picks_up("是我", "方便", "转人工", lambda leg: None, lambda leg: None)
+    turns = TurnSettings(hold_limit_s=10, long_stop_s=20)
+    house, view = place(person=person, agents=(AGENT,), people={AGENT_URI: late}, turns=turns)
+    record = record_of(view)
+    assert "customer bridge" not in house.journal
+    assert (record.outcome, record.agent) == (Disposition.ANSWERED_INCOMPLETE, "")
+    assert [ticket.category for ticket in record.tickets] == ["要求人工"]
+    assert house.trunk.legs[1].over is not None
 
 
 def test_the_customer_leaves_while_the_agents_phone_rings() -> None:

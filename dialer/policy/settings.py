@@ -85,7 +85,7 @@ class PolicySettings:
     """Pause of a task after a try that doesn't count (the trunk's fault, or no INVITE left)."""
     busy_recheck_s: float = 30.0
     """House rule: when to ask again while the customer is in another call or no line is free."""
-    fault_recheck_s: float = 60.0
+    fault_recheck_s: float = 15.0
     """R75: when to ask again while calls can't be recorded or the trunk is down."""
 
     def __post_init__(self) -> None:

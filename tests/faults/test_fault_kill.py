@@ -134,7 +134,10 @@ async def test_a_killed_media_process_ends_its_calls_and_the_next_call_works(
     make_far_end: MakeFarEnd,
 ) -> None:
     far_end, home = await make_far_end(
-        LISTENS, ANSWERS_ONCE, scheduler={"lines": 1}, calling={"uncounted_retry_s": 1.0}
+        LISTENS,
+        ANSWERS_ONCE,
+        scheduler={"lines": 1},
+        calling={"uncounted_retry_s": 1.0, "fault_recheck_s": 1.0},
     )
     daemon = home.start()
     await wait_for(lambda: recorded_s(home) >= 2.0, "no recording", 60, home.log)

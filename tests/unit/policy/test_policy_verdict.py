@@ -162,8 +162,8 @@ def test_daily_cap_counts_all_tasks_of_the_number() -> None:
     ("resources", "expected"),
     [
         (replace(FREE, lines_free=0), ("wait", "R7", "11-10 10:00")),
-        (replace(FREE, can_record=False, can_record_why="disk"), ("wait", "R75", "11-10 10:01")),
-        (replace(FREE, trunk_up=False, trunk_why="503"), ("wait", "R7", "11-10 10:01")),
+        (replace(FREE, can_record=False, can_record_why="disk"), ("wait", "R75", "11-10 10:00")),
+        (replace(FREE, trunk_up=False, trunk_why="503"), ("wait", "R7", "11-10 10:00")),
         (replace(FREE, approved=False, approved_why="draft"), ("refuse", "R49")),
     ],
 )

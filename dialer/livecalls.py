@@ -82,19 +82,22 @@ class LiveCalls:
     async def _renew(self, live: _Live) -> None:
         """Returns when the claim is no longer ours, and the call must end.
 
-        A lost database doesn't end a call: nobody else claims a task with a live attempt. A lease
-        that ran out meanwhile is left to ``finish``, which knows.
+        A lost or slow database doesn't end a call: nobody else claims a task with a live attempt. A
+        lease that ran out meanwhile is left to ``finish``, which knows.
         """
-        cut_off = False
+        loop = asyncio.get_running_loop()
+        cut_off, held_until = False, loop.time() + self._lease_s
         while True:
             await asyncio.sleep(self._lease_s / 3)
-            call = {"call_id": int(live.attempt.id)}
+            call, asked = {"call_id": int(live.attempt.id)}, loop.time()
             try:
                 await self._store.renew(live.claim, self._lease_s)
-                cut_off = False
+                cut_off, held_until = False, asked + self._lease_s
             except Fenced:
                 if await self._closed(live):
                     await asyncio.Event().wait()  # the conductor is about to return
+                # Asked in time, and the answer came when the lease was over: the database's doing.
+                cut_off = cut_off or asked < held_until <= loop.time()
                 if not cut_off:
                     log.error("claim lost, the call is ended", extra=call)
                     return

@@ -67,6 +67,8 @@ class FlakyStore(MemoryStore):
         super().__init__()
         self.failing: set[str] = set()
         self.fenced = False
+        self.renewal_s = 0.0
+        """How long a renewal waits for the database."""
         self.asked: list[float] = []
 
     def _fail(self, name: str) -> None:
@@ -80,6 +82,7 @@ class FlakyStore(MemoryStore):
 
     async def renew(self, *args: Any, **kwargs: Any) -> None:
         self._fail("renew")
+        await asyncio.sleep(self.renewal_s)
         if self.fenced:
             raise Fenced("somebody else has it")
         await super().renew(*args, **kwargs)
@@ -251,6 +254,23 @@ def test_a_lost_database_does_not_end_a_call() -> None:
         house.store.failing = {"renew", "candidates"}
         await asyncio.sleep(100)  # three leases long
         house.store.failing = set()
+        await asyncio.sleep(200)
+        house.stop.set()
+        await job
+        assert house.cancelled == 0
+        assert await house.outcomes() == [Disposition.COMPLETED]
+
+    virtual(case, talk_s=250.0)
+
+
+def test_a_slow_database_does_not_end_a_call() -> None:
+    async def case(house: House) -> None:
+        await house.add(tasks(1))
+        job = asyncio.create_task(house.scheduler.run(house.stop))
+        await asyncio.sleep(2)
+        house.store.renewal_s = 35.0  # longer than the lease, but an answer in the end
+        await asyncio.sleep(100)
+        house.store.renewal_s = 0.0
         await asyncio.sleep(200)
         house.stop.set()
         await job

@@ -249,7 +249,12 @@ def _merge(kind: QuestionKind, facts: list[Sense], *, weak: bool) -> Classified:
 
 
 def _papers(facts: list[Sense]) -> bool:
-    """Receiving and reading are two questions: the one said first is the one asked."""
+    """Receiving and reading are two questions: the one said first is the one asked.
+
+    签了没收到 may answer either: nothing that wasn't received is affirmed.
+    """
+    if any(fact.meaning is Meaning.NOT_RECEIVED for fact in facts[1:]):
+        return False
     paper = (
         Meaning.RECEIVED, Meaning.NOT_RECEIVED, Meaning.READ, Meaning.NOT_READ, Meaning.SIGNED,
         Meaning.SIGNED_UNSAID,

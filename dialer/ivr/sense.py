@@ -111,6 +111,8 @@ def alone(negations: list[str]) -> Meaning:
     last = negations[-1]
     if last in DENIALS:
         return Meaning.DENY
+    if last in _ABSENCES and any(word not in (*_ABSENCES, "不") for word in negations[:-1]):
+        return Meaning.UNSURE  # 不能说没有
     if last.startswith("还没") or last.endswith(("来得及", "没能")):
         return Meaning.NOT_YET
     return Meaning.NONE if last in _ABSENCES else Meaning.UNSURE

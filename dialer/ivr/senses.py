@@ -81,6 +81,9 @@ def _question(reader: Reader) -> None:
         return
     if last is Meaning.KNOWN and reader.peek() is not None:
         return
+    if last in (Meaning.KNOWN, Meaning.RECEIVED, Meaning.READ) and token.word in ("什么", "啥"):
+        reader.senses[-1] = Sense(Meaning.UNSURE, reader.words())  # 清楚什么: asks back, or scoffs
+        return
     if follower is not None and follower.tag is Tag.TROUBLE and not reader.have:
         reader.say(Meaning.REPEAT)
         return
@@ -201,6 +204,8 @@ def _end(reader: Reader) -> None:
             reader.say(Meaning.AGREE, weak=True)
         else:
             reader.say(alone(reader.negations))
+    elif _introduces(reader):
+        reader.say(Meaning.NOT_ME)
     elif any(sense.meaning not in (Meaning.HELLO, Meaning.WEAK) for sense in reader.senses):
         return
     elif reader.subject is Tag.NOBODY:
@@ -215,6 +220,15 @@ def _end(reader: Reader) -> None:
         Tag.BUT
     ):
         reader.say(Meaning.AGREE)
+
+
+def _introduces(reader: Reader) -> bool:
+    """对她是我妈, 对是我妈: the particle agrees to who it is, and that is somebody else."""
+    tags = [token.tag for token in reader.clause.tokens]
+    triples = list(zip(tags, tags[1:], tags[2:], strict=False))
+    other = (Tag.OTHER, Tag.COPULA, Tag.SELF) in triples or (Tag.COPULA, Tag.SELF, Tag.OTHER) in triples
+    agreed = bool(reader.senses) and all(sense.meaning is Meaning.AGREE for sense in reader.senses)
+    return agreed and other and reader.subject is Tag.OTHER
 
 
 def _names_self(clause: Clause) -> bool:

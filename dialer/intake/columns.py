@@ -28,6 +28,9 @@ SPELLINGS: dict[str, tuple[str, ...]] = {
     "segment": ("客户类别", "segment"),
     "insured_differs": ("被保险人不同", "insured_differs"),
     "waiver": ("免访", "免访声明", "waiver"),
+    "surrendered": ("退保", "已退保", "撤单", "已撤单", "surrendered"),
+    "do_not_call": ("禁呼", "禁呼名单", "勿扰", "do_not_call"),
+    "opted_out": ("不接受电话", "不愿接听电话", "opted_out"),
     "zone": ("时区", "zone", "timezone"),
 }  # fmt: skip
 REQUIRED = ("policy_no", "name", "phone", "product", "premium", "pay_years")

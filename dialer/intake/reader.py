@@ -157,5 +157,8 @@ def _task(row: _Row, campaign: str, script: str, config: IntakeConfig) -> Task |
         segment=row.get("segment", cells.segment, Segment.GENERAL),
         zone=row.optional("zone", cells.zone, "Asia/Shanghai"),
         waiver=row.get("waiver", cells.truth, False),
+        surrendered=row.get("surrendered", cells.truth, False),
+        do_not_call=row.get("do_not_call", cells.truth, False),
+        opted_out=row.get("opted_out", cells.truth, False),
     )
     return None if row.errors else task

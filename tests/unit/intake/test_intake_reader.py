@@ -68,6 +68,18 @@ def test_a_row_becomes_a_task() -> None:
     assert (task.campaign, task.script, task.id) == ("c", "s", 0)
 
 
+def test_who_may_not_be_called_is_read() -> None:
+    def barred(header: str, row: str) -> tuple[bool, bool, bool]:
+        task = one(header, row)
+        return task.surrendered, task.do_not_call, task.opted_out
+
+    assert barred("退保,禁呼名单,不接受电话", "否,,否") == (False, False, False)
+    assert barred("退保,禁呼名单,不接受电话", "是,否,否") == (True, False, False)
+    assert barred("退保,禁呼名单,不接受电话", "否,是,否") == (False, True, False)
+    assert barred("退保,禁呼名单,不接受电话", "否,否,是") == (False, False, True)
+    assert "是 or 否" in complaint("禁呼", "maybe")
+
+
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "gbk", "gb18030"])
 @pytest.mark.parametrize("delimiter", [",", ";", "\t"])
 @pytest.mark.parametrize("newline", ["\n", "\r\n"])

@@ -37,9 +37,9 @@ class AsrConfig:
 
     def __post_init__(self) -> None:
         if self.workers < 1:
-            raise ValueError("asr.workers: at least 1")
+            raise ValueError("recogniser.workers: at least 1")
         if not 0.02 <= self.chunk_s <= 1:
-            raise ValueError("asr.chunk_s: between 0.02 and 1 second")
+            raise ValueError("recogniser.chunk_s: between 0.02 and 1 second")
         for name in ("deadline_s", "start_deadline_s", "restart_delay_s", "restart_delay_max_s"):
             if getattr(self, name) <= 0:
-                raise ValueError(f"asr.{name}: must be above 0")
+                raise ValueError(f"recogniser.{name}: must be above 0")

@@ -18,8 +18,8 @@ KALDI_RATE = 16000
 _FST_MAGIC = 2125659606
 _HAS_OUTPUT_SYMBOLS = 0x2
 _HOW = (
-    "Set asr.model_dir to an unpacked Vosk model such as vosk-model-small-cn-0.22, or to models/demo-cn, "
-    "the demonstration model of this project"
+    "Set recogniser.model_dir to an unpacked Vosk model such as vosk-model-small-cn-0.22, or to "
+    "models/demo-cn, the demonstration model of this project"
 )
 
 

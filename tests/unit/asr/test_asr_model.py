@@ -57,7 +57,9 @@ def test_both_forms_of_the_graph_are_taken(folder: Path) -> None:
 
 
 def test_a_missing_directory_is_named_with_what_to_do(tmp_path: Path) -> None:
-    with pytest.raises(MissingModel, match=r"no-model: there is no such model directory.*asr\.model_dir"):
+    with pytest.raises(
+        MissingModel, match=r"no-model: there is no such model directory.*recogniser\.model_dir"
+    ):
         check_model(tmp_path / "no-model")
 
 

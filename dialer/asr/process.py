@@ -148,7 +148,9 @@ class Worker:
                 raise MissingModel(
                     f"{self._config.model_dir}: libvosk died of this model: unpack it again, a file is broken"
                 ) from error
-            raise RecogniserError(f"the recogniser worker doesn't come up: {error or 'too slow'}") from error
+            limit_s = self._config.start_deadline_s
+            why = str(error) or f"not ready within recogniser.start_deadline_s = {limit_s:g}"
+            raise RecogniserError(f"the recogniser worker doesn't come up: {why}") from error
         except asyncio.CancelledError:
             await self._end(REAP_S)
             raise

@@ -142,8 +142,10 @@ def import_command(
 
     try:
         data = file.read_bytes()
+        if report is not None:
+            report.touch()  # Before anything is stored: rows whose report is lost must be sent again.
     except OSError as error:
-        raise ImportFileError(f"{file}: {error.strerror}") from None
+        raise ImportFileError(f"{error.filename}: {error.strerror}") from None
     imported = asyncio.run(
         office.import_customers(ctx.site(), data, file.name, campaign, script, app.system_clock())
     )
@@ -237,20 +239,28 @@ def why(ctx: Context, task: int, as_json: bool) -> None:
     "--tsv", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="kind<TAB>phrase 文件"
 )
 @click.argument("words", nargs=-1)
+@json_option
 @_errors
-def answer(tsv: Path | None, words: Sequence[str]) -> None:
+def answer(tsv: Path | None, words: Sequence[str], as_json: bool) -> None:
     from dialer.answerfile import classify_file
     from dialer.ivr.answers import classify
 
     if tsv is not None:
-        for line in classify_file(tsv):
-            click.echo(line)
+        lines = classify_file(tsv)
+    else:
+        kinds = [kind.value for kind in QuestionKind]
+        if len(words) < 2 or words[0] not in kinds:
+            raise DialerError(f"use: dialer answer KIND WORDS (KIND: {' '.join(kinds)}) or --tsv FILE")
+        found = classify(QuestionKind(words[0]), "".join(words[1:]))
+        lines = [f"{words[0]}\t{''.join(words[1:])}\t{found.answer_class.value}"]
+    if as_json:
+        from dialer import views
+
+        keys = ("kind", "phrase", "class")
+        click.echo(views.dumps([dict(zip(keys, line.split("\t"), strict=True)) for line in lines]))
         return
-    kinds = [kind.value for kind in QuestionKind]
-    if len(words) < 2 or words[0] not in kinds:
-        raise DialerError(f"use: dialer answer KIND WORDS (KIND: {' '.join(kinds)}) or --tsv FILE")
-    found = classify(QuestionKind(words[0]), "".join(words[1:]))
-    click.echo(f"{words[0]}\t{''.join(words[1:])}\t{found.answer_class.value}")
+    for line in lines:
+        click.echo(line)
 
 
 @main.command(help="检查模型、语音、配置、磁盘、线路、日历 / check the installation")
@@ -277,10 +287,11 @@ def prompts() -> None:
     help="合成缺少的提示音(无 --home 时为随附语音) / make missing clips (without --home: shipped ones)",
 )
 @click.option("--all", "everything", is_flag=True, help="重新合成全部 / make all anew")
+@json_option
 @click.pass_obj
 @_errors
-def prompts_build(ctx: Context, everything: bool) -> None:
-    from dialer import office
+def prompts_build(ctx: Context, everything: bool, as_json: bool) -> None:
+    from dialer import office, views
     from dialer.settings import shipped_dir
     from dialer.site import Site
 
@@ -288,19 +299,23 @@ def prompts_build(ctx: Context, everything: bool) -> None:
         made = office.build_shipped(Site(Path()), shipped_dir() / "config" / "prompts", everything)
     else:
         made = office.build_prompts(Site(ctx.home), everything)
-    click.echo(ctx.say(f"合成 {made} 条", f"{made} clips made"))
+    click.echo(views.dumps({"made": made}) if as_json else ctx.say(f"合成 {made} 条", f"{made} clips made"))
 
 
 @prompts.command(name="missing", help="列出缺少的提示音 / list what is missing")
+@json_option
 @click.pass_obj
 @_errors
-def prompts_missing(ctx: Context) -> None:
-    from dialer import office
+def prompts_missing(ctx: Context, as_json: bool) -> None:
+    from dialer import office, views
     from dialer.site import Site
 
     found = office.missing_prompts(Site(ctx.home or Path()))
-    for text in found:
-        click.echo(text)
+    if as_json:
+        click.echo(views.dumps(found))
+    else:
+        for text in found:
+            click.echo(text)
     sys.exit(1 if found else 0)
 
 

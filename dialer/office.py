@@ -11,6 +11,7 @@ from typing import TypeVar
 
 from dialer.errors import ConfigError, DialerError
 from dialer.intake import read_customers, write_report
+from dialer.ivr.script import split_name
 from dialer.model import ImportReport, TaskId
 from dialer.policy.ruling import Decision
 from dialer.site import Site
@@ -51,7 +52,11 @@ async def import_customers(
     """Good rows in, bad rows reported, nothing twice. Raises ImportFileError, ConfigError, StoreError."""
     site = Site(home)
     found = read_customers(data, filename, campaign=campaign, script=script, config=site.settings.intake)
-    if script.partition("/")[0] not in site.scripts:
+    try:
+        name, _ = split_name(script)
+    except ValueError as error:
+        raise ConfigError(str(error)) from None
+    if name not in site.scripts:
         raise ConfigError(f"no script {script!r}; known: {', '.join(site.scripts)}")
     await asyncio.to_thread(home.mkdir, parents=True, exist_ok=True)
     store = await SqlStore.open(site.settings.site.database, site.settings.store)

@@ -138,8 +138,10 @@ def to_json(value: object) -> Json:
     if isinstance(value, PhoneNumber):
         return value.masked
     if is_dataclass(value) and not isinstance(value, type):
-        shallow = {name: getattr(value, name) for name in value.__dataclass_fields__}
-        return {name: to_json(inner) for name, inner in shallow.items()}
+        shallow = {name: to_json(getattr(value, name)) for name in value.__dataclass_fields__}
+        if isinstance(value, Dial | Wait | Refuse | Escalate):
+            return {"kind": type(value).__name__.lower(), **shallow}
+        return shallow
     if isinstance(value, Enum):
         return str(value.value)
     if isinstance(value, datetime | date):

@@ -110,6 +110,25 @@ def test_a_script_that_does_not_exist_is_refused_before_anything_is_stored(tmp_p
     assert not (tmp_path / "home" / "dialer.sqlite").exists()
 
 
+def test_a_form_that_does_not_exist_is_refused_before_anything_is_stored(tmp_path: Path) -> None:
+    file = tmp_path / "list.csv"
+    file.write_text(LIST, encoding="utf-8")
+    found = dialer(tmp_path / "home", "import", file, "--script", "new-policy/longer")
+    assert found.exit_code == 2
+    assert "no such script: 'new-policy/longer'" in found.output
+    assert not (tmp_path / "home" / "dialer.sqlite").exists()
+
+
+def test_a_report_that_cannot_be_written_is_said_before_anything_is_stored(tmp_path: Path) -> None:
+    file = tmp_path / "list.csv"
+    file.write_text(LIST, encoding="utf-8")
+    report = tmp_path / "nowhere" / "bad.csv"
+    found = dialer(tmp_path / "home", "import", file, "--report", report)
+    assert found.exit_code == 2
+    assert found.output == f"dialer: {report}: No such file or directory\n"
+    assert not (tmp_path / "home" / "dialer.sqlite").exists()
+
+
 def test_the_campaign_and_form_are_kept(tmp_path: Path) -> None:
     file = tmp_path / "list.csv"
     file.write_text(LIST, encoding="utf-8")
@@ -199,6 +218,7 @@ def test_json_has_what_the_tables_have(home: Path) -> None:
     why = json.loads(dialer(home, "why", "1", "--json").output)
     assert why["task"] == 1
     assert why["decisions"][0][1]["verdict"]["number"] == "138****5678"
+    assert why["decisions"][0][1]["verdict"]["kind"] == "dial"
 
 
 @pytest.mark.parametrize(
@@ -230,6 +250,14 @@ def test_a_folder_without_customers_says_what_to_do(tmp_path: Path, command: str
 def test_an_answer_is_classed(tmp_path: Path) -> None:
     found = dialer(tmp_path, "answer", "POS", "没", "收到")
     assert (found.exit_code, found.output) == (0, "POS\t没收到\tN\n")
+
+
+def test_answers_as_json(tmp_path: Path) -> None:
+    file = tmp_path / "answers.tsv"
+    file.write_text("BAD\t没有\n", encoding="utf-8")
+    expected = {"kind": "BAD", "phrase": "没有", "class": "N"}
+    for words in (("BAD", "没有"), ("--tsv", str(file))):
+        assert json.loads(dialer(tmp_path, "answer", "--json", *words).output) == [expected]
 
 
 @pytest.mark.parametrize("words", [(), ("POS",), ("MAYBE", "是")])
@@ -305,6 +333,7 @@ def test_the_doctor_names_a_missing_model_and_prompts(tmp_path: Path) -> None:
     assert not found["prompts"][0]
     assert "run `dialer prompts build`" in found["prompts"][1]
     missing = dialer(home, "prompts", "missing")
+    assert json.loads(dialer(home, "prompts", "missing", "--json").output) == missing.output.splitlines()
     assert missing.exit_code == 1
     assert "客户回访转接，接听请按一" in missing.output.splitlines()
 

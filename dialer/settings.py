@@ -124,6 +124,7 @@ HIDDEN: Mapping[str, tuple[str, ...]] = {
 
 _MODEL = Path("models") / "demo-cn"
 _VOICE = Path("config") / "prompts" / "synthetic"
+_LOOPBACK = "127.0.0.1"
 
 
 def with_agents(turns: TurnSettings, agents_available: bool) -> TurnSettings:
@@ -165,14 +166,21 @@ def read_settings(text: str, file: str, home: Path, environ: Mapping[str, str]) 
     prompts = toml.table(
         "prompts", PromptConfig, given=_unless_set(toml, "prompts", "synthetic", shipped / _VOICE)
     )
+    # A file without [trunk] keeps the shipped one; a [trunk] must say which carrier it means.
+    trunk = {} if "trunk" in toml.data else {"name": "trunk-1", "host": _LOOPBACK}
     return Settings(
         site=replace(site, database=home / site.database),
         calling=toml.table("calling", PolicySettings),
         scheduler=toml.table("scheduler", SchedulerConfig, HIDDEN["scheduler"], {"node": site.node}),
         trunk=toml.table(
-            "trunk", TrunkConfig, HIDDEN["trunk"], {"password": _password(toml, secrets, home, environ)}
+            "trunk",
+            TrunkConfig,
+            HIDDEN["trunk"],
+            {**trunk, "password": _password(toml, secrets, home, environ)},
         ),
-        sip=toml.table("sip", EndpointConfig, HIDDEN["sip"]),
+        sip=toml.table(
+            "sip", EndpointConfig, HIDDEN["sip"], _unless_set(toml, "sip", "bind_host", _LOOPBACK)
+        ),
         registrar=toml.table(
             "registrar", RegistrarConfig, HIDDEN["registrar"], {"users": _agents(toml, secrets, home)}
         ),
@@ -193,7 +201,7 @@ def read_settings(text: str, file: str, home: Path, environ: Mapping[str, str]) 
     )
 
 
-def _unless_set(toml: TomlFile, table: str, key: str, default: Path) -> dict[str, object]:
+def _unless_set(toml: TomlFile, table: str, key: str, default: object) -> dict[str, object]:
     found = toml.data.get(table)
     return {} if isinstance(found, dict) and key in found else {key: default}
 

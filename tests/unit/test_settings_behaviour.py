@@ -9,9 +9,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import sys
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, cast
 
@@ -32,7 +34,7 @@ from dialer.ports import CallView, ListenSpec, RecordedAudio, SpeechStarted
 from dialer.scheduler import Scheduler, SchedulerConfig
 from dialer.settings import HIDDEN
 from dialer.site import Site
-from dialer.store import StoreConfig
+from dialer.store import SqlStore, StoreConfig
 from dialer.testing.legs import FakeArchive, FakeLeg, FakeTrunk, Person, keys, nobody
 from dialer.testing.store import MemoryStore
 from dialer.transfer import Agent, TransferConfig
@@ -356,8 +358,53 @@ def test_the_schedulers_settings_change_its_work(name: str, other: float, away: 
     assert looks(away, count, **{name: other}) != looks(away, count)
 
 
+class LeaseStore(MemoryStore):
+    def __init__(self) -> None:
+        super().__init__()
+        self.claimed_for: list[float] = []
+        self.renewed: list[tuple[float, float]] = []
+
+    async def claim(self, task_id: TaskId, node: str, lease_s: float, now: datetime) -> Any:
+        self.claimed_for.append(lease_s)
+        return await super().claim(task_id, node, lease_s, now)
+
+    async def renew(self, claim: Any, lease_s: float) -> None:
+        self.renewed.append((round(asyncio.get_running_loop().time(), 2), lease_s))
+        await super().renew(claim, lease_s)
+
+
+@pytest.mark.parametrize(("lease_s", "renewals"), [(6.0, 14), (15.0, 5)])
+def test_how_long_a_claim_holds_and_how_often_it_is_renewed(lease_s: float, renewals: int) -> None:
+    """One call of 29 s, looked at from its start."""
+
+    async def main(clock: Callable[[], datetime]) -> LeaseStore:
+        store, stop = LeaseStore(), asyncio.Event()
+        await store.add_tasks([task()], TUESDAY)
+
+        async def conduct(claim: Any, attempt: Any, dial: Any) -> None:
+            await asyncio.sleep(29)
+            record = CallRecord(attempt.id, attempt.task_id, Disposition.COMPLETED, clock())
+            await store.finish(claim, record)
+
+        config = SchedulerConfig("n1", lease_s=lease_s)
+        trunk, archive = FakeTrunk({}), FakeArchive()
+        scheduler = Scheduler(
+            store, trunk, archive, conduct, CALENDAR, PolicySettings(), config, clock, lambda _: ""
+        )
+        running = asyncio.create_task(scheduler.run(stop))
+        await asyncio.sleep(40)
+        stop.set()
+        await running
+        return store
+
+    store = virtually(main)
+    assert store.claimed_for == [lease_s]
+    assert [given for _, given in store.renewed] == [lease_s] * renewals
+    gaps = {round(later - before, 2) for (before, _), (later, _) in pairwise(store.renewed)}
+    assert gaps == {lease_s / 3}
+
+
 def test_no_setting_of_the_scheduler_is_left_out() -> None:
-    """``lease_s``: tests/unit/test_scheduler.py."""
     proven = {"heartbeat_s", "cps", "lines", "batch", "store_backoff_s", "store_backoff_max_s", "lease_s"}
     assert {field.name for field in fields(SchedulerConfig)} - set(HIDDEN["scheduler"]) == proven
 
@@ -378,6 +425,68 @@ def test_the_log_level_and_the_line(capsys: pytest.CaptureFixture[str]) -> None:
             assert told[-1].endswith("WARNING dialer.x: static text call_id=7 why=w")
     finally:
         root.handlers[:], root.level, root.propagate = before
+
+
+def with_site(home: Path, line: str) -> Path:
+    """An installation whose ``[site]`` has one line changed; no recogniser, any SIP port."""
+    (home / "config").mkdir()
+    text = f"[site]\n{line}\n[trunk]\nname = 't'\nhost = '127.0.0.1'\n"
+    text += "[recogniser]\nengine = 'dtmf'\n[sip]\nbind_port = 0\n[archive]\nmin_free_bytes = 1\n"
+    (home / "config" / "dialer.toml").write_text(text, encoding="utf-8")
+    return home
+
+
+@pytest.mark.parametrize(("log_level", "told"), [("INFO", True), ("WARNING", False)])
+async def test_the_daemon_logs_at_its_log_level(
+    log_level: str, told: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    class Idle:
+        async def run(self, stop: asyncio.Event) -> None:
+            logging.getLogger("dialer.x").warning("worth a warning")
+
+    @asynccontextmanager
+    async def opened(site: Site, clock: object) -> AsyncIterator[Idle]:
+        yield Idle()
+
+    monkeypatch.setattr(app, "open_daemon", opened)
+    root = logging.getLogger("dialer")
+    before = (root.handlers[:], root.level, root.propagate)
+    try:
+        await app.run_daemon(with_site(tmp_path, f"log_level = '{log_level}'"))
+    finally:
+        root.handlers[:], root.level, root.propagate = before
+    said = capsys.readouterr().err
+    assert "worth a warning" in said
+    assert ("running node=dialer-1" in said) is told
+
+
+class NoMedia:
+    alive = True
+
+    def __init__(self, config: object) -> None:
+        """Nothing to start."""
+
+    async def start(self) -> None:
+        """At once."""
+
+    async def close(self) -> None:
+        """At once."""
+
+
+@pytest.mark.parametrize(("node", "freed"), [("n7", 1), ("n8", 0)])
+async def test_a_node_takes_back_its_own_claims_only(
+    node: str, freed: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = with_site(tmp_path, f"node = '{node}'")
+    store = await SqlStore.open(home / "dialer.sqlite")
+    await store.add_tasks([task()], TUESDAY)
+    assert await store.claim(TaskId(1), "n7", 3600, TUESDAY) is not None
+    await store.close()
+    monkeypatch.setattr(app, "ProcessMediaPlane", NoMedia)
+    async with app.open_daemon(Site(home), lambda: TUESDAY) as daemon:
+        assert len(await daemon.store.candidates(TUESDAY, 5)) == freed
+        assert daemon.site.settings.scheduler.node == node
 
 
 class SpyConductor:

@@ -56,7 +56,7 @@ def test_voice_and_speed_reach_the_program(speaker: Path, tmp_path: Path) -> Non
         tmp_path / "r",
         tmp_path / "s",
         tmp_path / "b",
-        str(speaker),
+        espeak=str(speaker),
         voice="cmn-latn-pinyin+f4",
         words_per_minute=150,
     )

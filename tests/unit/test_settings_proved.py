@@ -1,0 +1,237 @@
+"""Every setting has a test that changes it and sees another behaviour; here stands which.
+
+Two tests where one shows the behaviour and the other that the setting gets there.
+"""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import fields
+from functools import cache
+from pathlib import Path
+from typing import get_type_hints
+
+import pytest
+
+from dialer.settings import HIDDEN, SecretSettings, Settings
+
+TESTS = Path(__file__).parents[1]
+
+BEHAVIOUR = "unit/test_settings_behaviour.py"
+SETTINGS = "unit/test_settings.py"
+PASSWORD = f"{SETTINGS}::test_the_trunks_password_comes_from_the_environment_or_a_file"
+STORE = "unit/store/test_store_settings.py"
+COMPOSED = f"{BEHAVIOUR}::test_the_composition_root_hands_every_setting_on"
+VERDICTS = "unit/policy/test_policy_verdict.py::test_every_setting_changes_a_verdict"
+SCHEDULER = f"{BEHAVIOUR}::test_the_schedulers_settings_change_its_work"
+TURNS = f"{BEHAVIOUR}::test_every_setting_of_turns_changes_the_call"
+TRANSFER = f"{BEHAVIOUR}::test_every_setting_of_transfer_changes_the_call"
+ARCHIVE = f"{BEHAVIOUR}::test_every_setting_of_the_archive_changes_it"
+INTAKE = "unit/intake/test_intake_reader.py"
+SIP = "unit/sip/test_sip_settings.py"
+IDENTITY = f"{SIP}::test_how_the_trunk_calls_itself_and_the_number"
+RESTS = f"{SIP}::test_how_long_an_ailing_trunk_rests"
+MEDIA = "unit/media/test_media_settings.py"
+STOPPED = f"{MEDIA}::test_how_long_a_stopped_process_is_waited_for"
+ASR = "unit/asr/test_asr_settings.py"
+STARTED = f"{ASR}::test_each_worker_is_started_with_the_model"
+RESTARTED = f"{ASR}::test_a_dead_worker_is_started_later_each_time"
+BOOK = "unit/tts/test_tts_book.py::test_a_recording_wins_and_the_own_synthesis_comes_last"
+VOICE = "unit/tts/test_tts_build.py::test_voice_and_speed_reach_the_program"
+
+PROOFS = {
+    "site.node": f"{BEHAVIOUR}::test_a_node_takes_back_its_own_claims_only",
+    "site.database": COMPOSED,
+    "site.log_level": f"{BEHAVIOUR}::test_the_daemon_logs_at_its_log_level",
+    "site.drain_s": f"{BEHAVIOUR}::test_how_long_live_calls_may_take_at_the_end",
+    "secrets.trunk_password_env": PASSWORD,
+    "secrets.trunk_password_file": PASSWORD,
+    "secrets.agents_file": f"{SETTINGS}::test_the_agents_phones_come_from_a_file",
+    "calling.windows": VERDICTS,
+    "calling.government_windows": VERDICTS,
+    "calling.zone": VERDICTS,
+    "calling.ring_s": VERDICTS,
+    "calling.no_18x_ring_after_s": VERDICTS,
+    "calling.attempts_per_pass": VERDICTS,
+    "calling.max_passes": VERDICTS,
+    "calling.daily_cap": VERDICTS,
+    "calling.appointment_outside_windows": VERDICTS,
+    "calling.appointment_hours": VERDICTS,
+    "calling.appointment_tolerance_s": VERDICTS,
+    "calling.appointment_extra_attempt": VERDICTS,
+    "calling.uncounted_retry_s": VERDICTS,
+    "calling.busy_recheck_s": VERDICTS,
+    "calling.fault_recheck_s": VERDICTS,
+    "scheduler.heartbeat_s": SCHEDULER,
+    "scheduler.lease_s": f"{BEHAVIOUR}::test_how_long_a_claim_holds_and_how_often_it_is_renewed",
+    "scheduler.cps": SCHEDULER,
+    "scheduler.lines": SCHEDULER,
+    "scheduler.batch": SCHEDULER,
+    "scheduler.store_backoff_s": SCHEDULER,
+    "scheduler.store_backoff_max_s": SCHEDULER,
+    "trunk.name": f"{SIP}::test_logs_and_errors_name_the_trunk",
+    "trunk.host": f"{SIP}::test_calls_go_to_the_trunks_host_and_port",
+    "trunk.port": f"{SIP}::test_calls_go_to_the_trunks_host_and_port",
+    "trunk.type": f"{SIP}::test_only_a_register_type_waits_for_its_registration",
+    "trunk.username": IDENTITY,
+    "trunk.realm": f"{SIP}::test_only_the_trunks_realm_gets_the_password",
+    "trunk.domain": IDENTITY,
+    "trunk.caller_id": IDENTITY,
+    "trunk.display_name": IDENTITY,
+    "trunk.number_format": IDENTITY,
+    "trunk.lines": f"{SIP}::test_no_more_calls_than_lines",
+    "trunk.register_expires_s": f"{SIP}::test_how_long_a_registration_is_asked_for",
+    "trunk.no_response_s": f"{SIP}::test_how_long_a_silent_carrier_is_waited_for",
+    "trunk.backoff_s": RESTS,
+    "trunk.max_backoff_s": RESTS,
+    "sip.bind_host": f"{SIP}::test_messages_leave_from_the_bound_host",
+    "sip.bind_port": f"{SIP}::test_messages_leave_from_the_bound_port",
+    "sip.advertised_host": f"{SIP}::test_peers_are_told_the_advertised_host",
+    "sip.user_agent": f"{SIP}::test_the_user_agent_header",
+    "sip.max_calls": f"{SIP}::test_calls_beyond_the_limit_are_refused",
+    "registrar.realm": f"{SIP}::test_phones_are_asked_for_the_realm_and_found_in_it",
+    "registrar.min_expires_s": f"{SIP}::test_shorter_registrations_are_refused",
+    "registrar.max_expires_s": f"{SIP}::test_longer_registrations_are_shortened",
+    "registrar.max_contacts": f"{SIP}::test_one_phone_too_many_takes_the_oldests_place",
+    "media.host": f"{MEDIA}::test_audio_comes_in_at_the_host",
+    "media.advertised_host": f"{MEDIA}::test_the_offer_names_the_advertised_host",
+    "media.port_low": f"{MEDIA}::test_streams_have_the_ports_of_the_range",
+    "media.port_high": f"{MEDIA}::test_streams_have_the_ports_of_the_range",
+    "media.port_rest_s": f"{MEDIA}::test_a_used_port_rests",
+    "media.rtp_timeout_s": f"{MEDIA}::test_how_long_a_silent_wire_is_borne",
+    "media.dscp": f"{MEDIA}::test_packets_carry_the_dscp_of_the_settings",
+    "media.niceness": f"{MEDIA}::test_the_media_process_asks_for_its_niceness",
+    "media.vad_mode": f"{MEDIA}::test_the_detectors_mode_decides_on_soft_speech_in_noise",
+    "media.speech_floor_dbov": f"{MEDIA}::test_what_is_under_the_floor_is_no_speech",
+    "media.pre_roll_s": f"{MEDIA}::test_audio_from_before_the_speech_goes_along",
+    "media.bridge_delay_frames": f"{MEDIA}::test_a_bridged_voice_is_held_back",
+    "media.key_s": f"{MEDIA}::test_a_key_lasts_as_long_as_set",
+    "media.key_gap_s": f"{MEDIA}::test_the_pause_between_two_keys",
+    "media.clip_cache_mb": f"{MEDIA}::test_a_small_cache_reads_a_clip_again",
+    "media.record_flush_s": f"{MEDIA}::test_what_a_crash_after_three_seconds_leaves",
+    "media.start_timeout_s": f"{MEDIA}::test_how_long_the_start_may_take",
+    "media.reply_timeout_s": STOPPED,
+    "media.disk_timeout_s": STOPPED,
+    "media.watchdog_s": f"{MEDIA}::test_how_long_a_silent_process_lives",
+    "recogniser.model_dir": STARTED,
+    "recogniser.engine": "unit/asr/test_asr_dtmf_only.py::test_the_setting_chooses_the_engine",
+    "recogniser.workers": STARTED,
+    "recogniser.deadline_s": f"{ASR}::test_how_long_an_utterance_waits_for_a_worker",
+    "recogniser.start_deadline_s": f"{ASR}::test_how_long_a_worker_may_load_its_model",
+    "recogniser.chunk_s": f"{ASR}::test_speech_reaches_the_engine_in_pieces",
+    "recogniser.restart_delay_s": RESTARTED,
+    "recogniser.restart_delay_max_s": RESTARTED,
+    "listening.min_speech_s": f"{MEDIA}::test_shorter_sounds_are_no_speech {COMPOSED}",
+    "listening.max_speech_s": f"{MEDIA}::test_a_longer_answer_is_cut {COMPOSED}",
+    "turns.no_input_s": TURNS,
+    "turns.utterance_s": TURNS,
+    "turns.end_silence_s": TURNS,
+    "turns.long_end_silence_s": TURNS,
+    "turns.barge_guard_s": TURNS,
+    "turns.play_limit_s": TURNS,
+    "turns.hold_limit_s": TURNS,
+    "turns.long_stop_s": TURNS,
+    "turns.max_repeats": TURNS,
+    "turns.max_unclear": TURNS,
+    "turns.min_confidence": TURNS,
+    "turns.yes_min_confidence": TURNS,
+    "turns.max_unknown_ratio": TURNS,
+    "turns.yes_max_unknown_ratio": TURNS,
+    "turns.min_duration_s": TURNS,
+    "turns.min_level_dbov": TURNS,
+    "prompts.recorded": BOOK,
+    "prompts.synthetic": BOOK,
+    "prompts.built": BOOK,
+    "prompts.espeak": VOICE,
+    "prompts.voice": VOICE,
+    "prompts.words_per_minute": VOICE,
+    "store.busy_timeout_s": f"{STORE}::test_how_long_a_locked_database_is_waited_for",
+    "store.busy_retries": f"{STORE}::test_how_long_a_locked_database_is_waited_for",
+    "store.quick_check": f"{STORE}::test_damage_is_looked_for_at_the_start",
+    "store.customer_busy_wait_s": f"{STORE}::test_how_long_the_customers_other_task_waits",
+    "store.excluding_rules": f"{STORE}::test_which_rules_exclude_for_good",
+    "archive.root": ARCHIVE,
+    "archive.min_free_bytes": ARCHIVE,
+    "archive.retain_years": ARCHIVE,
+    "archive.zone": ARCHIVE,
+    "intake.max_bytes": f"{INTAKE}::test_limits",
+    "intake.max_unpacked_bytes": f"{INTAKE}::test_a_bomb_is_not_unpacked",
+    "intake.max_rows": f"{INTAKE}::test_limits",
+    "intake.max_columns": f"{INTAKE}::test_limits",
+    "intake.country": f"{INTAKE}::test_limits",
+    "transfer.agents": TRANSFER,
+    "transfer.ring_s": TRANSFER,
+    "transfer.accept_s": TRANSFER,
+    "transfer.accept_key": TRANSFER,
+    "transfer.max_agents": TRANSFER,
+}
+
+
+@cache
+def definitions(file: str) -> dict[str, ast.stmt]:
+    """The module's own functions, classes and tables, by name."""
+    found: dict[str, ast.stmt] = {}
+    for node in ast.parse((TESTS / file).read_text(encoding="utf-8")).body:
+        match node:
+            case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
+                found[name] = node
+            case ast.Assign(targets=[ast.Name(id=name)]) | ast.AnnAssign(target=ast.Name(id=name)):
+                found[name] = node
+    return found
+
+
+def words(node: ast.AST) -> set[str]:
+    """Identifiers, keywords, and words of texts; docstrings don't count."""
+    found: set[str] = set()
+    prose = {
+        id(inner.value)
+        for inner in ast.walk(node)
+        if isinstance(inner, ast.Expr) and isinstance(inner.value, ast.Constant)
+    }
+    for inner in ast.walk(node):
+        match inner:
+            case ast.Name(id=word) | ast.Attribute(attr=word) | ast.arg(arg=word):
+                found.add(word)
+            case ast.keyword(arg=str(word)):
+                found.add(word)
+            case ast.Constant(value=str(text)) if id(inner) not in prose:
+                found.update("".join(c if c.isidentifier() or c.isdigit() else " " for c in text).split())
+    return found
+
+
+def mentioned(file: str, test: str) -> set[str]:
+    """Words of a test and of what it uses of its own file: tables of cases, helpers, fixtures."""
+    own = definitions(file)
+    seen: set[str] = set()
+    todo, found = [test], set[str]()
+    while todo:
+        name = todo.pop()
+        if name not in seen and name in own:
+            seen.add(name)
+            new = words(own[name])
+            found |= new
+            todo += new
+    return found
+
+
+def test_every_setting_is_proved_and_no_other() -> None:
+    kinds = {**get_type_hints(Settings), "secrets": SecretSettings}
+    settable = {
+        f"{table}.{field.name}"
+        for table, kind in kinds.items()
+        for field in fields(kind)
+        if field.name not in HIDDEN.get(table, ())
+    }
+    assert set(PROOFS) == settable
+
+
+@pytest.mark.parametrize(
+    ("setting", "proof"),
+    [(setting, proof) for setting, proofs in PROOFS.items() for proof in proofs.split()],
+)
+def test_the_proof_is_there_and_speaks_of_the_setting(setting: str, proof: str) -> None:
+    file, _, test = proof.partition("::")
+    assert test.startswith("test_")
+    assert isinstance(definitions(file).get(test), ast.FunctionDef | ast.AsyncFunctionDef), f"no {proof}"
+    name = setting.partition(".")[2]
+    assert name in mentioned(file, test), f"{proof} never says {name}"

@@ -338,7 +338,7 @@ def test_a_fault_of_the_house_stops_all_calls_and_is_told_once(
     async def case(house: House) -> None:
         await house.add(tasks(20))
         job = asyncio.create_task(house.scheduler.run(house.stop))
-        await asyncio.sleep(50)
+        await asyncio.sleep(10)
         assert house.started == []
         told = [d for task in await house.store.tasks() for d in await house.store.decisions(task.id)]
         assert len(told) == 1

@@ -64,7 +64,7 @@ class Leg:
         self._ssrc, self._sequence, self._timestamp = ssrc, sequence, timestamp
         self._packet = bytearray(rtp.HEADER_SIZE + FRAME)
         self._silence = SILENCE[PCMA] * FRAME
-        self._last_tick = 0
+        self._last_tick = -1  # on no tick, so that the first packet always has the marker
         self._sent = 0
         self._keys_out = KeySender(config.key_s, config.key_gap_s)
         self._frames: Sequence[bytes] = ()

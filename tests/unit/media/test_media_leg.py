@@ -44,6 +44,7 @@ def test_nothing_leaves_before_connect_then_silence_flows() -> None:
     assert leg.tick(160, 0.0) is None
     leg.connect(REMOTE, 0.0)
     packets = ticks(leg, 3)
+    assert [p.marker for p in packets] == [True, False, False], "also on the clock's first tick"
     assert [p.sequence for p in packets] == [0xFFFF, 0, 1]
     assert [p.timestamp for p in packets] == [0xFFFFFFA0, 0x40, 0xE0]
     assert {p.payload for p in packets} == {b"\xd5" * 160}

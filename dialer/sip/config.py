@@ -28,7 +28,7 @@ class UserAgentConfig:
     bye_wait_s: float = 5.0
     """How long an ended call waits for the far end to confirm our BYE before it counts as over."""
     max_calls: int = 2000
-    """Calls at one time; more are refused with 503."""
+    """With this many calls, further incoming ones are refused with 503."""
     max_server_transactions: int = 4000
     """Requests in work at one time; more are refused with 503: the bound on a flood's memory."""
 
@@ -48,7 +48,7 @@ class EndpointConfig:
     timers: TimerValues = field(default_factory=TimerValues)
     """RFC 3261 timer values; change them only in tests."""
     max_calls: int = 2000
-    """Calls at one time over this socket."""
+    """With this many calls over this socket, further incoming ones are refused with 503."""
 
 
 class TrunkType(StrEnum):

@@ -89,15 +89,15 @@ class Site:
         script = self.scripts.get(name)
         if script is None:
             return f"话术 {name} 未审批或不存在"
-        values = {
-            say
-            for question in script.form(form, facts)
-            for template in question.templates()
-            for say in render(template, script.company, facts)
-        }
         try:
+            values = {
+                say
+                for question in script.form(form, facts)
+                for template in question.templates()
+                for say in render(template, script.company, facts)
+            }
             texts = fragments([say for say in values if say not in self._speakable])
-        except ValueError as error:
+        except (ValueError, ArithmeticError) as error:
             return str(error)
         if missing := self.prompts.missing(texts):
             return f"缺少提示音:{'、'.join(missing)}(运行 dialer prompts build)"

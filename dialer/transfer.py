@@ -15,7 +15,19 @@ from pathlib import Path
 
 from dialer.errors import MediaError, TrunkError
 from dialer.model import Say, SayKind, Task
-from dialer.ports import Answered, DialRequest, Ended, Failed, KeyPressed, Leg, Played, Synthesiser, Trunk
+from dialer.ports import (
+    Answered,
+    DialRequest,
+    Ended,
+    Failed,
+    KeyPressed,
+    Leg,
+    MediaFailed,
+    MediaTimeout,
+    Played,
+    Synthesiser,
+    Trunk,
+)
 
 log = logging.getLogger("dialer.transfer")
 
@@ -23,6 +35,8 @@ WHISPER = (Say(SayKind.TEXT, "客户回访转接，接听请按一"),)
 """What the agent hears before accepting."""
 
 _WHISPER_PAUSE_S = 1.5
+_OVER = Ended | Failed | MediaTimeout | MediaFailed
+"""What ends the talk: an agent whose audio is gone helps nobody."""
 _LEAVE_S = 5.0
 """How long a leg may take to confirm its end before it is freed anyway."""
 
@@ -111,7 +125,7 @@ class WarmTransfer:
                     log.warning("bridge failed")
                     return False
                 accepted(agent.name)
-                while not isinstance(await leg.next_event(), Ended | Failed):
+                while not isinstance(await leg.next_event(), _OVER):
                     pass
                 await customer.media.unbridge()
                 return True

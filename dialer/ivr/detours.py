@@ -14,6 +14,7 @@ from dialer.ivr.turn import Reply
 from dialer.model import AnswerClass, AnswerSource, AppointmentWish, Disposition, QuestionKind
 
 _APPOINTMENT_ASKINGS = 2
+_UNCONFIRMED = (Disposition.ANSWERED_INCOMPLETE, "a refusal that wasn't confirmed")
 
 
 class WithDetours(WithAgents):
@@ -57,7 +58,10 @@ class WithDetours(WithAgents):
             case AnswerClass.REPEAT if self._ladder.repeats < self._turn.max_repeats:
                 self._ladder = replace(self._ladder, repeats=self._ladder.repeats + 1)
                 return self._replay(now)
-        return self._refused(now)
+            case AnswerClass.YES | AnswerClass.MAYBE_YES | AnswerClass.REFUSE:
+                return self._refused(now)
+        self._notes.refused = False
+        return self._exit(now, *_UNCONFIRMED, self._script.prompts.refused)
 
     def _refused(self, now: float) -> list[Action]:
         self._notes.settle()

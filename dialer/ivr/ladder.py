@@ -77,8 +77,10 @@ def climb(
     if reply.answer_class is AnswerClass.REPEAT and ladder.repeats < max_repeats:
         return replace(ladder, repeats=ladder.repeats + 1), Move.REPLAY
     match lean(question.kind, reply.answer_class):
-        case Lean.GOOD if ladder.pending is None or ladder.rung == KEYS:
+        case Lean.GOOD if ladder.pending is None or reply.source is AnswerSource.DTMF:
             return ladder, Move.NEXT
+        case Lean.GOOD if ladder.rung == KEYS:
+            return ladder, Move.TICKET  # said both: only a key takes the problem back
         case Lean.GOOD:
             return _to_keys(ladder), Move.ASK  # it contradicts what was said before
         case Lean.PROBLEM:

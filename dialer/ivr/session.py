@@ -219,8 +219,11 @@ class Session(WithDetours):
                 if self._ladder.pending is not None:
                     self._notes.answer_problem(self._question, self._ladder.pending)
                 self._notes.reason = "hung up before the end"
-            case Step.REFUSAL:
+            case Step.REFUSAL if by == "customer":
                 self._notes.decide(*self._refusal_outcome())
+            case Step.REFUSAL:
+                self._notes.refused = False
+                self._notes.reason = "hung up before the end"
             case Step.APPOINTMENT:
                 self._notes.decide(Disposition.APPOINTMENT, "another time suits better")
             case Step.HOLD:

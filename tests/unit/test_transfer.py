@@ -11,6 +11,7 @@ from call_house import FakePrompts, task, virtually
 
 from dialer.errors import MissingPrompt
 from dialer.model import Task
+from dialer.ports import MediaTimeout
 from dialer.testing.legs import FakeLeg, FakeTrunk, Person, nobody
 from dialer.transfer import WHISPER, Agent, TransferConfig, WarmTransfer
 
@@ -266,5 +267,23 @@ def test_without_the_whispers_clip_no_leg_is_left() -> None:
             await desk.run()
         assert desk.tidy()
         assert desk.free() == ["a"]
+
+    played(work)
+
+
+def test_an_agent_whose_audio_is_gone_gives_the_customer_back() -> None:
+    async def work() -> None:
+        async def falls_silent(leg: FakeLeg) -> None:
+            leg.answer()
+            await leg.media.prompt_over()
+            leg.press("1")
+            await asyncio.sleep(5)
+            leg.put(MediaTimeout(asyncio.get_running_loop().time()))
+
+        desk = Desk({"a": falls_silent})
+        async with asyncio.timeout(20):
+            assert await desk.run() is True
+        assert "customer unbridge" in desk.trunk.journal
+        assert desk.tidy()
 
     played(work)

@@ -62,7 +62,7 @@ PENDING_LAST = Ladder(rung=KEYS, doubted=True, pending=reply("N"))
         ("POS", PENDING, "Y", PENDING_LAST, Move.ASK),
         ("POS", PENDING, "U", PENDING_LAST, Move.ASK),
         ("POS", PENDING_LAST, "U", PENDING_LAST, Move.TICKET),
-        ("POS", PENDING_LAST, "Y", PENDING_LAST, Move.NEXT),
+        ("POS", PENDING_LAST, "Y", PENDING_LAST, Move.TICKET),
         # whatever was asked
         ("KNOW", AGAIN, "HUMAN", AGAIN, Move.HUMAN),
         ("KNOW", FIRST, "COMPLAINT", FIRST, Move.COMPLAIN),
@@ -78,6 +78,12 @@ PENDING_LAST = Ladder(rung=KEYS, doubted=True, pending=reply("N"))
 def test_truth_table(kind: str, before: Ladder, answer: str, after: Ladder, move: Move) -> None:
     asked = question(QuestionKind(kind))
     assert climb(asked, before, reply(answer), keys_only=False, max_repeats=2) == (after, move)
+
+
+def test_only_a_key_takes_a_problem_back() -> None:
+    pressed = reply("Y", AnswerSource.DTMF)
+    asked = question(QuestionKind.POS, confirm=True)
+    assert climb(asked, PENDING_LAST, pressed, keys_only=False, max_repeats=2) == (PENDING_LAST, Move.NEXT)
 
 
 @pytest.mark.parametrize(("kind", "problem"), [("POS", "N"), ("BAD", "Y")])

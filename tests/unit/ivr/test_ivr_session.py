@@ -380,7 +380,7 @@ def test_hanging_up_while_busy_still_is_an_appointment() -> None:
     assert call.session.result.appointment == AppointmentWish()
 
 
-@pytest.mark.parametrize("turns", [["REFUSE", "Y"], ["REFUSE", "REFUSE"], ["REFUSE", "-"], ["REFUSE", "#1"]])
+@pytest.mark.parametrize("turns", [["REFUSE", "Y"], ["REFUSE", "REFUSE"], ["REFUSE", "#1"]])
 def test_a_refusal_is_asked_back_once(turns: list[str]) -> None:
     call = Call().say("Y", turns[0])
     assert "确定要取消" in call.spoken
@@ -388,6 +388,13 @@ def test_a_refusal_is_asked_back_once(turns: list[str]) -> None:
     assert "尊重您的意愿" in call.spoken
     assert call.hang_up().outcome is Disposition.REFUSED
     assert call.session.result.refused
+
+
+@pytest.mark.parametrize("turn", ["-", "U"])
+def test_silence_confirms_no_refusal(turn: str) -> None:
+    call = Call().say("Y", "REFUSE", turn).hang_up()
+    assert call.outcome is Disposition.ANSWERED_INCOMPLETE
+    assert not call.session.result.refused
 
 
 def test_a_refusal_can_be_taken_back_once() -> None:

@@ -26,6 +26,9 @@ from dialer.ports import Archive, Claim, Failed, MediaStream, Store
 
 log = logging.getLogger("dialer.closing")
 
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.5, 5.0
+"""Between two tries to store a finished call."""
+
 Ticketing = Callable[[Sequence[Problem], Task, CallId, datetime], tuple[Ticket, ...]]
 """(problems, task, call, now) -> tickets"""
 WishResolver = Callable[[AppointmentWish, Task, datetime], datetime]
@@ -122,6 +125,7 @@ async def seal(
 async def store_record(store: Store, claim: Claim, record: CallRecord, patience_s: float) -> None:
     """Store it; a database that is away is asked again for ``patience_s``. Raises StoreError after that."""
     give_up = asyncio.get_running_loop().time() + patience_s
+    pause = _FIRST_PAUSE_S
     while True:
         try:
             await store.finish(claim, record)
@@ -133,4 +137,5 @@ async def store_record(store: Store, claim: Claim, record: CallRecord, patience_
             log.error("finish not stored", extra={"call_id": record.call_id, "why": str(error)})
             if asyncio.get_running_loop().time() >= give_up:
                 raise
-            await asyncio.sleep(0.5)
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, _LONGEST_PAUSE_S)

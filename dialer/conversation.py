@@ -83,7 +83,7 @@ class House:
     no_progress_s: float = 5.0
     listen: ListenSpec = field(default_factory=ListenSpec)
     caller_id: str = ""
-    store_patience_s: float = 30.0
+    store_patience_s: float = 3600.0
     """How long a finished call waits for a database that is away."""
 
 

@@ -590,7 +590,7 @@ def test_a_database_that_stays_away_is_an_error_and_leaves_the_row_to_recovery()
             await house.call()
         assert house.nothing_left()
         assert (await house.stored()).attempt.live
-        assert house.store.asked == 7
+        assert house.store.asked == 4
 
     virtually(main)
 

@@ -15,6 +15,7 @@ from dialer.ivr.intents import intent
 from dialer.ivr.meanings import ROWS, Meaning
 from dialer.ivr.sense import Sense
 from dialer.ivr.senses import senses
+from dialer.ivr.unreal import conditional, told_after_denial, unreal
 from dialer.ivr.words import Tag
 from dialer.model import AnswerClass, QuestionKind
 
@@ -64,9 +65,24 @@ _OPPOSITES = {
     frozenset({Meaning.MORE, Meaning.NO_MORE}),
 }
 _OUTWEIGHING = frozenset(
-    {Meaning.KNOWN, Meaning.NOT_KNOWN, Meaning.OTHER_SIGNED, Meaning.OTHER_DID, Meaning.PROMISED}
+    {
+        Meaning.KNOWN,
+        Meaning.NOT_KNOWN,
+        Meaning.NOT_TOLD,
+        Meaning.OTHER_SIGNED,
+        Meaning.OTHER_DID,
+        Meaning.PROMISED,
+    }
 )
 """What still counts after a concession: 收到是收到了, but ..."""
+_CLAIMS = frozenset(
+    {
+        Meaning.AGREE, Meaning.WEAK, Meaning.ME, Meaning.KNOWN, Meaning.NOTHING_UNKNOWN, Meaning.RECEIVED,
+        Meaning.READ, Meaning.SIGNED, Meaning.SIGNED_UNSAID, Meaning.NO_PROXY, Meaning.NO_PROMISE,
+        Meaning.SATISFIED,
+    }
+)  # fmt: skip
+"""What may need no ticket: never taken from a wish, a demand or another person's word."""
 _SUPERSEDED: tuple[tuple[Meaning, frozenset[Meaning]], ...] = (
     (Meaning.SIGNED_UNSAID, frozenset({Meaning.SIGNED, Meaning.OTHER_SIGNED})),
     (Meaning.QUERY, frozenset({Meaning.MORE})),
@@ -96,8 +112,10 @@ def classify(kind: QuestionKind, text: str) -> Classified:
     heard = clauses(text)
     said: list[Sense] = []
     intents: dict[Meaning, str] = {}
+    supposed = False
     for clause in heard:
         own = senses(clause)
+        supposed = supposed or conditional(clause)
         general = intent(clause, own)
         if general is Meaning.UNSURE:
             own = [Sense(Meaning.UNSURE, clause.text)]
@@ -106,7 +124,7 @@ def classify(kind: QuestionKind, text: str) -> Classified:
         elif general is not None:
             intents.setdefault(general, clause.text)
         else:
-            own = _doubted(clause, own)
+            own = _doubted(clause, own, supposed)
         said += own
     for sense in said:
         if sense.meaning in (Meaning.WRONG, Meaning.BUSY, Meaning.REFUSE, Meaning.REPEAT):
@@ -116,11 +134,16 @@ def classify(kind: QuestionKind, text: str) -> Classified:
             return _one(kind, Sense(meaning, intents[meaning]))
     if any(clause.has(Tag.BYE) for clause in heard):
         said = _leaving(said)
-    return _decide(kind, _corrected(said))
+    found = _decide(kind, _corrected(said))
+    told = told_after_denial(heard)
+    if kind is QuestionKind.BAD and found.answer_class is AnswerClass.NO and told:
+        return Classified(AnswerClass.UNCLEAR, told)
+    return found
 
 
-def _doubted(clause: Clause, own: list[Sense]) -> list[Sense]:
+def _doubted(clause: Clause, own: list[Sense], supposed: bool) -> list[Sense]:
     """A clause that asks, guesses or hedges states nothing; nor does a particle amid unknown words."""
+    named_only = unreal(clause)
     rhetorical = clause.has(Tag.RHETORIC)
     asks = (clause.asked or clause.has(Tag.CHECK)) and not rhetorical
     hedged = clause.has(Tag.HEDGE)
@@ -131,9 +154,13 @@ def _doubted(clause: Clause, own: list[Sense]) -> list[Sense]:
     if clause.asked and own and all(sense.meaning is Meaning.WEAK for sense in own):
         return [Sense(Meaning.HELLO, clause.text)]
     result = []
+    if named_only and any(sense.meaning is Meaning.OTHER_SIGNED for sense in own):
+        own = [sense for sense in own if sense.meaning not in _CLAIMS]  # 教我说清楚: only the coaching counts
     for sense in own:
         doubt = (hedged or asks) and sense.meaning not in _STANDS_WHEN_ASKED
         doubt = doubt or (hedged and sense.meaning is Meaning.CONSENT)
+        doubt = doubt or (named_only and sense.meaning in _CLAIMS)
+        doubt = doubt or (supposed and sense.meaning not in _STANDS_WHEN_ASKED)
         lost = clause.unknown >= (1 if sense.meaning in _EASILY_LOST else 2) and sense.meaning in _LOSABLE
         invites = sense.words.endswith(("说", "讲", "问", "说吧", "讲吧", "问吧", "来吧"))
         shy = asks and sense.meaning is Meaning.CONSENT and not invites
@@ -169,6 +196,12 @@ def _joined(said: list[Sense]) -> list[Sense]:
             replace(s, meaning=Meaning.SIGNED) if s.meaning is Meaning.SIGNED_UNSAID else s
             for s in said
             if s.meaning is not Meaning.ME
+        ]
+    if {Meaning.SIGNED_UNSAID, Meaning.NOT_ME} <= meanings:
+        said = [
+            replace(s, meaning=Meaning.OTHER_SIGNED) if s.meaning is Meaning.NOT_ME else s
+            for s in said
+            if s.meaning is not Meaning.SIGNED_UNSAID
         ]
     emptier = {
         vague

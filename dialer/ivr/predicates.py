@@ -8,6 +8,8 @@ from dialer.ivr.sense import DENIALS, FACTS, PREDICATES, Reader, polarity
 from dialer.ivr.words import Tag
 
 IN_PLACE_OF = frozenset({"帮", "替", "代", "帮着", "代替", "帮忙"})
+_TELLS = ("说", "讲", "解释", "介绍", "交代", "教", "听")
+_MESSAGES = frozenset({"短信", "微信", "邮件", "电话", "通知"})
 _ADVERBS = frozenset({"亲笔", "亲自", "亲手"})
 
 
@@ -35,6 +37,12 @@ def fact(reader: Reader, tag: Tag) -> None:
         reader.say(Meaning.NOTHING_UNKNOWN)
     elif tag is Tag.RECEIVE and positive and reader.clause.has(Tag.LATER) and _future(reader.clause):
         reader.say(Meaning.NOT_RECEIVED)
+    elif positive and _not_said_of_self(reader, tag):
+        reader.say(Meaning.UNSURE)
+    elif tag is Tag.RECEIVE and positive and reader.subject is Tag.OTHER and not _handed(token.word):
+        reader.say(Meaning.UNSURE if token.word.endswith("着") else Meaning.RECEIVED, weak=True)
+    elif tag is Tag.GRASP and positive and _only(reader):
+        reader.say(Meaning.KNOWN, weak=True)
     else:
         reader.say(FACTS[tag][0 if positive else 1], weak=weak)
 
@@ -49,6 +57,57 @@ def _future(clause: Clause) -> bool:
     return any(
         t.word in ("明天", "后天", "大后天", "下周", "过两天", "过几天", "过些天") for t in clause.tokens
     )
+
+
+def _not_said_of_self(reader: Reader, tag: Tag) -> bool:
+    """It came, but not yet or not the contract; it is known, but to somebody else."""
+    if tag is Tag.RECEIVE:
+        return _on_its_way(reader) or _other_paper(reader)
+    return tag is Tag.GRASP and _known_to_others(reader)
+
+
+def _other_paper(reader: Reader) -> bool:
+    """收到的是发票, 收到别人的, 收到短信: something came, but not this customer's contract."""
+    tokens = reader.clause.tokens
+    if any(t.word in ("合同", "保单") for t in tokens):
+        return False
+    rest = tokens[reader.at + 1 :]
+    words = [t.word for t in rest[:2]]
+    of_other = len(rest) > 1 and rest[0].tag is Tag.OTHER and rest[1].word == "的"
+    return words == ["的", "是"] or of_other or any(t.word in _MESSAGES for t in tokens)
+
+
+def _on_its_way(reader: Reader) -> bool:
+    """寄了 isn't 收到; 收到我会告诉你 is when it comes; 寄到老家 is elsewhere."""
+    word, follower, then = reader.clause.tokens[reader.at].word, reader.peek(), reader.peek(2)
+    if follower is not None and follower.tag is Tag.SELF:
+        return then is not None and then.word in ("会", "就", "再")
+    arrived = (
+        follower is None or follower.tag in (Tag.BOUND, Tag.PAUSE) or follower.word in ("的", "家里", "过")
+    )
+    return word in ("寄", "送") or (word in ("寄到", "送到") and not arrived)
+
+
+def _known_to_others(reader: Reader) -> bool:
+    """我儿子清楚, 你们比我清楚; not 业务员讲得很清楚."""
+    before = reader.clause.tokens[: reader.at]
+    if reader.clause.tokens[reader.at].word.startswith(_TELLS) or any(
+        t.word.endswith(_TELLS) or t.tag is Tag.SAID for t in before
+    ):
+        return False
+    return reader.subject is Tag.OTHER or (bool(before) and before[-1].word in ("你", "您", "你们"))
+
+
+def _handed(word: str) -> bool:
+    """给我, 送来, 寄到: somebody else's doing, this customer's receiving."""
+    return any(part in word for part in "给送寄交发来")
+
+
+def _only(reader: Reader) -> bool:
+    """只知道要交钱: and nothing else."""
+    before, follower = reader.peek(-1), reader.peek()
+    more = follower is not None and follower.tag not in (Tag.BOUND, Tag.PAUSE) and follower.word != "的"
+    return before is not None and before.word in ("只", "光", "就", "仅") and more
 
 
 def _ends_with_le(reader: Reader) -> bool:

@@ -26,6 +26,7 @@ FACTS: dict[Tag, tuple[Meaning, Meaning]] = {
     Tag.GRASP: (Meaning.KNOWN, Meaning.NOT_KNOWN),
     Tag.RECEIVE: (Meaning.RECEIVED, Meaning.NOT_RECEIVED),
     Tag.READ: (Meaning.READ, Meaning.NOT_READ),
+    Tag.MUDDLED: (Meaning.NOT_KNOWN, Meaning.UNSURE),
     Tag.CONTENT: (Meaning.SATISFIED, Meaning.DISSATISFIED),
     Tag.DISCONTENT: (Meaning.DISSATISFIED, Meaning.UNSURE),
     Tag.PROMISE: (Meaning.PROMISED, Meaning.NO_PROMISE),
@@ -40,7 +41,7 @@ POSITIVE = frozenset(
     {*(facts[0] for facts in FACTS.values()), Meaning.SIGNED, Meaning.SIGNED_UNSAID, Meaning.OTHER_SIGNED}
 )
 PREDICATES = frozenset({*FACTS, Tag.SIGN, Tag.OWN_HAND, Tag.PROXY, Tag.HANDLE})
-DENIALS = frozenset({"不", "不是", "并不", "非", "不可能"})
+DENIALS = frozenset({"不", "不是", "才不是", "才不", "并不", "非", "不可能"})
 _ABSENCES = frozenset(
     {
         "没",
@@ -51,6 +52,8 @@ _ABSENCES = frozenset(
         "莫",
         "木有",
         "没得",
+        "才没",
+        "才没有",
         "不曾",
         "并未",
         "并没有",

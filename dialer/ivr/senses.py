@@ -44,8 +44,10 @@ _AFTER_YES = frozenset(
         Tag.BYE,
     }
 )
+_ANEW = frozenset({"从来没", "从来没有", "从没", "从未", "根本没", "还没", "还没有"})
+"""Negations that begin a statement: 没有没有,从来没说过."""
 _LIKELY_RHETORIC = frozenset(
-    {"怎么会", "怎么可能", "哪能", "岂能", "谁说", "难道", "凭什么", "能不", "咋会", "哪会"}
+    {"鬼才", "怎么会", "怎么可能", "哪能", "岂能", "谁说", "难道", "凭什么", "能不", "咋会", "哪会"}
 )
 
 
@@ -61,6 +63,8 @@ def _negation(reader: Reader) -> None:
     if reader.spent:
         reader.negations, reader.spent = [], False
     previous = reader.peek(-1)
+    if token.word in _ANEW and previous is not None and previous.tag is Tag.NOT:
+        reader.drop_negation()
     if previous is None or previous.word != token.word:
         reader.negations.append(token.word)
 
@@ -95,14 +99,14 @@ def _question(reader: Reader) -> None:
 
 def _rhetoric(reader: Reader) -> None:
     token, following = reader.clause.tokens[reader.at], reader.next_meaningful()
-    if reader.negations and token.word == "怎么":
+    if reader.negations and token.word in ("怎么", "哪里", "哪儿", "哪"):
         return
     if token.word in ("怎么", "咋") and any(
         t.word.startswith(("你", "您")) for t in reader.clause.tokens[: reader.at]
     ):
         reader.say(Meaning.QUERY)
         return
-    if token.word == "哪有" and following is None:
+    if token.word in ("哪有", "哪里有", "哪儿有") and following is None:
         reader.say(Meaning.NONE)
         return
     asks = following is None or (
@@ -119,9 +123,12 @@ def _rhetoric(reader: Reader) -> None:
 
 
 def _subject(reader: Reader, tag: Tag) -> None:
-    if reader.senses:
-        reader.reset()
     previous = reader.peek(-1)
+    if reader.senses:
+        denied = previous is not None and previous.word == "不是" and not reader.spent
+        reader.reset()
+        if denied:  # 签名不是我: the denial is of the person
+            reader.negations = ["不是"]
     helped = previous is not None and previous.word in (*IN_PLACE_OF, "给", "跟", "对", "向", "和", "让")
     if not (tag is Tag.SELF and (reader.subject is Tag.NOBODY or (helped and reader.subject is not None))):
         reader.subject = tag

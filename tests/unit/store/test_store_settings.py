@@ -42,7 +42,7 @@ async def test_damage_is_looked_for_at_the_start(quick_check: bool, tmp_path: Pa
 
 @pytest.mark.parametrize(("busy_timeout_s", "busy_retries"), [(0.05, 1), (0.05, 11), (0.3, 1)])
 async def test_how_long_a_locked_database_is_waited_for(
-    busy_timeout_s: float, busy_retries: int, tmp_path: Path
+    busy_timeout_s: float, busy_retries: int, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     path = tmp_path / "dialer.sqlite"
     config = StoreConfig(busy_timeout_s=busy_timeout_s, busy_retries=busy_retries)
@@ -55,6 +55,8 @@ async def test_how_long_a_locked_database_is_waited_for(
     waited_s = asyncio.get_running_loop().time() - before
     wanted_s = busy_timeout_s * (1 + busy_retries)
     assert wanted_s <= waited_s < 5
+    again = [record for record in caplog.records if record.getMessage() == "database busy, trying again"]
+    assert len(again) == busy_retries
     other.close()
     await store.close()
 

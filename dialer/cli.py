@@ -119,7 +119,7 @@ def demo_command(ctx: Context, as_json: bool) -> None:
 
     app.use_fast_loop()
     home = ctx.home or Path("build/demo")
-    summary = asyncio.run(demo.run(home, lang=ctx.lang, quiet=as_json))
+    summary = asyncio.run(demo.run(home, lang=ctx.lang, to_stderr=as_json))
     if as_json:
         click.echo(views.dumps(summary))
     sys.exit(0 if summary.mismatches == 0 else 1)

@@ -70,9 +70,9 @@ class _Seen:
     faults: tuple[str, ...]
 
 
-async def run(home: Path, *, lang: str, quiet: bool) -> Summary:
+async def run(home: Path, *, lang: str, to_stderr: bool) -> Summary:
     """Place the calls, compare, print. Raises DialerError where it can't even start."""
-    console = Console(stderr=quiet, quiet=quiet, width=None if Console().is_terminal else 160)
+    console = Console(stderr=to_stderr, width=None if Console(stderr=to_stderr).is_terminal else 160)
     began = asyncio.get_running_loop().time()
     prepare(home)
     async with AsyncExitStack() as stack:

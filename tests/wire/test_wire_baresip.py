@@ -37,7 +37,9 @@ class Baresip:
         body = json.dumps({"command": command, "params": params, "token": "t"}).encode()
         with socket.create_connection(("127.0.0.1", self._control), timeout=5) as link:
             link.sendall(b"%d:%s," % (len(body), body))
-            reply = link.recv(65536)
+            reply = b""
+            while b'"response":true' not in reply.replace(b" ", b"") and (part := link.recv(65536)):
+                reply += part  # events may come before the answer
         assert b'"ok":true' in reply.replace(b" ", b""), f"{command}: {reply!r}"
 
     def heard(self) -> Path:

@@ -67,6 +67,18 @@ class TransferConfig:
     max_agents: int = 3
     """How many agents are tried for one customer."""
 
+    def __post_init__(self) -> None:
+        for name in ("ring_s", "accept_s"):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"{name}: write seconds above 0")
+        if len(self.accept_key) != 1 or self.accept_key not in "0123456789*#":
+            raise ValueError("accept_key: write one key, 0-9, * or #")
+        if self.max_agents < 1:
+            raise ValueError("max_agents: write 1 or more")
+        names = [agent.name for agent in self.agents]
+        if not all(names) or len(set(names)) < len(names):
+            raise ValueError("agents: each agent needs a name of its own")
+
 
 async def leave(leg: Leg, reason: str) -> None:
     """Hang up, wait (bounded) for the end, free dialog and port."""

@@ -4,10 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+_DAY_S = 86_400.0
+_TIMES = (
+    "no_input_s", "utterance_s", "end_silence_s", "long_end_silence_s", "play_limit_s", "hold_limit_s",
+    "long_stop_s", "min_duration_s",
+)  # fmt: skip
+_SHARES = ("min_confidence", "yes_min_confidence", "max_unknown_ratio", "yes_max_unknown_ratio")
+
 
 @dataclass(frozen=True, slots=True)
 class TurnSettings:
-    """Times in seconds. A reply below the evidence bars is unclear, never a yes."""
+    """Times in seconds. A reply below the evidence bars is unclear, never a yes. Raises ValueError."""
 
     no_input_s: float = 5.0
     """Silence after a prompt that counts as no answer."""
@@ -43,3 +50,26 @@ class TurnSettings:
     """Shorter sounds are noise."""
     min_level_dbov: float = -50.0
     """Quieter sounds are noise (dB below overload)."""
+
+    def __post_init__(self) -> None:
+        for name in _TIMES:
+            if not 0 < getattr(self, name) <= _DAY_S:
+                raise ValueError(f"{name}: write seconds above 0")
+        if not 0 <= self.barge_guard_s <= _DAY_S:
+            raise ValueError("barge_guard_s: write seconds, 0 turns it off")
+        if self.max_repeats < 0 or self.max_unclear < 1:
+            name = "max_repeats" if self.max_repeats < 0 else "max_unclear"
+            raise ValueError(f"{name}: write {0 if name == 'max_repeats' else 1} or more")
+        for name in _SHARES:
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"{name}: write a share from 0 to 1")
+        if self.yes_min_confidence < self.min_confidence:
+            raise ValueError(
+                "yes_min_confidence: must not be below min_confidence: a yes needs more evidence"
+            )
+        if self.yes_max_unknown_ratio > self.max_unknown_ratio:
+            raise ValueError(
+                "yes_max_unknown_ratio: must not be above max_unknown_ratio: a yes needs more evidence"
+            )
+        if not self.min_level_dbov <= 0:
+            raise ValueError("min_level_dbov: write dB below overload, e.g. -50")

@@ -131,3 +131,11 @@ class RegistrarConfig:
     """Longer ones are shortened."""
     max_contacts: int = 5
     """Phones per user; the oldest gives way."""
+
+    def __post_init__(self) -> None:
+        if not self.realm:
+            raise ConfigError("realm: empty, write e.g. dialer")
+        if not 0 < self.min_expires_s <= self.max_expires_s:
+            raise ConfigError("min_expires_s: must be above 0 and not above max_expires_s")
+        if self.max_contacts < 1:
+            raise ConfigError("max_contacts: must be 1 or more")

@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+_SLOWEST, _FASTEST = 80, 450
+"""What espeak-ng takes."""
+
 
 @dataclass(frozen=True, slots=True)
 class PromptConfig:
@@ -22,6 +25,12 @@ class PromptConfig:
     """espeak-ng voice and variant."""
     words_per_minute: int = 230
     """Speaking rate as espeak-ng counts; 230 gives some five characters a second."""
+
+    def __post_init__(self) -> None:
+        if not self.espeak or not self.voice:
+            raise ValueError(f"{'voice' if self.espeak else 'espeak'}: empty")
+        if not _SLOWEST <= self.words_per_minute <= _FASTEST:
+            raise ValueError(f"words_per_minute: write {_SLOWEST} to {_FASTEST}")
 
     @property
     def folders(self) -> tuple[Path, Path, Path]:

@@ -65,13 +65,14 @@ def test_the_answer_without_a_ticket_needs_more_evidence(
         TurnSettings(yes_min_confidence=0.95),
         TurnSettings(min_duration_s=0.7),
         TurnSettings(min_level_dbov=-20.0),
-        TurnSettings(yes_max_unknown_ratio=-0.1),
-        TurnSettings(max_unknown_ratio=-0.1, yes_max_unknown_ratio=-0.1),
+        TurnSettings(yes_max_unknown_ratio=0.1),
+        TurnSettings(max_unknown_ratio=0.1, yes_max_unknown_ratio=0.1),
     ],
 )
 def test_each_bar_is_read(turn: TurnSettings) -> None:
-    assert weigh(Heard("是的", **SOUND), POS, TurnSettings(), says(Y))[0] is Y  # type: ignore[arg-type]
-    answer, why = weigh(Heard("是的", **SOUND), POS, turn, says(Y))  # type: ignore[arg-type]
+    heard = Heard("是的", **{**SOUND, "unknown_ratio": 0.2})
+    assert weigh(heard, POS, TurnSettings(), says(Y))[0] is Y  # type: ignore[arg-type]
+    answer, why = weigh(heard, POS, turn, says(Y))  # type: ignore[arg-type]
     assert answer is U
     assert why != "是的"
 

@@ -223,13 +223,22 @@ def show(ctx: Context, call: int, as_json: bool) -> None:
 @click.pass_obj
 @_errors
 def why(ctx: Context, task: int, as_json: bool) -> None:
-    from dialer import office, views
+    from dialer import app, office, views
 
-    story = asyncio.run(office.explain(ctx.site(), TaskId(task)))
-    rows = [views.decision_row(at, decision, story.zone) for at, decision in story.decisions]
+    now = app.system_clock()
+    story = asyncio.run(office.explain(ctx.site(), TaskId(task), now))
+    shown = story.decisions or [(now, story.now)]
+    rows = [views.decision_row(at, decision, story.zone) for at, decision in shown if decision]
+    if story.now is not None and not as_json:
+        click.echo(
+            ctx.say(
+                "服务尚未对该任务作出判定,按现在的情况会是:",
+                "the daemon has decided nothing about this task yet; as things stand it would be:",
+            )
+        )
     _out(
         as_json,
-        {"task": task, "decisions": story.decisions},
+        {"task": task, "decisions": story.decisions, "now": story.now},
         lambda: views.table(("at", "verdict", "rule", "why"), rows, ctx.lang),
     )
 

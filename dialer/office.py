@@ -9,11 +9,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import TypeVar
 
+from dialer.archive.vault import LocalVault
 from dialer.errors import ConfigError, DialerError
 from dialer.intake import read_customers, write_report
 from dialer.ivr.script import split_name
 from dialer.model import ImportReport, TaskId
-from dialer.policy.ruling import Decision
+from dialer.policy.verdict import Decision, Resources, decide
+from dialer.ports import Candidate
 from dialer.site import Site
 from dialer.store.database import SqlStore
 from dialer.tts.build import build, build_missing, build_tones, write_list
@@ -73,18 +75,46 @@ class Story:
 
     zone: str
     decisions: tuple[tuple[datetime, Decision], ...]
+    now: Decision | None
+    """Where nothing was decided yet: what would be, by what is known without the daemon."""
 
 
-async def explain(home: Path, task_id: TaskId) -> Story:
-    """Raises DialerError where there is no such task."""
+async def explain(home: Path, task_id: TaskId, now: datetime) -> Story:
+    """Raises DialerError where there is no such task, ConfigError."""
+    site = Site(home)
 
     async def look(store: SqlStore) -> Story:
         candidate = await store.candidate(task_id)
         if candidate is None:
             raise DialerError(f"no task {task_id}: `dialer tasks` lists them")
-        return Story(candidate.task.zone, tuple(await store.decisions(task_id)))
+        made = tuple(await store.decisions(task_id))
+        return Story(candidate.task.zone, made, None if made else _verdict_now(site, candidate, now))
 
     return await with_store(home, look)
+
+
+def _verdict_now(site: Site, candidate: Candidate, now: datetime) -> Decision:
+    """Trunk and lines are the daemon's to know: taken as up and free."""
+    room, why_no_room = LocalVault(site.settings.archive).has_room()
+    why_not_approved = site.approval(candidate.task)
+    resources = Resources(
+        lines_free=1,
+        can_record=room,
+        can_record_why=why_no_room,
+        approved=not why_not_approved,
+        approved_why=why_not_approved,
+        trunk_up=True,
+        trunk_why="",
+    )
+    return decide(
+        candidate.task,
+        candidate.attempts,
+        candidate.customer_attempts,
+        now,
+        site.calendar,
+        site.settings.calling,
+        resources,
+    )
 
 
 def all_prompt_texts(site: Site) -> list[str]:

@@ -129,6 +129,17 @@ def test_a_report_that_cannot_be_written_is_said_before_anything_is_stored(tmp_p
     assert not (tmp_path / "home" / "dialer.sqlite").exists()
 
 
+def test_why_of_a_task_that_no_daemon_has_seen(tmp_path: Path) -> None:
+    file = tmp_path / "list.csv"
+    file.write_text(LIST, encoding="utf-8")
+    dialer(tmp_path / "home", "import", file, "--script", "new-policy/short")
+    assert "尚未对该任务作出判定" in dialer(tmp_path / "home", "why", "1").output
+    assert "as things stand" in dialer(tmp_path / "home", "--lang", "en", "why", "1").output
+    found = json.loads(dialer(tmp_path / "home", "why", "1", "--json").output)
+    assert found["decisions"] == []
+    assert found["now"]["verdict"]["kind"] in ("dial", "wait", "refuse")
+
+
 def test_the_campaign_and_form_are_kept(tmp_path: Path) -> None:
     file = tmp_path / "list.csv"
     file.write_text(LIST, encoding="utf-8")
@@ -217,6 +228,7 @@ def test_json_has_what_the_tables_have(home: Path) -> None:
     assert ticket["departments"] == ["契约", "客服"]
     why = json.loads(dialer(home, "why", "1", "--json").output)
     assert why["task"] == 1
+    assert why["now"] is None
     assert why["decisions"][0][1]["verdict"]["number"] == "138****5678"
     assert why["decisions"][0][1]["verdict"]["kind"] == "dial"
 

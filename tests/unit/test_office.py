@@ -17,6 +17,7 @@ from dialer.office import (
     missing_prompts,
     with_store,
 )
+from dialer.policy.verdict import Dial, Wait
 from dialer.site import Site
 
 SHIPPED = Path(__file__).parents[2] / "config" / "dialer.toml"
@@ -38,12 +39,18 @@ async def test_the_same_policy_in_another_campaign_is_another_task(tmp_path: Pat
         assert found.report.accepted == accepted
 
 
-async def test_a_task_that_nobody_has_looked_at_has_no_story(tmp_path: Path) -> None:
+async def test_a_task_that_nobody_has_looked_at_is_judged_as_things_stand(tmp_path: Path) -> None:
     await import_customers(tmp_path, LIST.encode(), "l.csv", "c", "new-policy", AT)
-    story = await explain(tmp_path, TaskId(1))
+    story = await explain(tmp_path, TaskId(1), AT)
     assert (story.zone, story.decisions) == ("Asia/Shanghai", ())
+    assert story.now is not None
+    assert isinstance(story.now.verdict, Dial)
+    later = (await explain(tmp_path, TaskId(1), AT.replace(hour=12))).now
+    assert later is not None
+    assert isinstance(later.verdict, Wait)
+    assert later.verdict.until == AT.replace(hour=14)
     with pytest.raises(DialerError, match="no task 9"):
-        await explain(tmp_path, TaskId(9))
+        await explain(tmp_path, TaskId(9), AT)
 
 
 async def test_a_broken_configuration_stops_an_import_before_the_database(tmp_path: Path) -> None:

@@ -31,6 +31,7 @@ def main(argv: list[str]) -> int:
         print(f"dialer.media: no configuration from control: {error}", file=sys.stderr)
         return 2
     _ask_for_priority(command.config.niceness)
+    _ask_for_real_time(command.config.realtime_priority)
     control.setblocking(False)
     clock, sleep = time.monotonic, time.sleep  # noqa: TID251 - the one place that hands them in
     worker = Worker(control, command.config, clock, sleep, os.urandom, os.getppid)
@@ -53,6 +54,16 @@ def _ask_for_priority(niceness: int) -> None:
         Path("/proc/self/autogroup").write_text(str(niceness))
     except OSError as error:
         logging.getLogger("dialer.media").info("no higher priority", extra={"reason": error.strerror})
+
+
+def _ask_for_real_time(priority: int) -> None:
+    """The kernel's guard against real-time programs that run away stays on; control's watchdog is ours."""
+    if priority == 0:
+        return
+    try:
+        os.sched_setscheduler(0, os.SCHED_RR | os.SCHED_RESET_ON_FORK, os.sched_param(priority))
+    except OSError as error:
+        logging.getLogger("dialer.media").info("no real-time priority", extra={"reason": error.strerror})
 
 
 def _first_command(control: socket.socket) -> p.Configure:

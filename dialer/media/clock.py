@@ -16,12 +16,13 @@ TICK_SAMPLES: Final = 40
 class SubTicks:
     """Which sub-ticks are due. Number n is due at ``epoch + n * 5 ms``: late wake-ups never add up.
 
-    After a stall at most ``CATCH_UP`` sub-ticks (three frames of each leg) are made up for; the rest is
-    skipped, because a burst of old audio helps nobody. Positions go on counting, so timestamps and
+    After a stall at most ``CATCH_UP`` sub-ticks (ten frames of each leg) are made up for: what a far end's
+    jitter buffer can still put in order, so that no word gets a hole. The rest is skipped, because a burst
+    of old audio helps nobody. Positions go on counting, so timestamps and
     recordings stay true.
     """
 
-    CATCH_UP: Final = 3 * PHASES
+    CATCH_UP: Final = 10 * PHASES
 
     __slots__ = ("_next", "epoch", "skipped")
 

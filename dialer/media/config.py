@@ -26,13 +26,16 @@ class MediaConfig:
     """No RTP from the far end for so long is reported once as MediaTimeout; 0 turns it off."""
     dscp: int = 46
     """DiffServ code point of the RTP that we send (46 = EF, RFC 3246); 0 leaves it unmarked."""
+    realtime_priority: int = 10
+    """Round-robin real-time priority (SCHED_RR, 1-99) that the media process asks for, so that no other
+    program's work is heard; 0, or without the right to it: ``niceness`` alone."""
     niceness: int = -10
     """Scheduling priority that the media process asks for; without the right to it stays at 0."""
     vad_mode: int = 2
     """Aggressiveness of the voice activity detector: 0 (lets noise through) to 3 (may cut soft speech)."""
     speech_floor_dbov: float = -50.0
     """A frame quieter than this is never speech, whatever the detector says."""
-    pre_roll_s: float = 0.2
+    pre_roll_s: float = 0.4
     """Audio from before the start of speech that goes along, so that no first consonant is cut."""
     bridge_delay_frames: int = 2
     """20 ms frames that a bridged direction holds back against jitter; beyond twice as many it drops."""
@@ -44,7 +47,7 @@ class MediaConfig:
     """Encoded prompt frames kept in memory; the least recently played go first."""
     record_flush_s: float = 1.0
     """Seconds of a recording that are written at once. A crash loses at most this and 0.4 s."""
-    start_timeout_s: float = 10.0
+    start_timeout_s: float = 20.0
     """The media process must be ready by then."""
     reply_timeout_s: float = 5.0
     """A request to the media process fails after this."""
@@ -65,6 +68,7 @@ class MediaConfig:
             ("port_rest_s", 0 <= self.port_rest_s <= 600, "0 to 600 seconds"),
             ("rtp_timeout_s", self.rtp_timeout_s >= 0, "seconds, 0 turns it off"),
             ("dscp", 0 <= self.dscp <= 63, "0 to 63"),
+            ("realtime_priority", 0 <= self.realtime_priority <= 99, "1 to 99, 0 turns it off"),
             ("niceness", -20 <= self.niceness <= 19, "-20 to 19"),
             ("vad_mode", 0 <= self.vad_mode <= 3, "0 to 3"),
             ("speech_floor_dbov", -90 <= self.speech_floor_dbov <= 0, "-90 to 0"),

@@ -36,7 +36,7 @@ from dialer.ports import (
 
 Address = tuple[str, int]
 _LAW_OF_TYPE: Final = {number: law for law, number in STATIC_TYPE.items()}
-_IDLE_AFTER: Final = 1600
+_IDLE_AFTER: Final = 2400
 """Samples without audio after which a listener's time goes on in silence."""
 
 

@@ -79,14 +79,16 @@ class ProcessMediaPlane:
                 ours.close()
                 raise MediaError(f"the media process can't be started: {error.strerror}") from error
         reader, self._writer = await asyncio.open_connection(sock=ours)
-        self._last_word = asyncio.get_running_loop().time()
-        self._tasks = [asyncio.create_task(self._read(reader)), asyncio.create_task(self._watch())]
+        self._tasks = [asyncio.create_task(self._read(reader))]
         self._tasks[0].add_done_callback(self._reader_ended)
         try:
             await self.request(p.Configure(self.next_id(), self.config), self.config.start_timeout_s)
         except MediaError as error:
             await self.close()
             raise MediaError(f"the media process didn't start: {error}") from error
+        # Loading has its own limit; from its first word on, silence counts as hung.
+        self._last_word = asyncio.get_running_loop().time()
+        self._tasks.append(asyncio.create_task(self._watch()))
 
     async def open(self, sink: Sink) -> MediaStream:
         """A stream with a port of its own. Raises MediaError: no free port, or the process is gone."""

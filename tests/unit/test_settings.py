@@ -378,6 +378,7 @@ _OTHERS = {
     ("sip", "bind_host"): '"127.0.0.2"',
     ("turns", "min_level_dbov"): "-40.0",
     ("media", "speech_floor_dbov"): "-40.0",
+    ("media", "realtime_priority"): "0",
     ("media", "niceness"): "-5",
     ("recogniser", "model_dir"): '"other"',
     ("prompts", "synthetic"): '"other"',

@@ -100,6 +100,7 @@ PROOFS = {
     "media.port_rest_s": f"{MEDIA}::test_a_used_port_rests",
     "media.rtp_timeout_s": f"{MEDIA}::test_how_long_a_silent_wire_is_borne",
     "media.dscp": f"{MEDIA}::test_packets_carry_the_dscp_of_the_settings",
+    "media.realtime_priority": f"{MEDIA}::test_the_media_process_asks_for_its_realtime_priority",
     "media.niceness": f"{MEDIA}::test_the_media_process_asks_for_its_niceness",
     "media.vad_mode": f"{MEDIA}::test_the_detectors_mode_decides_on_soft_speech_in_noise",
     "media.speech_floor_dbov": f"{MEDIA}::test_what_is_under_the_floor_is_no_speech",

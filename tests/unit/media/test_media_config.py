@@ -15,7 +15,8 @@ from dialer.media.config import MediaConfig
     "wrong",
     [
         {"host": "sip.example"}, {"advertised_host": "::1"}, {"port_low": 80}, {"port_high": 20000},
-        {"port_rest_s": -1}, {"rtp_timeout_s": -1}, {"dscp": 64}, {"niceness": 20}, {"vad_mode": 4},
+        {"port_rest_s": -1}, {"rtp_timeout_s": -1}, {"dscp": 64}, {"niceness": 20},
+        {"realtime_priority": 100}, {"vad_mode": 4},
         {"speech_floor_dbov": 1}, {"pre_roll_s": 3}, {"bridge_delay_frames": 0}, {"key_s": 0},
         {"key_gap_s": 0},
         {"clip_cache_mb": 0}, {"record_flush_s": 0}, {"start_timeout_s": 0}, {"reply_timeout_s": 0},

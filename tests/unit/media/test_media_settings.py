@@ -7,6 +7,7 @@ import os
 import select
 import signal
 import socket
+import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -325,6 +326,22 @@ async def started(**fields: Any) -> AsyncIterator[ProcessMediaPlane]:
         yield plane
     finally:
         await plane.close()
+
+
+@pytest.mark.parametrize("realtime_priority", [0, 3])
+async def test_the_media_process_asks_for_its_realtime_priority(realtime_priority: int) -> None:
+    async with started(realtime_priority=realtime_priority) as plane:
+        assert plane.pid is not None
+        wanted = realtime_priority > 0 and _may_be_real_time()
+        policy = os.sched_getscheduler(plane.pid) & ~os.SCHED_RESET_ON_FORK
+        assert policy == (os.SCHED_RR if wanted else os.SCHED_OTHER)
+        assert os.sched_getparam(plane.pid).sched_priority == (realtime_priority if wanted else 0)
+
+
+def _may_be_real_time() -> bool:
+    """Whether this machine lets us: asked in a process of its own."""
+    ask = "import os; os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))"
+    return subprocess.run([sys.executable, "-c", ask], capture_output=True, check=False).returncode == 0
 
 
 @pytest.mark.parametrize("above", [1, 3])

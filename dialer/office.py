@@ -23,6 +23,12 @@ from dialer.tts.stock import stock_texts
 
 T = TypeVar("T")
 
+_ROWS_AT_ONCE = 1000
+"""A transaction each, with a pause between: a running daemon must not wait for the whole list. An import
+that broke off is made again; what it stored counts as duplicates then."""
+_PAUSE_S = 0.11
+"""SQLite looks for a free lock every 100 ms."""
+
 
 async def with_store(home: Path, work: Callable[[SqlStore], Awaitable[T]]) -> T:
     """Open the installation's database, do ``work``, close. Raises StoreError, ConfigError."""
@@ -63,10 +69,14 @@ async def import_customers(
     await asyncio.to_thread(home.mkdir, parents=True, exist_ok=True)
     store = await SqlStore.open(site.settings.site.database, site.settings.store)
     try:
-        stored = await store.add_tasks(found.tasks, now)
+        accepted = duplicates = 0
+        for start in range(0, len(found.tasks), _ROWS_AT_ONCE):
+            await asyncio.sleep(_PAUSE_S if start else 0)
+            stored = await store.add_tasks(found.tasks[start : start + _ROWS_AT_ONCE], now)
+            accepted, duplicates = accepted + stored.accepted, duplicates + stored.duplicates
     finally:
         await store.close()
-    return Imported(ImportReport(stored.accepted, stored.duplicates, found.errors), found.notices)
+    return Imported(ImportReport(accepted, duplicates, found.errors), found.notices)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from office_home import AT, HEADER, LIST, ROWS
 
 from dialer.errors import ConfigError, DialerError, MissingPrompt
-from dialer.model import TaskId
+from dialer.model import ImportReport, TaskId
 from dialer.office import (
     all_prompt_texts,
     build_prompts,
@@ -31,6 +34,27 @@ async def test_good_rows_are_stored_whatever_the_others_are(tmp_path: Path) -> N
     assert "3" in found.as_csv()
     tasks = await with_store(tmp_path, lambda store: store.tasks())
     assert [task.policy_no for task in tasks] == ["P1"]
+
+
+async def test_a_long_list_lets_the_daemon_write_between(tmp_path: Path) -> None:
+    text = "\n".join((HEADER, *(f"P{n},王芳,女,13812345678,安心相伴终身寿险,12000,10" for n in range(2500))))
+    found = await import_customers(tmp_path, LIST.encode(), "l.csv", "c", "new-policy", AT)
+    importing = asyncio.create_task(import_customers(tmp_path, text.encode(), "l.csv", "c", "new-policy", AT))
+    with closing(
+        sqlite3.connect(tmp_path / "dialer.sqlite", timeout=30, isolation_level=None, check_same_thread=False)
+    ) as other:
+        counts = set()
+        while not importing.done():
+            await asyncio.to_thread(other.execute, "BEGIN IMMEDIATE")
+            counts.add(other.execute("SELECT count(*) FROM tasks").fetchone()[0])
+            other.execute("ROLLBACK")
+            await asyncio.sleep(0.01)
+    found = (await importing).report
+    assert (found.accepted, found.duplicates) == (2498, 2)
+    assert counts & set(range(3, 2500)), "nobody else could write before the end"
+    assert (await import_customers(tmp_path, text.encode(), "l.csv", "c", "new-policy", AT)).report == (
+        ImportReport(0, 2500, ())
+    )
 
 
 async def test_the_same_policy_in_another_campaign_is_another_task(tmp_path: Path) -> None:

@@ -21,6 +21,8 @@ from dialer.model import CallId, QuestionKind, TaskId
 
 P = ParamSpec("P")
 _ZH, _EN = "zh", "en"
+_ID = click.IntRange(0, 2**63 - 1)
+"""What a database's integer holds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,11 @@ def _errors(function: Callable[P, None]) -> Callable[P, None]:
             function(*args, **kwargs)
         except DialerError as error:
             click.echo(f"dialer: {error}", err=True)
+            sys.exit(2)
+        except OSError as error:
+            if error.filename is None:  # not about a file: a closed pipe is click's, the rest a fault of ours
+                raise
+            click.echo(f"dialer: {error.filename}: {error.strerror}", err=True)
             sys.exit(2)
 
     return wrapper
@@ -204,7 +211,7 @@ def tickets(ctx: Context, as_json: bool) -> None:
 
 
 @main.command(help="一通电话的时间线 / timeline of one call")
-@click.argument("call", type=int)
+@click.argument("call", type=_ID)
 @json_option
 @click.pass_obj
 @_errors
@@ -218,7 +225,7 @@ def show(ctx: Context, call: int, as_json: bool) -> None:
 
 
 @main.command(help="为什么拨打或不拨打 / why a task is or isn't called")
-@click.argument("task", type=int)
+@click.argument("task", type=_ID)
 @json_option
 @click.pass_obj
 @_errors

@@ -140,6 +140,24 @@ def test_why_of_a_task_that_no_daemon_has_seen(tmp_path: Path) -> None:
     assert found["now"]["verdict"]["kind"] in ("dial", "wait", "refuse")
 
 
+@pytest.mark.parametrize("command", ["show", "why"])
+@pytest.mark.parametrize("number", ["x", str(10**30), "1.5"])
+def test_what_is_no_number_of_a_call_or_task_is_said(home: Path, command: str, number: str) -> None:
+    found = dialer(home, command, number)
+    assert found.exit_code == 2
+    assert "Invalid value for" in found.output
+
+
+@pytest.mark.parametrize("command", [("import", "list.csv"), ("run",), ("demo",)])
+def test_a_home_that_cannot_be_made_is_one_line(tmp_path: Path, command: tuple[str, ...]) -> None:
+    (tmp_path / "list.csv").write_text(LIST, encoding="utf-8")
+    (tmp_path / "file").write_text("in the way", encoding="utf-8")
+    home = tmp_path / "file" / "home"
+    found = dialer(home, command[0], *(tmp_path / name for name in command[1:]))
+    assert found.exit_code == 2
+    assert found.output == f"dialer: {home}: Not a directory\n"
+
+
 def test_the_campaign_and_form_are_kept(tmp_path: Path) -> None:
     file = tmp_path / "list.csv"
     file.write_text(LIST, encoding="utf-8")

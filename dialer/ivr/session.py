@@ -127,7 +127,7 @@ class Session(WithDetours):
         if self._index < len(self._questions):
             return self._ask(now, lead)
         say = lead + self._say(self._script.prompts.closing)
-        return self._farewell(now, Disposition.COMPLETED, "every question asked and answered", say)
+        return self._farewell(now, Disposition.COMPLETED, "the script was asked to its end", say)
 
     def _on_question(self, reply: Reply, now: float) -> list[Action]:
         question, before = self._question, self._ladder

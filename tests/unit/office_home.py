@@ -80,7 +80,7 @@ async def _one_call(store: SqlStore) -> None:
         AT + timedelta(seconds=3),
         answered,
         200,
-        "every question asked and answered",
+        "the script was asked to its end",
         "customer",
         (
             Answer(

@@ -302,7 +302,7 @@ def test_a_bye_that_nobody_confirms_keeps_the_sessions_reason() -> None:
     _, view = place(person=person)
     record = record_of(view)
     assert record.outcome is Disposition.COMPLETED
-    assert record.reason == "every question asked and answered"
+    assert record.reason == "the script was asked to its end"
     assert record.hung_up_by == "dialer"
 
 

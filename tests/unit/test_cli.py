@@ -182,8 +182,7 @@ def test_the_calls(home: Path) -> None:
     expected = "1 1 2026-11-10 10:00:00 138****5678 2026-11-10/1"
     chinese, english = told(dialer(home, "calls")), told(dialer(home, "--lang", "en", "calls"))
     assert (
-        f"{expected} 回访完成 the script was asked to its end 90.0s 2026/11/10/00000001-100008.wav"
-        in chinese
+        f"{expected} 回访完成 the script was asked to its end 90.0s 2026/11/10/00000001-100008.wav" in chinese
     )
     assert f"{expected} completed " in english
 

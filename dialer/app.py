@@ -16,10 +16,8 @@ import uvloop
 
 from dialer import logs, tickets
 from dialer.archive.vault import LocalVault
-from dialer.asr.config import Engine
-from dialer.asr.dtmf_only import DtmfOnly
+from dialer.asr import Engine, make_recogniser
 from dialer.asr.model import check_model
-from dialer.asr.recogniser import VoskRecogniser
 from dialer.bus.local import LogSink, run_bus
 from dialer.conductor import Conductor
 from dialer.conversation import House
@@ -187,10 +185,7 @@ def _require_files(site: Site) -> None:
 
 
 async def _recogniser(site: Site, stack: AsyncExitStack) -> Recogniser:
-    config = site.settings.recogniser
-    if config.engine is Engine.DTMF:
-        return DtmfOnly()
-    recogniser = VoskRecogniser(config)
+    recogniser = make_recogniser(site.settings.recogniser)
     await recogniser.start()
     stack.push_async_callback(recogniser.close)
     return recogniser

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dialer.ivr.prompt import HONORIFICS
 from dialer.tts.reading import number_fragments
 
 SURNAMES = (
@@ -23,7 +24,6 @@ COMPOUND_SURNAMES = (
     "慕容",
     "端木",
 )
-HONORIFICS = ("先生", "女士", "先生或女士")
 PRODUCTS = ("安心相伴终身寿险", "岁岁丰年金保险", "守护一生重大疾病保险")
 """Invented products of the demonstration."""
 HOUSE_TEXTS = ("客户回访转接，接听请按一",)

@@ -413,6 +413,14 @@ class RtpStats:
     duplicated: int = 0
     foreign: int = 0
     """Packets from a source that wasn't negotiated: dropped."""
+    jitter_ms: float = 0.0
+    """Interarrival jitter of what we received (RFC 3550 6.4.1), at the end."""
+    remote_lost: int | None = None
+    """Packets of ours that the far end missed, by its last RTCP report; None: it sent none."""
+    remote_jitter_ms: float | None = None
+    """Jitter that it reported."""
+    round_trip_ms: float | None = None
+    """From RTCP's LSR and DLSR."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,9 @@ Two clocks: ``datetime`` is legal time (policy, rows, retention), ``float`` is l
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
 
@@ -131,7 +132,48 @@ class MediaFailed:
     reason: str
 
 
-MediaEvent = Played | KeyPressed | SpeechStarted | SpeechAudio | SpeechEnded | MediaTimeout | MediaFailed
+class Tone(StrEnum):
+    """What the network or a machine sounds (ITU-T E.180; China: GB/T 3380, 450 Hz)."""
+
+    RINGBACK = "ringback"
+    BUSY = "busy"
+    CONGESTION = "congestion"
+    SIT = "sit"
+    """Special information tone: an announcement follows (950, 1400, 1800 Hz)."""
+    BEEP = "beep"
+    """An answering machine asks for the message."""
+    FAX = "fax"
+
+
+@dataclass(frozen=True, slots=True)
+class ToneHeard:
+    """A call progress tone of the far end; reported once at its recognition, again after a pause in it."""
+
+    at: float
+    tone: Tone
+    offset_s: float
+
+
+class Answerer(StrEnum):
+    PERSON = "person"
+    MACHINE = "machine"
+    UNSURE = "unsure"
+
+
+@dataclass(frozen=True, slots=True)
+class AnswererJudged:
+    """Who answered, by tones and the length of the first speech. ``why``: the rule that decided."""
+
+    at: float
+    answerer: Answerer
+    why: str
+    offset_s: float
+
+
+MediaEvent = (
+    Played | KeyPressed | SpeechStarted | SpeechAudio | SpeechEnded | MediaTimeout | MediaFailed
+    | ToneHeard | AnswererJudged
+)  # fmt: skip
 LegEvent = Progress | Answered | Failed | Ended | MediaEvent
 
 
@@ -144,6 +186,31 @@ class ListenSpec:
     max_speech_s: float = 12.0
 
 
+class Watch(StrEnum):
+    """What call progress detection listens for."""
+
+    EARLY = "early"
+    """Before the answer: tones of the network in early media (ToneHeard)."""
+    ANSWERER = "answerer"
+    """From the answer on: tones, and a person or a machine (ToneHeard, AnswererJudged once)."""
+
+
+class Srtp(StrEnum):
+    """Crypto suites of SDP security descriptions (RFC 4568 6.2)."""
+
+    AES_CM_128_HMAC_SHA1_80 = "AES_CM_128_HMAC_SHA1_80"
+    AES_CM_128_HMAC_SHA1_32 = "AES_CM_128_HMAC_SHA1_32"
+
+
+@dataclass(frozen=True, slots=True)
+class SrtpKeys:
+    """Both directions' master key and salt (30 bytes each; RFC 3711, RFC 4568)."""
+
+    suite: Srtp
+    send: bytes = field(repr=False)
+    receive: bytes = field(repr=False)
+
+
 @dataclass(frozen=True, slots=True)
 class RemoteMedia:
     """What SDP settled: where to send, which payload types, PCMA or PCMU."""
@@ -154,6 +221,14 @@ class RemoteMedia:
     payload_type: int
     dtmf_payload_type: int | None
     """None: the peer takes no telephone-event."""
+    comfort_noise_payload_type: int | None = None
+    """None: the peer sends and takes no comfort noise (RFC 3389)."""
+    srtp: SrtpKeys | None = None
+    """None: plain RTP."""
+    rtcp_port: int | None = None
+    """Where RTCP goes: ``port`` itself with rtcp-mux (RFC 5761), a=rtcp's, or ``port`` + 1; None: nowhere."""
+    sending: bool = True
+    """False while the far end holds us (a=sendonly, a=inactive): nothing of ours is sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,6 +275,10 @@ class MediaStream(Protocol):
 
     async def send_keys(self, digits: str) -> None: ...
 
+    async def key_signalled(self, digit: str) -> None:
+        """The far end sent a key by SIP INFO: KeyPressed follows, the recording gets its tone."""
+        ...
+
     async def close(self) -> RtpStats:
         """Release the port. Idempotent."""
         ...
@@ -211,8 +290,13 @@ class MediaPlane(Protocol):
         """False while the plane is gone: no call may be placed."""
         ...
 
-    async def open(self, sink: Callable[[MediaEvent], None]) -> MediaStream:
-        """A stream with a port of its own. Raises MediaError where ports or the plane are gone."""
+    async def open(
+        self, sink: Callable[[MediaEvent], None], *, beside: MediaStream | None = None
+    ) -> MediaStream:
+        """A stream with a port of its own. Raises MediaError where ports or the plane are gone.
+
+        ``beside``: a stream that this one is to be bridged with; both must live in one media process.
+        """
         ...
 
 
@@ -245,6 +329,10 @@ class DialRequest:
     """Ours, for logs: the call's id."""
     not_after: float | None = None
     """Loop time after which no INVITE may leave any more; None: any time."""
+    beside: MediaStream | None = None
+    """The stream that this call will be bridged with; None: it stays alone."""
+    display_name: str = ""
+    """Name beside the caller id; empty: the trunk's."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -258,9 +258,7 @@ class Leg:
         if packet.payload_type == self._key_type:
             digit = self._keys_in.take(packet.timestamp, packet.marker, packet.payload)
             if digit is not None:
-                if self.recorder is not None:
-                    self.recorder.put(1, position, key_tone(digit, self.recorder.codec))
-                self._emit(KeyPressed(now, digit, self.offset_s(position)))
+                self.key_signalled(digit, position, now)
             return
         codec = self.codec if packet.payload_type == self._type else _LAW_OF_TYPE.get(packet.payload_type)
         if codec is not None:
@@ -268,6 +266,12 @@ class Leg:
             if position - start > rtp.Placement.LATE:
                 self._late += 1
             self._audio(start, packet.payload, codec, now)
+
+    def key_signalled(self, digit: str, position: int, now: float) -> None:
+        """A key came as an event, by RTP or SIP INFO: its tone goes into the recording."""
+        if self.recorder is not None:
+            self.recorder.put(1, position, key_tone(digit, self.recorder.codec))
+        self._emit(KeyPressed(now, digit, self.offset_s(position)))
 
     def _learn(self, source: Address, packet: rtp.RtpPacket | None) -> bool:
         """Whether ``source`` is the negotiated peer behind a NAT, seen for the first time."""

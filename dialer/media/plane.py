@@ -90,8 +90,10 @@ class ProcessMediaPlane:
         self._last_word = asyncio.get_running_loop().time()
         self._tasks.append(asyncio.create_task(self._watch()))
 
-    async def open(self, sink: Sink) -> MediaStream:
+    async def open(self, sink: Sink, *, beside: MediaStream | None = None) -> MediaStream:
         """A stream with a port of its own. Raises MediaError: no free port, or the process is gone."""
+        if isinstance(beside, ProcessMediaStream) and beside._plane is not self:
+            raise MediaError("only streams of one media plane can be bridged")
         reply = await self.request(p.Open(self.next_id()))
         if not isinstance(reply, p.Opened):
             raise MediaError(f"unexpected reply {type(reply).__name__} to Open")
@@ -279,6 +281,11 @@ class ProcessMediaStream:
 
     async def send_keys(self, digits: str) -> None:
         await self._plane.request(p.SendKeys(self._plane.next_id(), self._id, digits))
+
+    async def key_signalled(self, digit: str) -> None:
+        if len(digit) != 1 or digit not in "0123456789*#":
+            raise MediaError(f"{digit!r} is no key: 0-9, * or #")
+        await self._plane.request(p.KeySignalled(self._plane.next_id(), self._id, digit))
 
     async def close(self) -> RtpStats:
         """The stream's counts; zeros where the media process died with them.

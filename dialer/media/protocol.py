@@ -6,7 +6,7 @@ commands with ``id``; each gets exactly one reply with the same ``id``. Notices 
 ::
 
     control -> media   Configure Open Connect Play StopPlaying Listen Record StopRecording
-                       Bridge Unbridge SendKeys Close
+                       Bridge Unbridge SendKeys KeySignalled Close
     media -> control   Done Refused Opened RecordingClosed Closed (replies) · Notice Pulse (unasked)
 
 The first command is Configure. Control's EOF ends the media process.
@@ -96,6 +96,10 @@ class SendKeys(StreamCommand, frozen=True, array_like=True, tag=True):
     digits: str
 
 
+class KeySignalled(StreamCommand, frozen=True, array_like=True, tag=True):
+    digit: str
+
+
 class Close(StreamCommand, frozen=True, array_like=True, tag=True):
     pass
 
@@ -151,7 +155,7 @@ class Pulse(msgspec.Struct, frozen=True, array_like=True, tag=True):
 
 AnyCommand = (
     Configure | Open | Connect | Play | StopPlaying | Listen | Record | StopRecording
-    | Bridge | Unbridge | SendKeys | Close
+    | Bridge | Unbridge | SendKeys | KeySignalled | Close
 )  # fmt: skip
 Reply = Done | Refused | Opened | RecordingClosed | Closed
 AnyMessage = Reply | Notice | Pulse

@@ -135,6 +135,8 @@ class Streams:
                 leg.unbridge()
             case p.SendKeys():
                 self._send_keys(leg, command.digits)
+            case p.KeySignalled():
+                leg.key_signalled(command.digit, self._ticks.position(now), now)
             case p.Close():
                 return self._close(command, stream)
         return p.Done(command.id)

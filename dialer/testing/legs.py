@@ -114,6 +114,9 @@ class FakeMediaStream:
     async def send_keys(self, digits: str) -> None:
         self._do("send_keys")
 
+    async def key_signalled(self, digit: str) -> None:
+        self._do("key_signalled")
+
     async def close(self) -> RtpStats:
         if not self.closed:
             self._journal.append(f"{self.name} close")

@@ -68,6 +68,8 @@ class FakeStream:
 
     async def send_keys(self, digits: str) -> None: ...
 
+    async def key_signalled(self, digit: str) -> None: ...
+
     async def close(self) -> RtpStats:
         self.closed = True
         self._socket.close()
@@ -80,7 +82,9 @@ class FakeMediaPlane:
         self.broken = False
         self.alive = True
 
-    async def open(self, sink: Callable[[MediaEvent], None]) -> FakeStream:
+    async def open(
+        self, sink: Callable[[MediaEvent], None], *, beside: MediaStream | None = None
+    ) -> FakeStream:
         if self.broken:
             raise MediaError("no port is free")
         self.streams.append(FakeStream(sink))

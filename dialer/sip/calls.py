@@ -5,7 +5,8 @@ BYE both ways, re-INVITE from the far end, and our 2xx retransmitted until its A
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from sipmessage import Request, Response
@@ -67,19 +68,83 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class CallTimer:
-    """Key of a call's own deadline: ``guard`` (rings too long), ``cancel``, ``bye``, ``ack``."""
+    """Key of a call's own deadline: ``guard`` (rings too long), ``cancel``, ``bye``, ``ack``, ...
+
+    ``Calls.on_timer`` says what each kind does; ``Calls.over`` cancels every kind."""
 
     kind: str
     call: int
 
 
-@dataclass(slots=True)
-class Calls:
-    """Every call of the user agent, and the dialogs they hold."""
+@dataclass(frozen=True, slots=True)
+class Inside:
+    """A request of the far end inside a dialog, in sequence, waiting for its response."""
 
-    core: Core
-    active: dict[int, Call] = field(default_factory=dict)
-    _dialogs: dict[DialogId, Call] = field(default_factory=dict)
+    call: Call
+    dialog: Dialog
+    transaction: ServerTransaction
+    found: Essentials
+    source: Addr
+    now: float
+
+    @property
+    def request(self) -> Request:
+        return self.transaction.request
+
+
+OnInside = Callable[[Inside], None]
+OnCallTimer = Callable[[Call, float], None]
+
+
+class Calls:
+    """Every call of the user agent, and the dialogs they hold.
+
+    Other parts add what they do: ``on_method`` for a request inside a dialog (it is then in Allow),
+    ``on_timer`` for a deadline of theirs, ``on_over`` for what they keep of a call.
+    """
+
+    def __init__(self, core: Core) -> None:
+        self.core = core
+        self.active: dict[int, Call] = {}
+        self._dialogs: dict[DialogId, Call] = {}
+        self._methods: dict[str, OnInside] = {}
+        self._timers: dict[str, OnCallTimer] = {}
+        self._over: list[Callable[[Call], None]] = []
+        self.on_method("BYE", self._receive_bye)
+        self.on_method("INVITE", self._receive_invite)
+        self.on_method("OPTIONS", lambda inside: self.reply(inside, 200))
+        self.on_timer("ack", self.resend_2xx)
+        self.on_timer("bye", lambda call, _now: self._bye_done(call))
+
+    # --- who does what
+
+    def on_method(self, method: str, handler: OnInside) -> None:
+        """``handler`` answers requests of ``method`` inside dialogs (with ``reply``, or later itself)."""
+        self._methods[method] = handler
+        if method not in self.core.allowed:
+            self.core.allowed.append(method)
+
+    def on_timer(self, kind: str, handler: OnCallTimer) -> None:
+        """``handler`` is called when ``CallTimer(kind, call)`` is due."""
+        self._timers[kind] = handler
+
+    def on_over(self, handler: Callable[[Call], None]) -> None:
+        """``handler`` is called once for each call that is over, before its last event."""
+        self._over.append(handler)
+
+    def set_timer(self, kind: str, call: Call, when: float | None) -> None:
+        """None cancels."""
+        self.core.timers.set(CallTimer(kind, call.number), when)
+
+    def timer_due(self, timer: CallTimer, now: float) -> None:
+        if (call := self.active.get(timer.call)) is not None:
+            self._timers[timer.kind](call, now)
+
+    def reply(
+        self, inside: Inside, code: int, *, phrase: str = "", headers: dict[str, str] | None = None
+    ) -> None:
+        """The final response to a request inside a dialog."""
+        self.core.reply(inside.transaction, code, inside.source, inside.now, phrase=phrase, headers=headers)
 
     def find(self, found: Essentials) -> Call | None:
         """The call whose dialog a request belongs to."""
@@ -94,8 +159,10 @@ class Calls:
         if call.phase is Phase.OVER:
             return
         call.phase, call.pending = Phase.OVER, None
-        for kind in ("guard", "cancel", "bye", "ack"):
-            self.core.timers.set(CallTimer(kind, call.number), None)
+        for kind in self._timers:
+            self.set_timer(kind, call, None)
+        for handler in self._over:
+            handler(call)
         self.active.pop(call.number, None)
         if call.dialog is not None:
             self._dialogs.pop(call.dialog.id, None)
@@ -137,10 +204,6 @@ class Calls:
 
         self.core.send_request(request, branch, peer, now, done, lambda _reason, _now: self._bye_done(call))
 
-    def bye_unconfirmed(self, call: Call) -> None:
-        """The ``bye`` timer: the far end has had its time to confirm."""
-        self._bye_done(call)
-
     def _bye_done(self, call: Call) -> None:
         self.over(call, CallEnded(call.number, by_remote=False, reason=call.end_reason))
 
@@ -158,27 +221,33 @@ class Calls:
     def receive(
         self, call: Call, transaction: ServerTransaction, found: Essentials, source: Addr, now: float
     ) -> None:
-        request, dialog = transaction.request, call.dialog
+        dialog, handler = call.dialog, self._methods.get(transaction.request.method)
         if dialog is None or not dialog.in_order(found.cseq.sequence):
             self.core.reply(transaction, 500, source, now, phrase="CSeq out of order")
-        elif request.method == "BYE":
-            self.core.reply(transaction, 200, source, now)
-            if call.transaction is not None:
-                # An INVITE of theirs that is still open ends with its dialog (RFC 3261 15.1.2).
-                refusal = self.core.response(call.transaction.request, 487, call.source, call.local_tag)
-                self.core.layer.respond(call.transaction, refusal, now)
-            if call.phase is Phase.INVITING:
-                self.over(call, CallFailed(call.number, 487, "ended by the caller"))
-                return
-            ours = call.phase is Phase.ENDING
-            reason = call.end_reason if ours else _reason_header(request)
-            self.over(call, CallEnded(call.number, by_remote=not ours, reason=reason))
-        elif request.method == "INVITE" and isinstance(transaction, InviteServer):
-            self._reinvite(call, dialog, transaction, found, source, now)
-        elif request.method == "OPTIONS":
-            self.core.reply(transaction, 200, source, now)
-        else:
+        elif handler is None:
             self.core.reply(transaction, 405, source, now)
+        else:
+            handler(Inside(call, dialog, transaction, found, source, now))
+
+    def _receive_bye(self, inside: Inside) -> None:
+        call = inside.call
+        self.reply(inside, 200)
+        if call.transaction is not None:
+            # An INVITE of theirs that is still open ends with its dialog (RFC 3261 15.1.2).
+            refusal = self.core.response(call.transaction.request, 487, call.source, call.local_tag)
+            self.core.layer.respond(call.transaction, refusal, inside.now)
+        if call.phase is Phase.INVITING:
+            self.over(call, CallFailed(call.number, 487, "ended by the caller"))
+            return
+        ours = call.phase is Phase.ENDING
+        reason = call.end_reason if ours else _reason_header(inside.request)
+        self.over(call, CallEnded(call.number, by_remote=not ours, reason=reason))
+
+    def _receive_invite(self, inside: Inside) -> None:
+        if isinstance(inside.transaction, InviteServer):
+            self._reinvite(
+                inside.call, inside.dialog, inside.transaction, inside.found, inside.source, inside.now
+            )
 
     def _reinvite(
         self,

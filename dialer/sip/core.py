@@ -15,7 +15,6 @@ from dialer.sip.message import MAGIC_COOKIE, response_to, to_bytes
 from dialer.sip.signals import Signal
 from dialer.sip.timers import TimerQueue
 
-ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS"
 SDP_TYPE = "application/sdp"
 
 
@@ -29,6 +28,8 @@ class Core:
         self.layer = TransactionLayer(config.timers, self.timers, self.send, config.max_server_transactions)
         self.outgoing: deque[tuple[bytes, Addr]] = deque()
         self.events: deque[Signal] = deque()
+        self.allowed = ["INVITE", "ACK", "CANCEL", "BYE", "OPTIONS"]
+        """Allow: what some part has said it handles."""
         self._numbers = 0
 
     def send(self, data: bytes, peer: Addr) -> None:
@@ -79,7 +80,7 @@ class Core:
         request.headers.set("CSeq", f"{seq} {method}")
         request.headers.set("User-Agent", self.config.user_agent)
         if method in ("INVITE", "OPTIONS"):
-            request.headers.set("Allow", ALLOW)
+            request.headers.set("Allow", ", ".join(self.allowed))
             request.headers.set("Accept", SDP_TYPE)
         return request
 
@@ -104,7 +105,7 @@ class Core:
         response = response_to(request, code, source, to_tag=to_tag, phrase=phrase)
         response.headers.set("Server", self.config.user_agent)
         if code == 405 or (request.method in ("INVITE", "OPTIONS") and 200 <= code < 300):
-            response.headers.set("Allow", ALLOW)
+            response.headers.set("Allow", ", ".join(self.allowed))
         if request.method == "OPTIONS" and code == 200:
             response.headers.set("Accept", SDP_TYPE)
             response.headers.set("Supported", "")

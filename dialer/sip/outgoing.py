@@ -56,6 +56,7 @@ class OutgoingCalls:
     def __init__(self, core: Core, calls: Calls) -> None:
         self._core = core
         self._calls = calls
+        calls.on_timer("cancel", self._cancel_timed_out)
 
     def invite(self, spec: InviteSpec, now: float) -> int:
         """Send INVITE; the call's number."""
@@ -122,8 +123,10 @@ class OutgoingCalls:
             limit = now + self._core.config.timers.timeout
             self._core.timers.set(CallTimer("cancel", call.number), limit)
 
-    def cancel_timed_out(self, call: OutgoingCall) -> None:
+    def _cancel_timed_out(self, call: Call, _now: float) -> None:
         """No final response to a cancelled INVITE (RFC 3261 9.1)."""
+        if not isinstance(call, OutgoingCall):
+            return
         if call.client is not None:
             self._core.layer.abandon(call.client)
         self._fail(call, 0, "no final response after CANCEL")

@@ -6,6 +6,8 @@ ask ``get_timer`` when to come back. Every method that does something is told ``
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from sipmessage import URI, Request, Response
 
 from dialer.errors import SipParseError
@@ -36,6 +38,7 @@ _OTHER_METHODS = frozenset(
     {"REGISTER", "INFO", "UPDATE", "PRACK", "SUBSCRIBE", "NOTIFY", "REFER", "MESSAGE", "PUBLISH"}
 )
 """Understood well enough to be refused with 405 and Allow, not 501."""
+OnOutside = Callable[[ServerTransaction, Essentials, Addr, float], None]
 _SCHEMES = ("sip", "sips", "tel")
 
 
@@ -47,10 +50,17 @@ class UserAgent:
     ) -> None:
         self._core = Core(config, randomness)
         self._calls = Calls(self._core)
+        self._calls.on_timer("guard", lambda call, now: self.hang_up(call.number, "rang too long", now))
         self._outgoing = OutgoingCalls(self._core, self._calls)
         self._incoming = IncomingCalls(self._core, self._calls)
         self._registrations = Registrations(self._core)
         self._registrar = None if registrar is None else Registrar(self._core, registrar)
+        self._outside: dict[str, OnOutside] = {
+            "INVITE": self._invited, "OPTIONS": self._options, "BYE": self._no_dialog,
+        }  # fmt: skip
+        """What answers a request outside of any dialog; other parts add their methods."""
+        if self._registrar is not None:
+            self._outside["REGISTER"] = self._register_with_us
 
     @property
     def config(self) -> UserAgentConfig:
@@ -160,24 +170,11 @@ class UserAgent:
         """Everything that is due."""
         while (key := self._core.timers.pop(now)) is not None:
             if isinstance(key, CallTimer):
-                self._on_call_timer(key, now)
+                self._calls.timer_due(key, now)
             elif isinstance(key, RegistrationTimer):
                 self._registrations.on_timer(key.registration, now)
             elif isinstance(key, ClientTransaction | ServerTransaction):
                 self._core.layer.on_timer(key, now)
-
-    def _on_call_timer(self, timer: CallTimer, now: float) -> None:
-        call = self._calls.active.get(timer.call)
-        if call is None:
-            return
-        if timer.kind == "guard":
-            self.hang_up(call.number, "rang too long", now)
-        elif timer.kind == "cancel" and isinstance(call, OutgoingCall):
-            self._outgoing.cancel_timed_out(call)
-        elif timer.kind == "bye":
-            self._calls.bye_unconfirmed(call)
-        elif timer.kind == "ack":
-            self._calls.resend_2xx(call, now)
 
     def transport_failed(self, peer: Addr, reason: str, now: float) -> None:
         """The shell could not send to ``peer``."""
@@ -230,16 +227,27 @@ class UserAgent:
         core = self._core
         if required := header_values(request, "Require"):
             core.reply(transaction, 420, addr, now, headers={"Unsupported": ", ".join(required)})
-        elif request.method == "INVITE" and isinstance(transaction, InviteServer):
-            self._incoming.receive(transaction, found, addr, now)
-        elif request.method == "OPTIONS":
-            core.reply(transaction, 200, addr, now)
-        elif request.method == "REGISTER" and self._registrar is not None:
-            core.layer.respond(transaction, self._registrar.handle(request, addr, now), now)
-        elif request.method == "BYE":
-            core.reply(transaction, 481, addr, now)
+        elif (handler := self._outside.get(request.method)) is not None:
+            handler(transaction, found, addr, now)
         else:
             core.reply(transaction, 405 if request.method in _OTHER_METHODS else 501, addr, now)
+
+    def _options(self, transaction: ServerTransaction, _found: Essentials, addr: Addr, now: float) -> None:
+        self._core.reply(transaction, 200, addr, now)
+
+    def _no_dialog(self, transaction: ServerTransaction, _found: Essentials, addr: Addr, now: float) -> None:
+        self._core.reply(transaction, 481, addr, now)
+
+    def _register_with_us(
+        self, transaction: ServerTransaction, _found: Essentials, addr: Addr, now: float
+    ) -> None:
+        if self._registrar is not None:
+            response = self._registrar.handle(transaction.request, addr, now)
+            self._core.layer.respond(transaction, response, now)
+
+    def _invited(self, transaction: ServerTransaction, found: Essentials, addr: Addr, now: float) -> None:
+        if isinstance(transaction, InviteServer):
+            self._incoming.receive(transaction, found, addr, now)
 
     def _bad_request(self, data: bytes, addr: Addr, reason: str) -> None:
         """400 where the sender can be told, without keeping any state for it."""

@@ -8,15 +8,55 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from ipaddress import ip_address
+from typing import NamedTuple
 from urllib.parse import unquote
 
 from sipmessage import URI, Address, Parameters
 
 from dialer.errors import SipParseError
 
-Addr = tuple[str, int]
-"""IPv4 address or host name, and UDP port."""
 DEFAULT_PORT = 5060
+TLS_PORT = 5061
+
+
+class Addr(NamedTuple):
+    """Where a message goes to or came from."""
+
+    host: str
+    """IP address without brackets, or a host name that the shell resolves."""
+    port: int
+    """0: not said, SRV records or the transport's default tell (RFC 3263 4.2)."""
+    transport: str = "udp"
+    """``udp``, ``tcp`` or ``tls``."""
+    name: str = ""
+    """The domain that ``host`` was found by: a TLS certificate must be for it (RFC 5922 4)."""
+    fixed: bool = False
+    """Whether somebody chose UDP: then a large request isn't moved to TCP (RFC 3261 18.1.1)."""
+
+    @property
+    def reliable(self) -> bool:
+        """A stream: no retransmissions (RFC 3261 17)."""
+        return self.transport != "udp"
+
+
+def default_port(transport: str) -> int:
+    return TLS_PORT if transport == "tls" else DEFAULT_PORT
+
+
+def is_numeric(host: str) -> bool:
+    """An IPv4 or IPv6 address, not a name."""
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def bracketed(host: str) -> str:
+    """As a host stands in a URI or Via: an IPv6 address in brackets."""
+    return f"[{host}]" if ":" in host and not host.startswith("[") else host
+
 
 HOST_PATTERN = r"\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._\-]+"
 _SIP_URI = re.compile(
@@ -145,6 +185,13 @@ def tag_of(text: str) -> str:
 
 
 def uri_destination(uri: URI) -> Addr:
-    """Where a request for this URI goes over UDP. Names are resolved by the shell."""
-    maddr = uri.parameters.get("maddr")
-    return ((maddr or uri.host).strip("[]"), uri.port or DEFAULT_PORT)
+    """Where a request for this URI goes (RFC 3263 4.1). Names are resolved by the shell.
+
+    ``sips`` means TLS. A transport that isn't spoken here stays in the address: sending to it fails.
+    """
+    said = (uri.parameters.get("transport") or "").lower()
+    transport = "tls" if uri.scheme == "sips" else said or "udp"
+    domain = uri.host.strip("[]")
+    host = (uri.parameters.get("maddr") or domain).strip("[]")
+    port = uri.port or (default_port(transport) if is_numeric(host) else 0)
+    return Addr(host, port, transport, name=domain if transport == "tls" else "", fixed=said == "udp")

@@ -22,6 +22,8 @@ from dialer.sip.sdp import SessionDescription, make_answer
 from dialer.sip.signals import CallAnswered, CallEnded, CallFailed, CallUpdated
 from dialer.sip.transaction import InviteServer
 
+_NOWHERE = Addr("", 0)
+
 
 class Phase(StrEnum):
     INVITING = "inviting"
@@ -62,7 +64,7 @@ class Call:
     # incoming only
     request: Request | None = None
     transaction: InviteServer | None = None
-    source: Addr = ("", 0)
+    source: Addr = _NOWHERE
     merge_key: tuple[str, str, int] | None = None
 
 
@@ -296,7 +298,7 @@ class Calls:
         response = self.core.response(transaction.request, 200, source, call.local_tag)
         if routes := header_values(transaction.request, "Record-Route"):
             response.headers.setlist("Record-Route", routes)
-        response.headers.set("Contact", self.core.contact())
+        response.headers.set("Contact", self.core.contact(source, transaction.request.uri))
         response.headers.set("Content-Type", SDP_TYPE)
         response.body = local.encode()
         self.core.layer.respond(transaction, response, now)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 
 from sipmessage import URI, Request, Response
 
-from dialer.sip.address import Addr
+from dialer.sip.address import Addr, bracketed
 from dialer.sip.config import UserAgentConfig
 from dialer.sip.dialog import Dialog
 from dialer.sip.digest import Randomness, token
@@ -17,12 +18,16 @@ from dialer.sip.timers import TimerQueue
 
 SDP_TYPE = "application/sdp"
 
+Local = Callable[[Addr], tuple[str, int]]
+"""The host and port of ours that a peer is told."""
+
 
 class Core:
     """``host`` and ``port`` become known to the configuration once the socket is bound."""
 
-    def __init__(self, config: UserAgentConfig, randomness: Randomness) -> None:
+    def __init__(self, config: UserAgentConfig, randomness: Randomness, local: Local | None = None) -> None:
         self.config = config
+        self.local: Local = local or (lambda _peer: (config.host, config.port))
         self.randomness = randomness
         self.timers = TimerQueue()
         self.layer = TransactionLayer(config.timers, self.timers, self.send, config.max_server_transactions)
@@ -46,12 +51,18 @@ class Core:
         self._numbers += 1
         return self._numbers
 
-    def contact(self, user: str = "") -> str:
-        uri = URI(scheme="sip", host=self.config.host, port=self.config.port, user=user or None)
-        return f"<{uri}>"
+    def contact(self, peer: Addr, uri: URI, user: str = "") -> str:
+        """How ``peer`` reaches us; sips where the request's ``uri`` is (RFC 3261 8.1.1.8)."""
+        sips = uri.scheme == "sips"
+        host, port = self.local(peer)
+        ours = URI(scheme="sips" if sips else "sip", host=bracketed(host), port=port, user=user or None)
+        return f"<{ours};transport={peer.transport}>" if peer.reliable and not sips else f"<{ours}>"
 
-    def via(self, branch: str) -> str:
-        return f"SIP/2.0/UDP {self.config.host}:{self.config.port};branch={branch};rport"
+    def via(self, branch: str, peer: Addr) -> str:
+        """``alias``: the peer may send its requests on this connection (RFC 5923 5)."""
+        host, port = self.local(peer)
+        alias = ";alias" if peer.reliable else ""
+        return f"SIP/2.0/{peer.transport.upper()} {bracketed(host)}:{port};branch={branch};rport{alias}"
 
     def new_branch(self) -> str:
         return MAGIC_COOKIE + self.token()
@@ -62,6 +73,7 @@ class Core:
         uri: URI,
         *,
         branch: str,
+        peer: Addr,
         from_: str,
         to: str,
         call_id: str,
@@ -70,7 +82,7 @@ class Core:
     ) -> Request:
         """A request with its mandatory headers (RFC 3261 8.1.1)."""
         request = Request(method, uri)
-        request.headers.set("Via", self.via(branch))
+        request.headers.set("Via", self.via(branch, peer))
         if routes:
             request.headers.setlist("Route", list(routes))
         request.headers.set("Max-Forwards", "70")
@@ -88,7 +100,7 @@ class Core:
         """A request inside a dialog, and where it goes."""
         uri, routes, peer = dialog.path()
         request = self.request(
-            method, uri, branch=branch, from_=dialog.local, to=dialog.remote,
+            method, uri, branch=branch, peer=peer, from_=dialog.local, to=dialog.remote,
             call_id=dialog.call_id, seq=seq, routes=routes,
         )  # fmt: skip
         return request, peer

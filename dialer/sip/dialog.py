@@ -103,7 +103,7 @@ def _contact(message: Message) -> URI | None:
         uri = parse_address(values[0]).uri
     except SipParseError:
         return None
-    return uri if uri.scheme == "sip" else None
+    return uri if uri.scheme in ("sip", "sips") else None
 
 
 def _routes(message: Message) -> list[str]:

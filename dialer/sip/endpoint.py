@@ -16,7 +16,7 @@ from sipmessage import URI
 
 from dialer.errors import MediaError, SipParseError, TrunkError
 from dialer.ports import MediaPlane, RemoteMedia
-from dialer.sip.address import Addr, parse_uri
+from dialer.sip.address import Addr, parse_uri, uri_destination
 from dialer.sip.config import EndpointConfig, RegistrarConfig, UserAgentConfig
 from dialer.sip.digest import Randomness
 from dialer.sip.leg import IncomingLeg, SipLeg
@@ -85,7 +85,7 @@ class SipEndpoint:
         transport = await UdpTransport.open(
             config.bind_host, config.bind_port, self._on_datagram, self._on_send_error
         )
-        host, port = transport.local
+        host, port = transport.local[:2]
         if config.advertised_host:
             host = config.advertised_host
         elif host == "0.0.0.0":
@@ -135,7 +135,7 @@ class SipEndpoint:
     def advertised(self) -> Addr:
         """What peers are told in Via and Contact."""
         config = self._running().config
-        return config.host, config.port
+        return Addr(config.host, config.port)
 
     def now(self) -> float:
         return asyncio.get_running_loop().time()
@@ -210,7 +210,7 @@ class SipEndpoint:
             raise TrunkError(str(error)) from error
         if uri.scheme != "sip":
             raise TrunkError("only sip URIs can be called over UDP")
-        return uri, await resolve((uri.host, uri.port or 5060))
+        return uri, await resolve(uri_destination(uri))
 
     # --- the loop
 

@@ -67,7 +67,7 @@ class IncomingCalls:
         if call.transaction is None or call.request is None or call.phase is not Phase.INVITING:
             return
         response = self._core.response(call.request, 180, call.source, call.local_tag)
-        response.headers.set("Contact", self._core.contact())
+        response.headers.set("Contact", self._core.contact(call.source, call.request.uri))
         self._core.layer.respond(call.transaction, response, now)
 
     def answer(self, call: Call, host: str, port: int, now: float) -> RemoteMedia | None:

@@ -215,5 +215,5 @@ def _stamped(via: str, source: Addr) -> str:
 
 
 def response_destination(via: ViaHop, source: Addr) -> Addr:
-    """RFC 3581 4, RFC 3261 18.2.2 for unreliable transports."""
-    return source if via.rport else (source[0], via.port or DEFAULT_PORT)
+    """RFC 3581 4, RFC 3261 18.2.2; on a stream, the connection that the request came on."""
+    return source if via.rport or source.reliable else source._replace(port=via.port or DEFAULT_PORT)

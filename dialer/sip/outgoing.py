@@ -80,10 +80,10 @@ class OutgoingCalls:
         core = self._core
         call.branch = core.new_branch()
         request = core.request(
-            "INVITE", spec.target, branch=call.branch, from_=call.from_, to=f"<{spec.target}>",
-            call_id=call.call_id, seq=call.seq,
+            "INVITE", spec.target, branch=call.branch, peer=spec.peer, from_=call.from_,
+            to=f"<{spec.target}>", call_id=call.call_id, seq=call.seq,
         )  # fmt: skip
-        request.headers.set("Contact", core.contact(spec.from_uri.user or ""))
+        request.headers.set("Contact", core.contact(spec.peer, spec.target, spec.from_uri.user or ""))
         request.headers.set("Content-Type", SDP_TYPE)
         if call.digest is not None and call.digest.ready:
             name, value = call.digest.authorise("INVITE", str(request.uri))

@@ -82,10 +82,11 @@ class Registrations:
         registration.seq += 1
         branch = core.new_branch()
         request = core.request(
-            "REGISTER", spec.registrar, branch=branch, from_=f"<{spec.aor}>;tag={registration.tag}",
-            to=f"<{spec.aor}>", call_id=registration.call_id, seq=registration.seq,
+            "REGISTER", spec.registrar, branch=branch, peer=spec.peer,
+            from_=f"<{spec.aor}>;tag={registration.tag}", to=f"<{spec.aor}>",
+            call_id=registration.call_id, seq=registration.seq,
         )  # fmt: skip
-        request.headers.set("Contact", core.contact(spec.aor.user or ""))
+        request.headers.set("Contact", core.contact(spec.peer, spec.registrar, spec.aor.user or ""))
         request.headers.set("Expires", str(registration.expires_s))
         if registration.digest.ready:
             name, value = registration.digest.authorise("REGISTER", str(request.uri))
@@ -133,13 +134,13 @@ class Registrations:
 
     def _granted(self, registration: _Registration, response: Response) -> int:
         """Our Contact's expires, else the Expires header, else what was asked for."""
-        config = self._core.config
+        host, port = self._core.local(registration.spec.peer)
         for value in header_values(response, "Contact"):
             try:
                 contact = parse_address(value)
             except SipParseError:
                 continue
-            ours = contact.uri.host == config.host and contact.uri.port == config.port
+            ours = contact.uri.host.strip("[]") == host and contact.uri.port == port
             if ours and (granted := _seconds(contact.parameters.get("expires"))):
                 return granted
         return _seconds(response.headers.get("Expires")) or registration.expires_s

@@ -1,7 +1,8 @@
-"""The four transaction machines of RFC 3261 17 over UDP, with the Accepted state of RFC 6026.
+"""The four transaction machines of RFC 3261 17, with the Accepted state of RFC 6026.
 
 A machine sends through the callable it is given and holds two deadlines (retransmission, end of
-state); whoever owns it calls ``on_timer`` when the earlier one is due. Transport is always unreliable.
+state); whoever owns it calls ``on_timer`` when the earlier one is due. Over a stream nothing is
+retransmitted but a 2xx (which its user does), and the states that only absorb repeats end at once.
 """
 
 from __future__ import annotations
@@ -51,6 +52,14 @@ class Transaction:
     def terminated(self) -> bool:
         return self.state is State.TERMINATED
 
+    def _first_resend(self, now: float) -> float | None:
+        """Timers A, E and G: never over a stream."""
+        return None if self.peer.reliable else now + self._interval
+
+    def _linger(self, seconds: float, now: float) -> float:
+        """Timers D, I, J and K: nothing over a stream."""
+        return now if self.peer.reliable else now + seconds
+
     def _become(self, state: State, ends_at: float | None) -> None:
         self.state, self._resend_at, self._ends_at = state, None, ends_at
         if state is State.TERMINATED:
@@ -91,7 +100,7 @@ class InviteClient(Transaction):
         self._data = to_bytes(request)
         self._ack = b""
         self._send(self._data, peer)
-        self._resend_at = now + self._interval
+        self._resend_at = self._first_resend(now)
         self._timer_b = now + timers.timeout
         self._ends_at = self._timer_b if no_response_s is None else min(self._timer_b, now + no_response_s)
         self._reported = False
@@ -110,7 +119,7 @@ class InviteClient(Transaction):
         if open_:
             self._ack = to_bytes(ack_for_refusal(self.request, response))
             self._send(self._ack, self.peer)
-            self._become(State.COMPLETED, now + self._timers.d)
+            self._become(State.COMPLETED, self._linger(self._timers.d, now))
         elif self.state is State.COMPLETED:
             self._send(self._ack, self.peer)
         return open_
@@ -143,7 +152,7 @@ class NonInviteClient(Transaction):
         super().__init__(request, peer, timers, send, State.TRYING)
         self._data = to_bytes(request)
         self._send(self._data, peer)
-        self._resend_at = now + self._interval
+        self._resend_at = self._first_resend(now)
         self._ends_at = now + timers.timeout
 
     def receive(self, response: Response, now: float) -> bool:
@@ -153,7 +162,7 @@ class NonInviteClient(Transaction):
         if response.code < 200:
             self.state = State.PROCEEDING
             return True
-        self._become(State.COMPLETED, now + self._timers.t4)
+        self._become(State.COMPLETED, self._linger(self._timers.t4, now))
         return True
 
     def on_timer(self, now: float) -> bool:
@@ -190,7 +199,7 @@ class InviteServer(Transaction):
             self._become(State.ACCEPTED, now + self._timers.timeout)
         elif response.code >= 300:
             self._become(State.COMPLETED, now + self._timers.timeout)
-            self._resend_at = now + self._interval
+            self._resend_at = self._first_resend(now)
 
     def receive_again(self) -> None:
         """The same INVITE came again."""
@@ -199,7 +208,7 @@ class InviteServer(Transaction):
 
     def receive_ack(self, now: float) -> None:
         if self.state is State.COMPLETED:
-            self._become(State.CONFIRMED, now + self._timers.t4)
+            self._become(State.CONFIRMED, self._linger(self._timers.t4, now))
 
     def on_timer(self, now: float) -> bool:
         """Always False: a missing ACK of a refusal needs nobody's care."""
@@ -228,7 +237,7 @@ class NonInviteServer(Transaction):
         if response.code < 200:
             self.state = State.PROCEEDING
         else:
-            self._become(State.COMPLETED, now + self._timers.timeout)
+            self._become(State.COMPLETED, self._linger(self._timers.timeout, now))
 
     def receive_again(self) -> None:
         if self._last:

@@ -51,7 +51,7 @@ class UdpTransport(asyncio.DatagramProtocol):
         if self._transport is None:
             raise TrunkError("the SIP socket is closed")
         host, port = self._transport.get_extra_info("sockname")[:2]
-        return str(host), int(port)
+        return Addr(str(host), int(port))
 
     def send(self, data: bytes, addr: Addr) -> None:
         """Send now; where ``addr`` is a name, once it is resolved."""
@@ -64,7 +64,7 @@ class UdpTransport(asyncio.DatagramProtocol):
         if self._transport is None or self._transport.is_closing():
             return
         self._sending = addr
-        self._transport.sendto(data, (host, addr[1]))
+        self._transport.sendto(data, (host, addr.port or 5060))
         self._sending = None
 
     async def _send_by_name(self, data: bytes, addr: Addr) -> None:
@@ -88,7 +88,7 @@ class UdpTransport(asyncio.DatagramProtocol):
         self._transport = cast(asyncio.DatagramTransport, transport)
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
-        self._on_datagram(data, (addr[0], addr[1]))
+        self._on_datagram(data, Addr(addr[0], addr[1]))
 
     def error_received(self, exc: Exception) -> None:
         """A send failed. Synchronous errors name their peer; later ones only reach the log."""
@@ -116,14 +116,14 @@ async def resolve(addr: Addr) -> Addr:
         return addr
     try:
         found = await asyncio.get_running_loop().getaddrinfo(
-            addr[0], addr[1], family=socket.AF_INET, type=socket.SOCK_DGRAM
+            addr[0], addr[1] or 5060, family=socket.AF_INET, type=socket.SOCK_DGRAM
         )
     except (OSError, UnicodeError) as error:
         raise TrunkError(f"the host {addr[0]} has no address: check the name and DNS") from error
     if not found:
         raise TrunkError(f"the host {addr[0]} has no IPv4 address")
     host = found[0][4][0]
-    return str(host), addr[1]
+    return addr._replace(host=str(host))
 
 
 def outward_address() -> str:

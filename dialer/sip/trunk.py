@@ -72,7 +72,7 @@ class SipTrunk:
         config = self.config
         while True:
             try:
-                peer = await resolve((config.host, config.port))
+                peer = await resolve(Addr(config.host, config.port))
             except TrunkError as error:
                 self._register_reason = str(error)
                 logger.warning("trunk host not found", extra={"trunk": config.name})
@@ -143,7 +143,7 @@ class SipTrunk:
             raise TrunkError(f"trunk {config.name}: no media port: {error}") from error
         leg = SipLeg(self._endpoint, events, stream, self._on_over if on_trunk else None)
         try:
-            host, _ = self._endpoint.advertised
+            host = self._endpoint.advertised.host
             user = request.caller_id or config.caller_id or config.username or "dialer"
             spec = InviteSpec(
                 target=uri,
@@ -169,7 +169,7 @@ class SipTrunk:
             national=number.national, e164=number.e164, digits=number.e164.removeprefix("+")
         )
         uri = URI(scheme="sip", user=user, host=self._domain, port=self._port)
-        return uri, await resolve((config.host, config.port))
+        return uri, await resolve(Addr(config.host, config.port))
 
     def _credentials(self) -> Credentials | None:
         config = self.config

@@ -149,10 +149,10 @@ class UserAgent:
         core, number, branch = self._core, self._core.number(), self._core.new_branch()
         local = URI(scheme="sip", host=core.config.host, port=core.config.port)
         request = core.request(
-            "OPTIONS", target, branch=branch, from_=f"<{local}>;tag={core.token()}", to=f"<{target}>",
-            call_id=f"{core.token()}@{core.config.host}", seq=1,
+            "OPTIONS", target, branch=branch, peer=peer, from_=f"<{local}>;tag={core.token()}",
+            to=f"<{target}>", call_id=f"{core.token()}@{core.config.host}", seq=1,
         )  # fmt: skip
-        request.headers.set("Contact", core.contact())
+        request.headers.set("Contact", core.contact(peer, target))
 
         def done(response: Response, _found: Essentials, _now: float) -> None:
             if response.code >= 200:

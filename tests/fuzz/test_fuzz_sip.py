@@ -8,12 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sipmessage import URI
 
+from dialer.sip.address import Addr
 from dialer.sip.config import RegistrarConfig, UserAgentConfig
 from dialer.sip.outgoing import InviteSpec
 from dialer.sip.sdp import make_offer
 from dialer.sip.useragent import UserAgent
 
-PEER = ("127.0.0.1", 5070)
+PEER = Addr("127.0.0.1", 5070)
 LIMIT = 40
 
 INVITE = b"""INVITE sip:13812345678@127.0.0.1:5060 SIP/2.0

@@ -105,7 +105,7 @@ class Net:
     ) -> UserAgent:
         config = UserAgentConfig(host="127.0.0.1", port=port, **options)  # type: ignore[arg-type]
         agent = UserAgent(config, random.Random(seed * 7919 + port), registrar)
-        self.agents["127.0.0.1", port] = agent
+        self.agents[Addr("127.0.0.1", port)] = agent
         return agent
 
     def deliver(self) -> None:
@@ -148,7 +148,7 @@ def events(agent: UserAgent) -> list[Signal]:
 
 
 A_PORT, B_PORT = 5060, 5070
-B_ADDR = ("127.0.0.1", B_PORT)
+B_ADDR = Addr("127.0.0.1", B_PORT)
 SILENCE = 40.0
 """Longer than any transaction timer."""
 
@@ -207,7 +207,7 @@ class Peer:
     ) -> None:
         """Answer with copied headers; ``Retry_After`` writes Retry-After."""
         assert isinstance(request, Request)
-        response = response_to(request, code, ("127.0.0.1", A_PORT), to_tag=tag)
+        response = response_to(request, code, Addr("127.0.0.1", A_PORT), to_tag=tag)
         if code < 300:
             response.headers.set("Contact", "<sip:b@127.0.0.1:5070>")
         for name, value in headers.items():

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dialer.errors import SipParseError
-from dialer.sip.address import parse_address, parse_uri, split_quoted, tag_of, uri_destination
+from dialer.sip.address import Addr, parse_address, parse_uri, split_quoted, tag_of, uri_destination
 
 
 @pytest.mark.parametrize(
@@ -52,8 +52,15 @@ def test_values_are_split_outside_quotes_and_brackets() -> None:
 
 
 def test_maddr_decides_where_a_request_goes() -> None:
-    assert uri_destination(parse_uri("sip:a@h:5070;maddr=192.0.2.9")) == ("192.0.2.9", 5070)
-    assert uri_destination(parse_uri("sip:a@h")) == ("h", 5060)
+    assert uri_destination(parse_uri("sip:a@h:5070;maddr=192.0.2.9")) == Addr("192.0.2.9", 5070)
+    assert uri_destination(parse_uri("sip:a@192.0.2.9"))[:3] == ("192.0.2.9", 5060, "udp")
+    assert uri_destination(parse_uri("sip:a@h"))[:3] == ("h", 0, "udp")
+    assert uri_destination(parse_uri("sips:a@[2001:db8::1]"))[:3] == ("2001:db8::1", 5061, "tls")
+    tcp = uri_destination(parse_uri("sip:a@h:5062;transport=TCP"))
+    assert tcp == Addr("h", 5062, "tcp")
+    assert tcp.reliable
+    assert uri_destination(parse_uri("sip:a@h;transport=tls")) == Addr("h", 0, "tls", name="h")
+    assert uri_destination(parse_uri("sip:a@h;transport=udp")).fixed
 
 
 @given(st.text(max_size=60))

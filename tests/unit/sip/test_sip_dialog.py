@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from dialer.errors import SipParseError
-from dialer.sip.address import parse_uri
+from dialer.sip.address import Addr, parse_uri
 from dialer.sip.dialog import Dialog
 from dialer.sip.message import essentials, parse_message
 
@@ -18,21 +18,21 @@ def dialog(*routes: str) -> Dialog:
 
 def test_without_routes_straight_to_the_contact() -> None:
     uri, routes, peer = dialog().path()
-    assert (str(uri), routes, peer) == ("sip:b@192.0.2.7:5070", (), ("192.0.2.7", 5070))
+    assert (str(uri), routes, peer) == ("sip:b@192.0.2.7:5070", (), Addr("192.0.2.7", 5070))
 
 
 def test_over_a_loose_router() -> None:
     uri, routes, peer = dialog("<sip:192.0.2.1:5080;lr>", "<sip:192.0.2.2;lr>").path()
     assert str(uri) == "sip:b@192.0.2.7:5070"
     assert routes == ("<sip:192.0.2.1:5080;lr>", "<sip:192.0.2.2;lr>")
-    assert peer == ("192.0.2.1", 5080)
+    assert peer == Addr("192.0.2.1", 5080)
 
 
 def test_over_a_strict_router() -> None:
     uri, routes, peer = dialog("<sip:192.0.2.1>", "<sip:192.0.2.2;lr>").path()
     assert str(uri) == "sip:192.0.2.1"
     assert routes == ("<sip:192.0.2.2;lr>", "<sip:b@192.0.2.7:5070>")
-    assert peer == ("192.0.2.1", 5060)
+    assert peer == Addr("192.0.2.1", 5060)
 
 
 def test_sequence_numbers_only_go_up() -> None:

@@ -30,7 +30,7 @@ Answer = Callable[[Request], Response | None]
 
 
 def busy(request: Request) -> Response | None:
-    return response_to(request, 486, ("127.0.0.1", 9), to_tag="c") if request.method != "ACK" else None
+    return response_to(request, 486, Addr("127.0.0.1", 9), to_tag="c") if request.method != "ACK" else None
 
 
 def silent(request: Request) -> Response | None:
@@ -147,7 +147,7 @@ async def test_only_the_trunks_realm_gets_the_password(realm: str, invites: int)
     def challenge(request: Request) -> Response | None:
         if request.method == "ACK":
             return None
-        response = response_to(request, 407, ("127.0.0.1", 9), to_tag="c")
+        response = response_to(request, 407, Addr("127.0.0.1", 9), to_tag="c")
         response.headers.set("Proxy-Authenticate", 'Digest realm="carrier", nonce="n"')
         return response
 
@@ -211,7 +211,7 @@ async def test_how_long_an_ailing_trunk_rests(
     def full(request: Request) -> Response | None:
         if request.method == "ACK":
             return None
-        response = response_to(request, 503, ("127.0.0.1", 9), to_tag="c")
+        response = response_to(request, 503, Addr("127.0.0.1", 9), to_tag="c")
         if retry_after is not None:
             response.headers.set("Retry-After", str(retry_after))
         return response
@@ -271,7 +271,7 @@ async def test_the_user_agent_header(user_agent: str) -> None:
         invite = await invited(far, {"user_agent": user_agent})
         async with endpoint(user_agent=user_agent) as near:
             asked = Peer(cast(Any, None)).request("OPTIONS")
-            far.transport.sendto(to_bytes(asked), near.local)
+            far.transport.sendto(to_bytes(asked), near.local[:2])
             await until(lambda: isinstance(far.got[-1], Response))
         answer = far.got[-1]
     assert invite.headers["User-Agent"] == user_agent
@@ -288,7 +288,7 @@ async def test_calls_beyond_the_limit_are_refused(max_calls: int) -> None:
         near.on_invite = ring
         for number in range(max_calls + 1):
             invite = Peer(cast(Any, None)).request("INVITE", branch=f"z9hG4bK{number}", Call_ID=f"c{number}")
-            far.transport.sendto(to_bytes(invite), near.local)
+            far.transport.sendto(to_bytes(invite), near.local[:2])
             wanted = 503 if number == max_calls else 180
             await until(lambda wanted=wanted: wanted in codes(far), str(wanted))  # type: ignore[misc]
         assert codes(far).count(180) == max_calls
@@ -312,7 +312,7 @@ class Office:
         """What was granted."""
         phone = self.net.add(port)
         spec = RegisterSpec(
-            parse_uri("sip:dialer"), parse_uri("sip:1001@dialer"), ("127.0.0.1", 5070),
+            parse_uri("sip:dialer"), parse_uri("sip:1001@dialer"), Addr("127.0.0.1", 5070),
             Credentials("1001", "pw"), expires,
         )  # fmt: skip
         phone.register(spec, self.net.now)

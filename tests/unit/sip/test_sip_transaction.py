@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from sipmessage import Request, Response
 
-from dialer.sip.address import parse_uri
+from dialer.sip.address import Addr, parse_uri
 from dialer.sip.message import response_to
 from dialer.sip.timers import TimerValues
 from dialer.sip.transaction import (
@@ -17,7 +17,7 @@ from dialer.sip.transaction import (
     Transaction,
 )
 
-PEER = ("192.0.2.9", 5060)
+PEER = Addr("192.0.2.9", 5060)
 VALUES = TimerValues()
 
 

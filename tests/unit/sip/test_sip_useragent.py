@@ -7,7 +7,7 @@ import random
 import pytest
 from sip_fakes import B_ADDR, Net, Peer, codes, events
 
-from dialer.sip.address import parse_uri
+from dialer.sip.address import Addr, parse_uri
 from dialer.sip.config import UserAgentConfig
 from dialer.sip.message import to_bytes
 from dialer.sip.signals import OptionsAnswered
@@ -71,7 +71,7 @@ def test_we_ask_whether_a_peer_is_alive() -> None:
     asking = net.add(5060)
     net.add(5070)
     alive = asking.options(parse_uri("sip:127.0.0.1:5070"), B_ADDR, net.now)
-    dead = asking.options(parse_uri("sip:127.0.0.1:5099"), ("127.0.0.1", 5099), net.now)
+    dead = asking.options(parse_uri("sip:127.0.0.1:5099"), Addr("127.0.0.1", 5099), net.now)
     net.advance(40.0)
     assert events(asking) == [OptionsAnswered(alive, 200), OptionsAnswered(dead, 0)]
 

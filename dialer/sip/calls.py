@@ -170,6 +170,11 @@ class Calls:
             self._dialogs.pop(call.dialog.id, None)
         self.core.emit(event)
 
+    def lost(self, call: Call, dialog: Dialog, reason: str, now: float) -> None:
+        """The far end knows ``dialog`` no more, or is gone (408, 481 or silence; RFC 3261 12.2.1.2)."""
+        if dialog is call.dialog and call.phase is Phase.TALKING:
+            self.bye(call, reason, now)
+
     # --- our BYE
 
     def bye(self, call: Call, reason: str, now: float) -> None:

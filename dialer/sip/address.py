@@ -18,6 +18,7 @@ from dialer.errors import SipParseError
 
 DEFAULT_PORT = 5060
 TLS_PORT = 5061
+KNOWN_SCHEMES = ("sip", "sips", "tel")
 
 
 class Addr(NamedTuple):
@@ -61,9 +62,11 @@ def bracketed(host: str) -> str:
 HOST_PATTERN = r"\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._\-]+"
 _SIP_URI = re.compile(
     rf"(?P<scheme>sips?):(?:(?P<user>[^@\s<>\"]*)@)?(?P<host>{HOST_PATTERN})(?::(?P<port>[0-9]{{1,5}}))?"
-    r"(?P<params>;[^?\s<>\"]*)?(?:\?[^\s<>\"]*)?",
+    r"(?P<params>;[^?\s<>\"]*)?(?P<headers>\?[^\s<>\"]*)?",
     re.IGNORECASE,
 )
+_OTHER_URI = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.\-]*):[^\s<>\"]+")
+"""Anything with a scheme: nothing can be sent there, but the header that holds it can be read."""
 _TEL_URI = re.compile(r"tel:(?P<user>[0-9A-Fa-f+*#\-.()]+)(?P<params>;[^?\s<>\"]*)?", re.IGNORECASE)
 
 
@@ -99,10 +102,16 @@ def split_quoted(text: str, separator: str) -> list[str]:
 
 
 def parse_parameters(text: str) -> dict[str, str | None]:
-    """``;a=b;c`` -> ``{"a": "b", "c": None}``; names in lower case, quotes taken off."""
+    """``;a=b;c`` -> ``{"a": "b", "c": None}``; names in lower case, quotes taken off.
+
+    Raises SipParseError for two semicolons in a row.
+    """
     found: dict[str, str | None] = {}
-    for part in split_quoted(text, ";"):
+    parts = split_quoted(text, ";")
+    for index, part in enumerate(parts):
         if not part:
+            if 0 < index < len(parts) - 1:
+                raise SipParseError("a parameter is missing between two semicolons")
             continue
         name, equals, value = part.partition("=")
         value = value.strip()
@@ -145,13 +154,31 @@ def parse_uri(text: str) -> ExactURI:
     raise SipParseError("not a SIP URI: write it like sip:1001@192.0.2.1:5060")
 
 
+def has_headers(text: str) -> bool:
+    """A SIP URI with ``?name=value`` at its end."""
+    match = _SIP_URI.fullmatch(text.strip())
+    return match is not None and match["headers"] is not None
+
+
+def _parse_any_uri(text: str) -> ExactURI:
+    try:
+        return parse_uri(text)
+    except SipParseError:
+        scheme = text.strip().partition(":")[0].lower()
+        if scheme in KNOWN_SCHEMES or not _OTHER_URI.fullmatch(text.strip()):
+            raise
+        return ExactURI(scheme=scheme, host="", text=text.strip())
+
+
 def parse_address(text: str) -> Address:
-    """One From, To, Contact, Route or Record-Route value. Raises SipParseError."""
+    """One From, To, Contact, Route or Record-Route value, with a URI of any scheme. Raises SipParseError."""
     text = text.strip()
     left = _angle(text)
     if left < 0:
         uri, semicolon, rest = text.partition(";")
-        return Address(uri=parse_uri(uri), parameters=_parameters(semicolon + rest))
+        if "?" in uri:
+            raise SipParseError("a URI with headers must stand in <> (RFC 3261 20)")
+        return Address(uri=_parse_any_uri(uri), parameters=_parameters(semicolon + rest))
     right = text.find(">", left)
     if right < 0:
         raise SipParseError("an address has < without >")
@@ -161,7 +188,7 @@ def parse_address(text: str) -> Address:
     rest = text[right + 1 :].strip()
     if rest and not rest.startswith(";"):
         raise SipParseError("text after an address: parameters start with ;")
-    return Address(uri=parse_uri(text[left + 1 : right]), name=name, parameters=_parameters(rest))
+    return Address(uri=_parse_any_uri(text[left + 1 : right]), name=name, parameters=_parameters(rest))
 
 
 def _angle(text: str) -> int:

@@ -116,7 +116,7 @@ class Core:
         """A response with the headers that say who we are and what we take."""
         response = response_to(request, code, source, to_tag=to_tag, phrase=phrase)
         response.headers.set("Server", self.config.user_agent)
-        if code == 405 or (request.method in ("INVITE", "OPTIONS") and 200 <= code < 300):
+        if code in (405, 501) or (request.method in ("INVITE", "OPTIONS") and 200 <= code < 300):
             response.headers.set("Allow", ", ".join(self.allowed))
         if request.method == "OPTIONS" and code == 200:
             response.headers.set("Accept", SDP_TYPE)

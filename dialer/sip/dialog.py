@@ -8,7 +8,7 @@ from sipmessage import URI, Request, Response
 
 from dialer.errors import SipParseError
 from dialer.sip.address import Addr, parse_address, uri_destination
-from dialer.sip.message import Essentials, Message, header_values
+from dialer.sip.message import MAGIC_COOKIE, Essentials, Message, header_values
 
 DialogId = tuple[str, str, str]
 """Call-ID, local tag, remote tag."""
@@ -56,6 +56,9 @@ class Dialog:
     def as_callee(cls, invite: Request, found: Essentials, local_tag: str) -> Dialog:
         """From an INVITE to us (12.1.1). Raises SipParseError where it has no usable Contact."""
         target = _contact(invite)
+        if target is None and not found.via.branch.startswith(MAGIC_COOKIE):
+            # RFC 2543 made Contact optional: its From is called back.
+            target = _sip(parse_address(invite.headers["From"]).uri)
         if target is None:
             raise SipParseError("an INVITE needs one Contact with a SIP URI")
         return cls(
@@ -100,9 +103,12 @@ def _contact(message: Message) -> URI | None:
     if len(values) != 1:
         return None
     try:
-        uri = parse_address(values[0]).uri
+        return _sip(parse_address(values[0]).uri)
     except SipParseError:
         return None
+
+
+def _sip(uri: URI) -> URI | None:
     return uri if uri.scheme in ("sip", "sips") else None
 
 

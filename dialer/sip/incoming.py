@@ -9,7 +9,7 @@ from dialer.sip.calls import Call, Calls, CallTimer, Phase
 from dialer.sip.core import SDP_TYPE, Core
 from dialer.sip.dialog import Dialog
 from dialer.sip.layer import ServerTransaction
-from dialer.sip.message import Essentials
+from dialer.sip.message import Essentials, header_values
 from dialer.sip.sdp import SessionDescription, make_answer, make_offer, remote_media
 from dialer.sip.signals import CallFailed, IncomingCall
 from dialer.sip.transaction import InviteServer
@@ -35,6 +35,10 @@ class IncomingCalls:
         kind = (request.headers.get("Content-Type") or SDP_TYPE).partition(";")[0].strip().lower()
         if request.body and kind != SDP_TYPE:
             core.reply(transaction, 415, source, now, headers={"Accept": SDP_TYPE})
+            return
+        accepted = [value.partition(";")[0].strip().lower() for value in header_values(request, "Accept")]
+        if accepted and not {SDP_TYPE, "application/*", "*/*"} & set(accepted):
+            core.reply(transaction, 406, source, now)
             return
         tag = core.token()
         try:

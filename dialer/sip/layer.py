@@ -171,7 +171,7 @@ class TransactionLayer:
 def _server_key(found: Essentials, method: str) -> Hashable:
     method = "INVITE" if method == "ACK" else method
     via = found.via
-    if via.branch.startswith(MAGIC_COOKIE):
+    if via.branch.startswith(MAGIC_COOKIE) and via.branch != MAGIC_COOKIE:
         return (via.branch, via.host.lower(), via.port, method)
     # RFC 2543 peers: no unique branch, so the request is known by what it carries.
     return (found.call_id, found.from_tag, found.cseq.sequence, via.host.lower(), via.port, method)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sipmessage import CSeq, Request, Response
 from sipmessage.message import COMPACT_FORMS
@@ -19,6 +19,7 @@ from dialer.sip.address import (
     HOST_PATTERN,
     Addr,
     ExactURI,
+    has_headers,
     parse_parameters,
     parse_port,
     parse_uri,
@@ -34,16 +35,19 @@ MAX_HEADERS = 256
 
 _TOKEN = re.compile(r"[A-Za-z0-9\-.!%*_+`'~]+")
 _VIA = re.compile(
-    rf"SIP\s*/\s*2\.0\s*/\s*(?P<transport>[A-Za-z0-9\-]+)\s+(?P<host>{HOST_PATTERN})"
+    rf"SIP\s*/\s*[0-9]{{1,3}}\.[0-9]{{1,3}}\s*/\s*(?P<transport>[A-Za-z0-9\-]+)\s+(?P<host>{HOST_PATTERN})"
     r"(?:\s*:\s*(?P<port>[0-9]{1,5}))?\s*(?P<params>;.*)?"
 )
+_SCHEME = re.compile(r"\s*([A-Za-z][A-Za-z0-9+.\-]*):")
+_SINGLE = ("From", "To", "Call-ID", "CSeq", "Max-Forwards")
 _CSEQ = re.compile(r"([0-9]{1,10})\s+([A-Za-z0-9\-.!%*_+`'~]+)")
 _RETRY_AFTER = re.compile(r"\s*([0-9]{1,9})")
 
 PHRASES = {
     100: "Trying", 180: "Ringing", 200: "OK", 400: "Bad Request", 401: "Unauthorized", 403: "Forbidden",
-    404: "Not Found", 405: "Method Not Allowed", 408: "Request Timeout", 415: "Unsupported Media Type",
-    416: "Unsupported URI Scheme", 420: "Bad Extension", 423: "Interval Too Brief",
+    404: "Not Found", 405: "Method Not Allowed", 406: "Not Acceptable", 408: "Request Timeout",
+    415: "Unsupported Media Type", 416: "Unsupported URI Scheme", 420: "Bad Extension",
+    423: "Interval Too Brief",
     480: "Temporarily Unavailable", 481: "Call/Transaction Does Not Exist", 482: "Loop Detected",
     486: "Busy Here", 487: "Request Terminated", 488: "Not Acceptable Here", 491: "Request Pending",
     500: "Server Internal Error", 501: "Not Implemented", 503: "Service Unavailable",
@@ -83,6 +87,12 @@ def parse_via(text: str) -> ViaHop:
     return ViaHop(match["transport"], match["host"], parse_port(match["port"]), branch, rport)
 
 
+def sent_by(text: str) -> ViaHop:
+    """What a response needs of a Via whose parameters may be malformed. Raises SipParseError."""
+    hop, _, parameters = text.partition(";")
+    return replace(parse_via(hop), rport=re.search(r"\brport\b", parameters) is not None)
+
+
 def parse_message(data: bytes, *, strict: bool = True) -> Message:
     """Cut a datagram into start line, headers and body. Raises SipParseError.
 
@@ -105,6 +115,8 @@ def parse_message(data: bytes, *, strict: bool = True) -> Message:
         message.headers.add(COMPACT_FORMS.get(name.lower(), name), value.strip())
     length = message.headers.get("Content-Length")
     if length is not None and strict:
+        if len(message.headers.getlist("Content-Length")) > 1:
+            raise SipParseError("more than one Content-Length")
         if not (length.isascii() and length.isdigit() and len(length) < 8) or int(length) > len(body):
             raise SipParseError("Content-Length is longer than the body")
         message.body = body[: int(length)]
@@ -122,7 +134,7 @@ def _unfold(lines: Iterable[str]) -> list[str]:
 
 
 def _start_line(line: str, body: bytes) -> Message:
-    first, _, rest = line.partition(" ")
+    first, _, rest = line.rstrip(" ").partition(" ")
     if first.upper() == "SIP/2.0":
         code, _, phrase = rest.partition(" ")
         if not (code.isascii() and code.isdigit() and len(code) == 3 and 100 <= int(code) <= 699):
@@ -132,11 +144,13 @@ def _start_line(line: str, body: bytes) -> Message:
     if not _TOKEN.fullmatch(first) or not version.upper().startswith("SIP/") or not uri:
         raise SipParseError("neither a SIP request nor a response")
     try:
+        if has_headers(uri):
+            raise SipParseError("a Request-URI has no headers (RFC 3261 19.1.1)")
         parsed = parse_uri(uri)
     except SipParseError:
         # The request can still be answered (400 or 416), so the text is kept with an unusable scheme.
-        scheme = uri.partition(":")[0].lower()
-        parsed = ExactURI(scheme=f"?{scheme}", host="", text=uri)
+        scheme = _SCHEME.match(uri)
+        parsed = ExactURI(scheme=f"?{scheme[1].lower() if scheme else ''}", host="", text=uri)
     request = Request(method=first, uri=parsed, body=body)
     if version.upper() != "SIP/2.0":
         request.headers.set("X-Bad-Version", version)
@@ -150,13 +164,18 @@ def essentials(message: Message) -> Essentials:
     from_, to = headers.get("From"), headers.get("To")
     if via is None or not call_id or cseq is None or from_ is None or to is None:
         raise SipParseError("Via, From, To, Call-ID and CSeq are mandatory")
+    if any(len(headers.getlist(name)) > 1 for name in _SINGLE):
+        raise SipParseError(f"only one of each is allowed: {', '.join(_SINGLE)}")
     match = _CSEQ.fullmatch(cseq)
     if match is None or int(match[1]) >= 2**31:
         raise SipParseError("CSeq is a number below 2**31 and a method")
     if isinstance(message, Request) and match[2] != message.method:
         raise SipParseError("CSeq names another method than the request line")
+    vias = split_quoted(via, ",")
+    if not all(vias):
+        raise SipParseError("a Via value is missing between two commas")
     return Essentials(
-        via=parse_via(split_quoted(via, ",")[0]),
+        via=parse_via(vias[0]),
         call_id=call_id,
         cseq=CSeq(int(match[1]), match[2]),
         from_tag=tag_of(from_),

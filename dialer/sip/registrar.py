@@ -54,10 +54,13 @@ class Registrar:
     def handle(self, request: Request, source: Addr, now: float) -> Response:
         """The response to a REGISTER."""
         try:
-            user = parse_address(request.headers["To"]).uri.user or ""
+            aor = parse_address(request.headers["To"]).uri
+            user = aor.user or ""
             contacts = [parse_address(value) for value in header_values(request, "Contact") if value != "*"]
         except SipParseError as error:
             return self._refuse(request, 400, source, str(error))
+        if aor.scheme not in ("sip", "sips"):
+            return self._refuse(request, 400, source, "To must be a sip URI")
         authorization = request.headers.get("Authorization")
         if authorization is None:
             return self._challenge(request, source, now)

@@ -12,7 +12,7 @@ from sipmessage import URI, Request, Response
 
 from dialer.errors import SipParseError
 from dialer.ports import RemoteMedia
-from dialer.sip.address import Addr, split_quoted
+from dialer.sip.address import KNOWN_SCHEMES, Addr, split_quoted
 from dialer.sip.calls import Calls, CallTimer, Phase
 from dialer.sip.config import RegistrarConfig, UserAgentConfig
 from dialer.sip.core import Core
@@ -25,8 +25,8 @@ from dialer.sip.message import (
     essentials,
     header_values,
     parse_message,
-    parse_via,
     response_destination,
+    sent_by,
 )
 from dialer.sip.outgoing import InviteSpec, OutgoingCall, OutgoingCalls
 from dialer.sip.registrar import Registrar
@@ -39,7 +39,6 @@ _OTHER_METHODS = frozenset(
 )
 """Understood well enough to be refused with 405 and Allow, not 501."""
 OnOutside = Callable[[ServerTransaction, Essentials, Addr, float], None]
-_SCHEMES = ("sip", "sips", "tel")
 
 
 class UserAgent:
@@ -188,7 +187,9 @@ class UserAgent:
             message = parse_message(data)
             found = essentials(message)
             if isinstance(message, Response):
-                self._core.layer.receive_response(message, found, now)
+                # More than one Via: it went astray (RFC 3261 8.1.3.3).
+                if len(header_values(message, "Via")) == 1:
+                    self._core.layer.receive_response(message, found, now)
                 return
         except SipParseError as error:
             self._bad_request(data, addr, str(error))
@@ -207,8 +208,8 @@ class UserAgent:
         if request.headers.get("X-Bad-Version"):
             core.reply(transaction, 505, addr, now)
         elif request.uri.scheme.startswith("?"):
-            known = request.uri.scheme[1:] in _SCHEMES
-            core.reply(transaction, 400 if known else 416, addr, now)
+            malformed = request.uri.scheme[1:] in ("", *KNOWN_SCHEMES)
+            core.reply(transaction, 400 if malformed else 416, addr, now)
         elif request.method == "CANCEL":
             self._incoming.receive_cancel(transaction, found, addr, now)
         elif found.to_tag:
@@ -250,14 +251,20 @@ class UserAgent:
             self._incoming.receive(transaction, found, addr, now)
 
     def _bad_request(self, data: bytes, addr: Addr, reason: str) -> None:
-        """400 where the sender can be told, without keeping any state for it."""
+        """400 (501, 505) where the sender can be told, without keeping any state for it."""
         try:
             message: Message = parse_message(data, strict=False)
             via = message.headers.get("Via")
             if not isinstance(message, Request) or message.method == "ACK" or via is None:
                 return
-            peer = response_destination(parse_via(split_quoted(via, ",")[0]), addr)
+            peer = response_destination(sent_by(split_quoted(via, ",")[0]), addr)
         except SipParseError:
             return
-        response = self._core.response(message, 400, addr, self._core.token(), reason)
+        if message.headers.get("X-Bad-Version"):
+            code, reason = 505, ""
+        elif message.method in _OTHER_METHODS or message.method in self._core.allowed:
+            code = 400
+        else:
+            code, reason = 501, ""
+        response = self._core.response(message, code, addr, self._core.token(), reason)
         self._core.reply_stateless(response, peer)

@@ -98,6 +98,8 @@ class Disposition(StrEnum):
     """Ours or the carrier's fault before the phone rang: not counted as an attempt."""
     NOT_DIALLED = "not_dialled"
     """The barrier passed but no INVITE left (fence, window, no port): not counted."""
+    MACHINE = "machine"
+    """An answering machine, a voice mailbox or a fax took the call: nothing was asked of anybody."""
     TRANSFERRED = "transferred"
     """Handed to an agent before the script's end; the agent goes on with the customer."""
     UNKNOWN = "unknown"
@@ -106,6 +108,21 @@ class Disposition(StrEnum):
     @property
     def counts_as_attempt(self) -> bool:
         return self not in (Disposition.TRUNK_FAILURE, Disposition.NOT_DIALLED)
+
+
+class Tone(StrEnum):
+    """What the network or a machine sounds (ITU-T E.180; China: GB/T 3380, 450 Hz)."""
+
+    RINGBACK = "ringback"
+    BUSY = "busy"
+    CONGESTION = "congestion"
+    UNOBTAINABLE = "unobtainable"
+    """空号音: no such number."""
+    SIT = "sit"
+    """Special information tone: an announcement follows (950, 1400, 1800 Hz)."""
+    BEEP = "beep"
+    """An answering machine asks for the message."""
+    FAX = "fax"
 
 
 class TaskState(StrEnum):
@@ -421,6 +438,8 @@ class RtpStats:
     """Jitter that it reported."""
     round_trip_ms: float | None = None
     """From RTCP's LSR and DLSR."""
+    unauthentic: int = 0
+    """SRTP and SRTCP packets whose authentication failed: dropped."""
 
 
 @dataclass(frozen=True, slots=True)

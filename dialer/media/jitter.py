@@ -5,7 +5,8 @@ from __future__ import annotations
 from bisect import insort
 from typing import Final
 
-from dialer.media.g711 import FRAME
+from dialer.media.conceal import LONGEST, conceal
+from dialer.media.g711 import FRAME, SILENCE
 
 _RUN_OUT: Final = -1
 
@@ -14,15 +15,20 @@ class JitterBuffer:
     """Audio of one direction, by position; comes out as 20 ms frames.
 
     Playing begins once ``delay`` frames are held and begins anew after it ran empty, so a longer path
-    heals by itself. Holes become silence. Beyond twice ``delay`` (at least 3 frames more) the oldest goes.
+    heals by itself. Holes are concealed for 60 ms, then silent. Beyond twice ``delay`` (at least 3 frames
+    more) the oldest goes.
     """
 
-    __slots__ = ("_held", "_items", "_limit", "_next", "_silence", "_wanted")
+    __slots__ = ("_before", "_codec", "_held", "_hidden", "_items", "_last", "_limit", "_next", "_wanted")
 
-    def __init__(self, delay: int, silence: bytes) -> None:
+    def __init__(self, delay: int, codec: str) -> None:
         self._wanted = delay * FRAME
         self._limit = (delay + max(delay, 3)) * FRAME
-        self._silence = silence
+        self._codec = codec
+        self._before = self._last = b""
+        """The last two frames that really came."""
+        self._hidden = LONGEST
+        """Samples concealed since then."""
         self._items: list[tuple[int, bytes]] = []
         self._held = 0
         self._next = _RUN_OUT
@@ -45,23 +51,35 @@ class JitterBuffer:
         items = self._items
         if self._next == _RUN_OUT:
             if self._held < self._wanted:
-                return None
+                return self._conceal()
             self._next = items[0][0]
         if not items:
             self._next = _RUN_OUT
-            return None
+            return self._conceal()
         start, end = self._next, self._next + FRAME
         self._next = end
         position, payload = items[0]
         if position == start and len(payload) == FRAME:
             del items[0]
             self._held -= FRAME
+            self._before, self._last, self._hidden = self._last, payload, 0
             return payload
+        if position >= end:
+            return self._conceal() or SILENCE[self._codec] * FRAME
         return self._assemble(start, end)
+
+    def _conceal(self) -> bytes | None:
+        """A frame in place of one that is missing, for 60 ms."""
+        hidden = self._hidden
+        if hidden >= LONGEST:
+            return None
+        self._hidden += FRAME
+        return conceal(self._before + self._last, self._codec, hidden, FRAME)
 
     def _assemble(self, start: int, end: int) -> bytes:
         """Holes, overlaps and packets that aren't 20 ms long."""
-        frame = bytearray(self._silence * FRAME)
+        parts: list[tuple[int, bytes]] = []
+        filled = 0
         items = self._items
         while items and items[0][0] < end:
             position, payload = items.pop(0)
@@ -69,11 +87,16 @@ class JitterBuffer:
             skip = max(0, start - position)
             part = payload[skip : end - position]
             if part:
-                at = position + skip - start
-                frame[at : at + len(part)] = part
+                parts.append((position + skip - start, part))
+                filled += len(part)
             rest = payload[end - position :] if position + len(payload) > end else b""
             if rest:
                 items.insert(0, (end, rest))
                 self._held += len(rest)
                 break
-        return bytes(frame)
+        hole = self._conceal() if filled < FRAME else None
+        frame = bytearray(hole or SILENCE[self._codec] * FRAME)
+        for at, part in parts:
+            frame[at : at + len(part)] = part
+        self._before, self._last, self._hidden = self._last, bytes(frame), 0
+        return self._last

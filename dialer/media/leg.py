@@ -167,7 +167,7 @@ class Leg:
             peer.unbridge()
 
     def _new_inbox(self) -> JitterBuffer:
-        return JitterBuffer(self._config.bridge_delay_frames, SILENCE[self.codec])
+        return JitterBuffer(self._config.bridge_delay_frames, self.codec)
 
     # --- each 20 ms ---
 

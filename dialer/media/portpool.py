@@ -1,4 +1,4 @@
-"""RTP ports: even, each resting after use. Free of I/O."""
+"""RTP ports: even, the odd one above for RTCP, each pair resting after use. Free of I/O."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from collections import deque
 
 
 class PortPool:
-    """Hands out the port that has been free longest."""
+    """Hands out the port that has been free longest. ``low`` to ``high``: both of each pair lie within."""
 
     def __init__(self, low: int, high: int, rest_s: float) -> None:
         self._rest_s = rest_s
         self._free: deque[tuple[float, int]] = deque(
-            (float("-inf"), port) for port in range(low + low % 2, high + 1, 2)
+            (float("-inf"), port) for port in range(low + low % 2, high, 2)
         )
 
     def __len__(self) -> int:

@@ -14,6 +14,7 @@ from typing import Final, Protocol
 import numpy as np
 import webrtcvad
 
+from dialer.media.conceal import conceal
 from dialer.media.g711 import DECODE, ENERGY, FRAME, SAMPLE_RATE, SILENCE
 from dialer.ports import ListenSpec
 
@@ -86,6 +87,7 @@ class Endpointer:
         self._max_speech = _frames(spec.max_speech_s) * FRAME
         self._history: deque[_Frame] = deque(maxlen=self._window + self._pre_roll)
         self._pending = b""
+        self._before = self._last = b""
         self._next: int | None = None
         self._speaking = False
         self._start = 0
@@ -93,13 +95,18 @@ class Endpointer:
         self._levels: list[float] = []
         self._piece: list[bytes] = []
 
-    def feed(self, position: int, payload: bytes) -> list[Found]:
-        """A packet at its position; one that overlaps what came before loses the overlap."""
+    def feed(self, position: int, payload: bytes, lost: bool = False) -> list[Found]:
+        """A packet at its position; one that overlaps what came before loses the overlap.
+
+        ``lost``: packets before it went missing, so a hole is concealed; else the far end was silent.
+        """
         if self._next is None or position - self._next > MAX_GAP:
             self._next, self._pending = position, b""
         gap = position - self._next
+        past = self._before + self._last if lost else b""
+        self._before, self._last = self._last, payload
         if gap > 0:
-            payload = self._silence * gap + payload
+            payload = (conceal(past, self.codec, 0, gap) if lost else self._silence * gap) + payload
         elif gap < 0:
             payload = payload[-gap:]
         self._next += len(payload)

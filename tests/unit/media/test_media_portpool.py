@@ -13,3 +13,8 @@ def test_even_ports_each_once_oldest_first_after_their_rest() -> None:
     assert pool.take(15.0) == 5004
     assert pool.take(15.0) is None
     assert pool.take(16.0) == 5002
+
+
+def test_the_port_above_each_lies_within_the_range_too() -> None:
+    assert len(PortPool(5000, 5004, rest_s=0.0)) == 2
+    assert len(PortPool(5000, 5005, rest_s=0.0)) == 3

@@ -299,12 +299,12 @@ async def test_silence_on_the_wire_is_reported_once(peer: Peer) -> None:
 
 
 async def test_ports_are_even_run_out_and_rest(peer: Peer) -> None:
-    plane = ProcessMediaPlane(MediaConfig(port_low=41210, port_high=41214, port_rest_s=0.3))
+    plane = ProcessMediaPlane(MediaConfig(port_low=41210, port_high=41215, port_rest_s=0.3))
     await plane.start()
     try:
         streams = [await plane.open(Events()) for _ in range(3)]
         assert [stream.local[1] for stream in streams] == [41210, 41212, 41214]
-        with pytest.raises(MediaError, match=r"no free RTP port in 41210-41214"):
+        with pytest.raises(MediaError, match=r"no free RTP port in 41210-41215"):
             await plane.open(Events())
         await streams[1].close()
         assert await streams[1].close() == await streams[1].close()

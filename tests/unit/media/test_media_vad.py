@@ -68,6 +68,21 @@ def test_quiet_sound_is_under_the_floor() -> None:
     assert listen(pcm, floor=-30.0) == []
 
 
+def test_a_lost_packet_in_a_word_is_concealed_and_a_pause_is_not() -> None:
+    frames = frames_of(vowel(0.6))
+    for lost in (True, False):
+        pointer = Endpointer(ListenSpec(min_speech_s=0.06), "PCMA", -50.0, 0.0, ByLevel())
+        found: list[Found] = []
+        for number, frame in enumerate(frames):
+            if number != 15:
+                found += pointer.feed(number * 160, frame, lost and number == 16)
+        found += pointer.feed(len(frames) * 160, frames_of(silence(1.0))[0] * 50)
+        pcm = np.frombuffer(b"".join(audio.pcm for audio in of(found, Audio)), dtype=np.int16)
+        hole = np.abs(pcm[15 * 160 : 16 * 160].astype(int))
+        assert bool(hole.max() > 3000) is lost
+        assert len(of(found, Finished)) == 1
+
+
 def test_lost_packets_are_silence_and_positions_stay_true() -> None:
     pointer = Endpointer(ListenSpec(end_silence_s=0.3), "PCMA", -50.0, 0.0, ByLevel())
     law = encode(vowel(0.3), "PCMA")

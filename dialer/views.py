@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 from rich.table import Table
 
-from dialer.model import AnswerClass, Disposition, PhoneNumber, Task, TaskState, Ticket
+from dialer.model import AnswerClass, Disposition, PhoneNumber, RtpStats, Task, TaskState, Ticket
 from dialer.policy.verdict import Decision, Dial, Escalate, Refuse, Wait
 from dialer.ports import CallView
 
@@ -71,6 +71,7 @@ _WORDS: dict[str, tuple[str, str]] = {
     "ended": ("挂机", "ended"),
     "transferred": ("转人工", "transferred"),
     "asked": ("提问", "asked"),
+    "audio": ("语音质量", "audio"),
 }
 
 _OUTCOMES: dict[Disposition, str] = {
@@ -86,6 +87,7 @@ _OUTCOMES: dict[Disposition, str] = {
     Disposition.UNREACHABLE: "无法接通",
     Disposition.TRUNK_FAILURE: "线路故障",
     Disposition.NOT_DIALLED: "未呼出",
+    Disposition.MACHINE: "语音信箱或答录机",
     Disposition.TRANSFERRED: "已转人工",
     Disposition.UNKNOWN: "结果不明",
 }
@@ -275,8 +277,36 @@ def timeline_table(view: CallView, lang: str) -> Table:
         rows.append(("", "", word("transferred", lang), record.agent, "", "", "", ""))
     end = f"{outcome_text(attempt.outcome, lang)} {attempt.reason}".strip()
     add("ended", attempt.ended_at, end)
+    if record and record.rtp and (record.rtp.sent or record.rtp.received):
+        rows.append(("", "", word("audio", lang), audio_text(record.rtp, lang), "", "", "", ""))
     keys = ("at", "offset", "event", "words", "class", "confidence", "source", "decided_by")
     return table(keys, rows, lang)
+
+
+def audio_text(rtp: RtpStats, lang: str) -> str:
+    """What arrived here, and what the far end's reports said of our stream."""
+    zh = lang == ZH
+    expected = rtp.received - rtp.duplicated + rtp.lost
+    share = 100 * rtp.lost / expected if expected > 0 else 0.0
+    if zh:
+        parts = [f"收 {rtp.received} 包,丢 {rtp.lost}({share:.1f}%),抖动 {rtp.jitter_ms:.1f} ms"]
+    else:
+        parts = [f"received {rtp.received}, lost {rtp.lost} ({share:.1f} %), jitter {rtp.jitter_ms:.1f} ms"]
+    if rtp.unauthentic:
+        parts.append(f"未通过认证 {rtp.unauthentic} 包" if zh else f"not authentic {rtp.unauthentic}")
+    if rtp.remote_lost is None:
+        parts.append("对方未报告" if zh else "no report by the far end")
+        return (";" if zh else "; ").join(parts)
+    jitter = f"{rtp.remote_jitter_ms or 0.0:.1f} ms"
+    said = (
+        f"对方丢 {rtp.remote_lost},抖动 {jitter}"
+        if zh
+        else f"far end lost {rtp.remote_lost}, jitter {jitter}"
+    )
+    if rtp.round_trip_ms is not None:
+        said += f"{',往返' if zh else ', round trip'} {rtp.round_trip_ms:.0f} ms"
+    parts.append(said)
+    return (";" if zh else "; ").join(parts)
 
 
 def decision_row(at: datetime, decision: Decision, zone: str) -> tuple[str, str, str, str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -14,7 +14,17 @@ from rich.console import Console
 from rich.table import Table
 
 from dialer import views
-from dialer.model import AnswerClass, Attempt, CallId, CallRecord, Disposition, PhoneNumber, TaskId, TaskState
+from dialer.model import (
+    AnswerClass,
+    Attempt,
+    CallId,
+    CallRecord,
+    Disposition,
+    PhoneNumber,
+    RtpStats,
+    TaskId,
+    TaskState,
+)
 from dialer.policy.verdict import Decision, Dial, Escalate, Refuse, Verdict, Wait
 from dialer.ports import CallView
 
@@ -52,6 +62,39 @@ def test_a_transfer_is_in_the_timeline() -> None:
     view = CallView(LIVE, task(), record)
     assert "转人工" in text(views.timeline_table(view, views.ZH))
     assert "客服小李" in text(views.timeline_table(view, views.EN))
+
+
+HEARD = RtpStats(sent=900, received=1000, lost=20, jitter_ms=3.26)
+
+
+@pytest.mark.parametrize(
+    ("rtp", "zh", "en"),
+    [
+        (
+            HEARD,
+            "收 1000 包,丢 20(2.0%),抖动 3.3 ms;对方未报告",
+            "received 1000, lost 20 (2.0 %), jitter 3.3 ms; no report by the far end",
+        ),
+        (
+            replace(HEARD, remote_lost=4, remote_jitter_ms=1.5, round_trip_ms=41.6),
+            "收 1000 包,丢 20(2.0%),抖动 3.3 ms;对方丢 4,抖动 1.5 ms,往返 42 ms",
+            "received 1000, lost 20 (2.0 %), jitter 3.3 ms; far end lost 4, jitter 1.5 ms, round trip 42 ms",
+        ),
+        (
+            replace(HEARD, lost=0, unauthentic=7, remote_lost=0, remote_jitter_ms=0.0),
+            "收 1000 包,丢 0(0.0%),抖动 3.3 ms;未通过认证 7 包;对方丢 0,抖动 0.0 ms",
+            "received 1000, lost 0 (0.0 %), jitter 3.3 ms; not authentic 7; far end lost 0, jitter 0.0 ms",
+        ),
+    ],
+)
+def test_a_call_shows_how_its_audio_went(rtp: RtpStats, zh: str, en: str) -> None:
+    record = CallRecord(CallId(1), TaskId(1), Disposition.COMPLETED, TUESDAY, rtp=rtp)
+    view = CallView(LIVE, task(), record)
+    assert views.audio_text(rtp, views.ZH) == zh
+    assert views.audio_text(rtp, views.EN) == en
+    assert "语音质量" in text(views.timeline_table(view, views.ZH))
+    silent = CallView(LIVE, task(), replace(record, rtp=RtpStats()))
+    assert "语音质量" not in text(views.timeline_table(silent, views.ZH))
 
 
 def test_times_are_the_customers() -> None:

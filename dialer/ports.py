@@ -28,6 +28,7 @@ from dialer.model import (
     TaskId,
     Ticket,
 )
+from dialer.model import Tone as Tone
 from dialer.policy.verdict import Decision
 
 # --- signalling -------------------------------------------------------------------------------
@@ -61,6 +62,8 @@ class Failed:
     reason: str
     ours: bool = False
     retry_after_s: float = 0.0
+    cause: int = 0
+    """Q.850 cause of the response's Reason header (RFC 3326, RFC 6432); 0: none came."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,19 +135,6 @@ class MediaFailed:
     reason: str
 
 
-class Tone(StrEnum):
-    """What the network or a machine sounds (ITU-T E.180; China: GB/T 3380, 450 Hz)."""
-
-    RINGBACK = "ringback"
-    BUSY = "busy"
-    CONGESTION = "congestion"
-    SIT = "sit"
-    """Special information tone: an announcement follows (950, 1400, 1800 Hz)."""
-    BEEP = "beep"
-    """An answering machine asks for the message."""
-    FAX = "fax"
-
-
 @dataclass(frozen=True, slots=True)
 class ToneHeard:
     """A call progress tone of the far end; reported once at its recognition, again after a pause in it."""
@@ -168,6 +158,8 @@ class AnswererJudged:
     answerer: Answerer
     why: str
     offset_s: float
+    tone: Tone | None = None
+    """The tone that made it a machine; None: none did."""
 
 
 MediaEvent = (
@@ -261,6 +253,13 @@ class MediaStream(Protocol):
         """Find utterances from now on (SpeechStarted, SpeechAudio..., SpeechEnded); None stops."""
         ...
 
+    async def watch(self, what: Watch | None) -> None:
+        """Call progress detection from now on (ToneHeard, AnswererJudged); None stops.
+
+        An ANSWERER watch is over by itself once it has judged.
+        """
+        ...
+
     async def record(self, path: Path) -> None:
         """Start the stereo recording; offset 0 is now."""
         ...
@@ -333,6 +332,8 @@ class DialRequest:
     """The stream that this call will be bridged with; None: it stays alone."""
     display_name: str = ""
     """Name beside the caller id; empty: the trunk's."""
+    campaign: str = ""
+    """Whose caller id a trunk shows where ``caller_id`` is empty."""
 
 
 @dataclass(frozen=True, slots=True)

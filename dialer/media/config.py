@@ -9,6 +9,67 @@ from dialer.errors import ConfigError
 
 
 @dataclass(frozen=True, slots=True)
+class ProgressConfig:
+    """Call progress: tones, and person or machine. Raises ConfigError naming the key.
+
+    The lengths are chosen so that a person is hardly ever taken for a machine (``make bench-progress``).
+    """
+
+    use: str = "act"
+    """``act``: a busy line or a machine decides how the call ends; ``note``: it is only written beside the
+    reason; ``off``: nobody listens for it."""
+    tone_floor_dbov: float = -45.0
+    """Quieter sound is no tone of the network."""
+    tone_purity: float = 0.8
+    """Share of the power that one or two frequencies must have to be a tone."""
+    speech_floor_dbov: float = -40.0
+    """Quieter speech says nothing about who answered: it may be our own prompt's echo."""
+    machine_floor_dbov: float = -28.0
+    """Talk that goes on is a machine's only at this level: quieter, it may be somebody's television."""
+    person_speech_s: float = 2.4
+    """Somebody whose phrases aren't longer than this, and who then waits, is a person."""
+    person_silence_s: float = 1.2
+    """How long that somebody waits."""
+    machine_speech_s: float = 9.0
+    """Whoever talks so long without a pause is a machine or an announcement."""
+    beep_min_s: float = 0.16
+    """A machine's beep is at least so long."""
+    beep_max_s: float = 2.0
+    """And at most so long."""
+    beep_wait_s: float = 2.5
+    """How long after a longer greeting a beep is waited for; then it is unsure."""
+    decide_s: float = 12.0
+    """Who hasn't been made out by then is unsure."""
+
+    def __post_init__(self) -> None:
+        checks = (
+            ("use", self.use in ("act", "note", "off"), "act, note or off"),
+            ("tone_floor_dbov", -60 <= self.tone_floor_dbov <= -10, "-60 to -10"),
+            ("tone_purity", 0.5 <= self.tone_purity <= 0.98, "0.5 to 0.98"),
+            ("speech_floor_dbov", -60 <= self.speech_floor_dbov <= -10, "-60 to -10"),
+            ("machine_floor_dbov", -60 <= self.machine_floor_dbov <= -10, "-60 to -10"),
+            ("person_speech_s", 0.3 <= self.person_speech_s <= 5, "0.3 to 5 seconds"),
+            ("person_silence_s", 0.5 <= self.person_silence_s <= 5, "0.5 to 5 seconds"),
+            (
+                "machine_speech_s",
+                4 <= self.machine_speech_s <= 30,
+                "4 to 30: people speak for 4 s, too",
+            ),
+            ("beep_min_s", 0.1 <= self.beep_min_s < self.beep_max_s, "0.1 or more, under beep_max_s"),
+            ("beep_max_s", self.beep_max_s <= 5, "at most 5 seconds"),
+            (
+                "beep_wait_s",
+                self.person_silence_s <= self.beep_wait_s <= 10,
+                "person_silence_s to 10 seconds",
+            ),
+            ("decide_s", 2 <= self.decide_s <= 60, "2 to 60 seconds"),
+        )
+        for key, good, wanted in checks:
+            if not good:
+                raise ConfigError(f"progress.{key}: {getattr(self, key)} is out of range, write {wanted}")
+
+
+@dataclass(frozen=True, slots=True)
 class MediaConfig:
     """Every setting of the media plane. Raises ConfigError naming the key and what to write instead."""
 
@@ -55,6 +116,8 @@ class MediaConfig:
     """The same for requests that wait for the disk: starting and closing a recording."""
     watchdog_s: float = 5.0
     """A media process that is silent for so long counts as hung: it is killed, its calls end."""
+    progress: ProgressConfig = ProgressConfig()
+    """Call progress has a table of its own, ``[progress]``."""
 
     def __post_init__(self) -> None:
         for key, value in (("host", self.host), ("advertised_host", self.advertised_host or self.host)):

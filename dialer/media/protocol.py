@@ -5,7 +5,7 @@ commands with ``id``; each gets exactly one reply with the same ``id``. Notices 
 
 ::
 
-    control -> media   Configure Open Connect Play StopPlaying Listen Record StopRecording
+    control -> media   Configure Open Connect Play StopPlaying Listen SetWatch Record StopRecording
                        Bridge Unbridge SendKeys KeySignalled Close
     media -> control   Done Refused Opened RecordingClosed Closed (replies) · Notice Pulse (unasked)
 
@@ -22,6 +22,7 @@ import msgspec
 from dialer.media.config import MediaConfig
 from dialer.model import RtpStats
 from dialer.ports import (
+    AnswererJudged,
     KeyPressed,
     ListenSpec,
     MediaEvent,
@@ -32,6 +33,8 @@ from dialer.ports import (
     SpeechAudio,
     SpeechEnded,
     SpeechStarted,
+    ToneHeard,
+    Watch,
 )
 
 MAX_MESSAGE: Final = 1 << 20
@@ -74,6 +77,10 @@ class StopPlaying(StreamCommand, frozen=True, array_like=True, tag=True):
 
 class Listen(StreamCommand, frozen=True, array_like=True, tag=True):
     spec: ListenSpec | None
+
+
+class SetWatch(StreamCommand, frozen=True, array_like=True, tag=True):
+    what: Watch | None
 
 
 class Record(StreamCommand, frozen=True, array_like=True, tag=True):
@@ -154,7 +161,7 @@ class Pulse(msgspec.Struct, frozen=True, array_like=True, tag=True):
 
 
 AnyCommand = (
-    Configure | Open | Connect | Play | StopPlaying | Listen | Record | StopRecording
+    Configure | Open | Connect | Play | StopPlaying | Listen | SetWatch | Record | StopRecording
     | Bridge | Unbridge | SendKeys | KeySignalled | Close
 )  # fmt: skip
 Reply = Done | Refused | Opened | RecordingClosed | Closed
@@ -166,7 +173,8 @@ _messages: Final[msgspec.msgpack.Decoder[AnyMessage]] = msgspec.msgpack.Decoder(
 _events: Final[dict[str, msgspec.msgpack.Decoder[MediaEvent]]] = {
     kind.__name__: msgspec.msgpack.Decoder(kind)
     for kind in (
-        Played, KeyPressed, SpeechStarted, SpeechAudio, SpeechEnded, MediaTimeout, MediaFailed
+        Played, KeyPressed, SpeechStarted, SpeechAudio, SpeechEnded, MediaTimeout, MediaFailed,
+        ToneHeard, AnswererJudged,
     )
 }  # fmt: skip
 

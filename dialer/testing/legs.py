@@ -32,6 +32,7 @@ from dialer.ports import (
     SpeechEnded,
     SpeechStarted,
     TrunkState,
+    Watch,
 )
 
 Journal = list[str]
@@ -53,6 +54,7 @@ class FakeMediaStream:
         """Methods that raise MediaError from now on."""
         self.recording: Path | None = None
         self.listening: ListenSpec | None = None
+        self.watching: Watch | None = None
         self.bridged: MediaStream | None = None
         self.closed = False
         self.prompts = 0
@@ -90,6 +92,10 @@ class FakeMediaStream:
     async def listen(self, spec: ListenSpec | None) -> None:
         self._do(f"listen {spec.end_silence_s:g}" if spec else "stop_listening")
         self.listening = spec
+
+    async def watch(self, what: Watch | None) -> None:
+        self._do(f"watch {what}" if what else "stop_watching")
+        self.watching = what
 
     async def record(self, path: Path) -> None:
         self._do("record")

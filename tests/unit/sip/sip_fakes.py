@@ -13,7 +13,7 @@ from sipmessage import Request, Response
 
 from dialer.errors import MediaError
 from dialer.model import RtpStats
-from dialer.ports import ListenSpec, MediaEvent, MediaStream, RecordedAudio, RemoteMedia
+from dialer.ports import ListenSpec, MediaEvent, MediaStream, RecordedAudio, RemoteMedia, Watch
 from dialer.sip.address import Addr, parse_uri
 from dialer.sip.config import RegistrarConfig, UserAgentConfig
 from dialer.sip.message import parse_message, response_to, to_bytes
@@ -56,6 +56,8 @@ class FakeStream:
     async def stop_playing(self) -> None: ...
 
     async def listen(self, spec: ListenSpec | None) -> None: ...
+
+    async def watch(self, what: Watch | None) -> None: ...
 
     async def record(self, path: Path) -> None: ...
 

@@ -1,105 +1,321 @@
 """Claims and the barrier: at most one INVITE per attempt row, at most one live call per customer.
 
 A claim is a lease on the database's clock with a fence that grows with every claim of the task.
-Each function runs in its caller's write transaction.
+Each function does the work of many callers in its caller's write transaction; what it gives for a
+caller may be an error, which is that caller's alone. Callers of one function are about different tasks.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import delete, exists, select, update
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 
 from dialer.errors import Fenced
 from dialer.events import CallDialled
 from dialer.model import Attempt, CallId, TaskId, TaskState
 from dialer.policy.ruling import ONE_LIVE_CALL
-from dialer.policy.verdict import Decision, Dial, Finding, Wait
+from dialer.policy.verdict import Decision, Dial, Finding, Verdict, Wait
 from dialer.ports import Candidate, Claim
 from dialer.store import outbox, repository, rows
 from dialer.store.config import StoreConfig
 from dialer.store.effects import differs, state_after_verdict
-from dialer.store.tables import LONG_AGO, AttemptRow, ClaimRow, DecisionRow, TaskRow, db_now
+from dialer.store.tables import (
+    ATTEMPTS,
+    CLAIMS,
+    DECISIONS,
+    LONG_AGO,
+    TASKS,
+    UtcDateTime,
+    among_ids,
+    db_now,
+)
+
+InLoop = Callable[[Callable[[], None]], None]
+"""Runs a function in the event loop and returns once it has returned."""
 
 
-async def claim(
-    session: AsyncSession, task_id: TaskId, node: str, lease_s: float, now: datetime
-) -> Claim | None:
-    row = await session.scalar(
-        select(TaskRow)
-        .where(
-            TaskRow.id == task_id,
-            TaskRow.state == TaskState.OPEN.value,
-            ~repository.live_attempt(),
-            ~exists().where(ClaimRow.task_id == TaskRow.id, ClaimRow.lease_until > db_now()),
-        )
-        .with_for_update(skip_locked=True)
+@dataclass(frozen=True, slots=True)
+class ClaimAsked:
+    task_id: TaskId
+    node: str
+    lease_s: float
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class BarrierAsked:
+    claim: Claim
+    check: Callable[[Candidate], Decision]
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionMade:
+    task_id: TaskId
+    decision: Decision
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class RenewalAsked:
+    claim: Claim
+    lease_s: float
+
+
+Passage = tuple[Decision, Attempt | None]
+"""What the barrier says: with an attempt, an INVITE may leave."""
+
+_CLAIMABLE = (
+    select(TASKS)
+    .where(
+        among_ids(TASKS.c.id),
+        TASKS.c.state == TaskState.OPEN.value,
+        ~repository.live_attempt(TASKS.c.id),
+        ~repository.leased(TASKS.c.id),
     )
-    if row is None:
-        return None
+    .order_by(TASKS.c.id)
+    .with_for_update(skip_locked=True)
+)
+_HELD_TASKS = select(TASKS).where(among_ids(TASKS.c.id)).order_by(TASKS.c.id).with_for_update()
+_RAISE_FENCE = update(TASKS).where(among_ids(TASKS.c.id)).values(fence=TASKS.c.fence + 1)
+_DROP = delete(CLAIMS).where(among_ids(CLAIMS.c.task_id))
+_CLAIM = insert(CLAIMS).values(lease_until=db_now() + bindparam("lease_s"))
+_HELD = (
+    select(CLAIMS.c.task_id, CLAIMS.c.fence, CLAIMS.c.node)
+    .where(among_ids(CLAIMS.c.task_id), CLAIMS.c.lease_until > db_now())
+    .order_by(CLAIMS.c.task_id)
+    .with_for_update()
+)
+_RENEW = (
+    update(CLAIMS)
+    .where(CLAIMS.c.task_id == bindparam("task"))
+    .values(lease_until=db_now() + bindparam("lease_s"))
+)
+_RELEASE = delete(CLAIMS).where(
+    CLAIMS.c.task_id == bindparam("task"),
+    CLAIMS.c.fence == bindparam("held"),
+    ~repository.live_attempt(CLAIMS.c.task_id),
+)
+_LAST_SAID = select(
+    DECISIONS.c.id,
+    DECISIONS.c.task_id,
+    DECISIONS.c.kind,
+    DECISIONS.c.rule,
+    DECISIONS.c.why,
+    DECISIONS.c.until,
+    DECISIONS.c.number,
+    DECISIONS.c.slot,
+    DECISIONS.c.channel,
+).where(
+    DECISIONS.c.id.in_(
+        select(func.max(DECISIONS.c.id)).where(among_ids(DECISIONS.c.task_id)).group_by(DECISIONS.c.task_id)
+    )
+)
+_SAY = insert(DECISIONS)
+_MOVE = (
+    update(TASKS)
+    .where(TASKS.c.id == bindparam("task"))
+    .values(hidden_until=bindparam("hidden", type_=UtcDateTime()), state=bindparam("becomes"))
+)
+_DIAL = {
+    "sqlite": sqlite.insert(ATTEMPTS).on_conflict_do_nothing(),
+    "postgresql": postgresql.insert(ATTEMPTS).on_conflict_do_nothing(),
+}
+_DIALLED = select(ATTEMPTS).where(among_ids(ATTEMPTS.c.task_id), ATTEMPTS.c.outcome.is_(None))
+_WAITED = (
+    select(TASKS.c.id)
+    .where(
+        TASKS.c.state == TaskState.OPEN.value,
+        TASKS.c.hidden_until > bindparam("never", LONG_AGO, type_=UtcDateTime()),
+        TASKS.c.hidden_until <= bindparam("now", type_=UtcDateTime()),
+    )
+    .order_by(TASKS.c.hidden_until, TASKS.c.deadline, TASKS.c.id)
+    .limit(bindparam("limit"))
+)
+_WAKE = (
+    update(TASKS)
+    .where(TASKS.c.id.in_(_WAITED.with_for_update(skip_locked=True).scalar_subquery()))
+    .values(hidden_until=bindparam("awake", LONG_AGO, type_=UtcDateTime()))
+)
+
+
+def anybody_waited(connection: Connection, now: datetime) -> bool:
+    """Whether some task's Wait verdict is over."""
+    return connection.execute(_WAITED, {"now": now, "limit": 1}).first() is not None
+
+
+def wake(connection: Connection, now: datetime, limit: int) -> None:
+    """Put tasks whose Wait verdict is over back among the ready ones, longest over first."""
+    connection.execute(_WAKE, {"now": now, "limit": limit})
+
+
+def claim(connection: Connection, asked: Sequence[ClaimAsked], _: InLoop) -> list[Claim | None]:
+    free = {row.id: row for row in connection.execute(_CLAIMABLE, {"ids": [one.task_id for one in asked]})}
+    if not free:
+        return [None for _ in asked]
+    ids = list(free)
+    phones = repository.phones_of(connection, ids)
     # What is left in the way can only be a lease that ran out.
-    await session.execute(delete(ClaimRow).where(ClaimRow.task_id == task_id))
-    row.fence += 1
-    session.add(
-        ClaimRow(task_id=row.id, node=node, fence=row.fence, lease_until=db_now() + lease_s, claimed_at=now)
+    connection.execute(_DROP, {"ids": ids})
+    connection.execute(_RAISE_FENCE, {"ids": ids})
+    made: list[Claim | None] = []
+    for one in asked:
+        row = free.get(one.task_id)
+        task = None if row is None else rows.task(row, phones[row.id])
+        made.append(None if row is None or task is None else Claim(task, row.fence + 1, one.node))
+    connection.execute(
+        _CLAIM,
+        [
+            {
+                "task_id": one.task_id,
+                "node": one.node,
+                "fence": got.fence,
+                "lease_s": one.lease_s,
+                "claimed_at": one.now,
+            }
+            for one, got in zip(asked, made, strict=True)
+            if got is not None
+        ],
     )
-    await session.flush()
-    found = (await repository.candidates_of(session, [row]))[0]
-    return Claim(found.task, row.fence, node)
+    return made
 
 
-async def barrier(
-    session: AsyncSession,
-    claim: Claim,
-    check: Callable[[Candidate], Decision],
-    now: datetime,
+def barrier(
+    connection: Connection, asked: Sequence[BarrierAsked], in_loop: InLoop, config: StoreConfig
+) -> list[Passage | BaseException]:
+    found = {row.id: row for row in connection.execute(_HELD_TASKS, {"ids": _tasks_of(asked)})}
+    held = {row.task_id: row for row in connection.execute(_HELD, {"ids": _tasks_of(asked)})}
+    fresh = {one.task.id: one for one in repository.candidates_of(connection, list(found.values()))}
+    results: dict[TaskId, Passage | BaseException] = {}
+    to_check: list[BarrierAsked] = []
+    for one in asked:
+        claim = one.claim
+        mine = held.get(claim.task.id)
+        if mine is None or (mine.fence, mine.node) != (claim.fence, claim.node):
+            why = f"task {claim.task.id}: the claim with fence {claim.fence} is over"
+            results[claim.task.id] = Fenced(why)
+        elif any(attempt.live for attempt in fresh[claim.task.id].attempts):
+            results[claim.task.id] = Fenced(f"task {claim.task.id}: this claim has its call already")
+        else:
+            to_check.append(one)
+    checked = _checked(to_check, fresh, in_loop)
+    results |= {task: said for task, said in checked.items() if isinstance(said, BaseException)}
+    decisions = {task: said for task, said in checked.items() if isinstance(said, Decision)}
+    _one_call_per_customer(asked, decisions, found, fresh, results, config)
+    calls = _dial(connection, asked, decisions, found, config)
+    made = [
+        DecisionMade(one.claim.task.id, decisions[one.claim.task.id], one.now)
+        for one in asked
+        if one.claim.task.id in decisions
+    ]
+    _keep(connection, made, found, config)
+    for task, decision in decisions.items():
+        results[task] = (decision, calls.get(task))
+    return [results[one.claim.task.id] for one in asked]
+
+
+def _tasks_of(asked: Sequence[BarrierAsked]) -> list[int]:
+    return [one.claim.task.id for one in asked]
+
+
+def _checked(
+    asked: Sequence[BarrierAsked], fresh: dict[TaskId, Candidate], in_loop: InLoop
+) -> dict[TaskId, Decision | BaseException]:
+    """All verdicts in one visit to the event loop: their caller's objects live there."""
+    said: dict[TaskId, Decision | BaseException] = {}
+
+    def check() -> None:
+        for one in asked:
+            task = one.claim.task.id
+            try:
+                said[task] = one.check(fresh[task])
+            except Exception as error:  # noqa: BLE001 - it goes to its caller, and to nobody else
+                said[task] = error
+
+    if asked:
+        in_loop(check)
+    return said
+
+
+def _one_call_per_customer(
+    asked: Sequence[BarrierAsked],
+    decisions: dict[TaskId, Decision],
+    found: dict[int, Row[Any]],
+    fresh: dict[TaskId, Candidate],
+    results: dict[TaskId, Passage | BaseException],
     config: StoreConfig,
-) -> tuple[Decision, Attempt | None]:
-    row = await session.scalar(select(TaskRow).where(TaskRow.id == claim.task.id).with_for_update())
-    held = await session.scalar(
-        select(ClaimRow.task_id).where(
-            ClaimRow.task_id == claim.task.id,
-            ClaimRow.fence == claim.fence,
-            ClaimRow.node == claim.node,
-            ClaimRow.lease_until > db_now(),
-        )
+) -> None:
+    """What ``check`` let pass and the rows don't: a closed task, a customer who is in a call."""
+    busy: set[str] = set()
+    for one in asked:
+        task = one.claim.task.id
+        if task not in decisions or not isinstance(decisions[task].verdict, Dial):
+            continue
+        if found[task].state != TaskState.OPEN.value:
+            del decisions[task]
+            results[task] = Fenced(f"task {task} isn't open any more")
+            continue
+        customer = found[task].customer_key
+        if customer in busy or any(attempt.live for attempt in fresh[task].customer_attempts):
+            decisions[task] = _customer_busy(decisions[task], one.now, config)
+        busy.add(customer)
+
+
+def _dial(
+    connection: Connection,
+    asked: Sequence[BarrierAsked],
+    decisions: dict[TaskId, Decision],
+    found: dict[int, Row[Any]],
+    config: StoreConfig,
+) -> dict[TaskId, Attempt]:
+    """Write the attempts. Another node's call to a customer, not seen before, changes the decision."""
+    new = [
+        _attempt(one, decision.verdict, found[one.claim.task.id])
+        for one in asked
+        if (decision := decisions.get(one.claim.task.id)) and isinstance(decision.verdict, Dial)
+    ]
+    if not new:
+        return {}
+    # One order of customers for all nodes, so that none waits for another in a circle.
+    new.sort(key=lambda values: str(values["customer_key"]))
+    connection.execute(_DIAL[connection.dialect.name], new)
+    ids = [values["task_id"] for values in new]
+    calls = {
+        TaskId(row.task_id): rows.attempt(row) for row in connection.execute(_DIALLED, {"ids": ids}).all()
+    }
+    for one in asked:
+        task = one.claim.task.id
+        if task in ids and task not in calls:
+            decisions[task] = _customer_busy(decisions[task], one.now, config)
+    outbox.put(
+        connection, [CallDialled(call.invited_at, CallId(call.id), task) for task, call in calls.items()]
     )
-    if row is None or held is None:
-        raise Fenced(f"task {claim.task.id}: the claim with fence {claim.fence} is over")
-    fresh = (await repository.candidates_of(session, [row]))[0]
-    if any(attempt.live for attempt in fresh.attempts):
-        raise Fenced(f"task {claim.task.id}: this claim has its call already")
-    decision = check(fresh)
-    if isinstance(decision.verdict, Dial) and row.state != TaskState.OPEN.value:
-        raise Fenced(f"task {claim.task.id} isn't open any more")
-    if isinstance(decision.verdict, Dial) and any(attempt.live for attempt in fresh.customer_attempts):
-        decision = _customer_busy(decision, now, config)
-    await _keep_decision(session, row, decision, now, config)
-    if not isinstance(decision.verdict, Dial):
-        return decision, None
-    attempt = AttemptRow(
-        task_id=row.id,
-        customer_key=row.customer_key,
-        number=decision.verdict.number.e164,
-        pass_no=row.pass_no,
-        slot=decision.verdict.slot,
-        node=claim.node,
-        fence=claim.fence,
-        invited_at=now,
-        sip_code=0,
-        reason="",
-        hung_up_by="",
-        agent="",
-        transferred=False,
-        script_version="",
-        recovered=False,
-    )
-    session.add(attempt)
-    await session.flush()
-    session.add(outbox.row(CallDialled(now, CallId(attempt.id), TaskId(row.id))))
-    return decision, rows.attempt(attempt)
+    return calls
+
+
+def _attempt(asked: BarrierAsked, verdict: Dial, row: Row[Any]) -> rows.Values:
+    return {
+        "task_id": row.id,
+        "customer_key": row.customer_key,
+        "number": verdict.number.e164,
+        "pass_no": row.pass_no,
+        "slot": verdict.slot,
+        "node": asked.claim.node,
+        "fence": asked.claim.fence,
+        "invited_at": asked.now,
+        "sip_code": 0,
+        "reason": "",
+        "hung_up_by": "",
+        "agent": "",
+        "transferred": False,
+        "script_version": "",
+        "recovered": False,
+    }
 
 
 def _customer_busy(decision: Decision, now: datetime, config: StoreConfig) -> Decision:
@@ -111,58 +327,68 @@ def _customer_busy(decision: Decision, now: datetime, config: StoreConfig) -> De
     )
 
 
-async def record_decision(
-    session: AsyncSession, task_id: TaskId, decision: Decision, now: datetime, config: StoreConfig
+def record_decision(
+    connection: Connection, made: Sequence[DecisionMade], _: InLoop, config: StoreConfig
+) -> list[None]:
+    ids = [one.task_id for one in made]
+    found = {row.id: row for row in connection.execute(_HELD_TASKS, {"ids": ids})}
+    _keep(connection, [one for one in made if one.task_id in found], found, config)
+    return [None for _ in made]
+
+
+def _keep(
+    connection: Connection, made: Sequence[DecisionMade], found: dict[int, Row[Any]], config: StoreConfig
 ) -> None:
-    row = await session.scalar(select(TaskRow).where(TaskRow.id == task_id).with_for_update())
-    if row is not None:
-        await _keep_decision(session, row, decision, now, config)
+    """Write what says something new, and what it changes in the task."""
+    if not made:
+        return
+    last: dict[int, Verdict] = {
+        row.task_id: rows.verdict(row)
+        for row in connection.execute(_LAST_SAID, {"ids": [one.task_id for one in made]})
+    }
+    said = [
+        rows.decision_row(one.task_id, one.decision, one.now)
+        for one in made
+        if differs(one.decision.verdict, last.get(one.task_id))
+    ]
+    if said:
+        connection.execute(_SAY, said)
+    moved: list[rows.Values] = []
+    for one in made:
+        row, verdict = found[one.task_id], one.decision.verdict
+        hidden = verdict.until if isinstance(verdict, Wait) else LONG_AGO
+        state = state_after_verdict(TaskState(row.state), verdict, config.excluding_rules).value
+        if (hidden, state) != (row.hidden_until, row.state):
+            moved.append({"task": one.task_id, "hidden": hidden, "becomes": state})
+    if moved:
+        connection.execute(_MOVE, moved)
 
 
-async def _keep_decision(
-    session: AsyncSession, row: TaskRow, decision: Decision, now: datetime, config: StoreConfig
-) -> None:
-    verdict = decision.verdict
-    last = await session.scalar(
-        select(DecisionRow).where(DecisionRow.task_id == row.id).order_by(DecisionRow.id.desc()).limit(1)
-    )
-    if differs(verdict, None if last is None else rows.decision(last).verdict):
-        session.add(rows.decision_row(TaskId(row.id), decision, now))
-    row.hidden_until = verdict.until if isinstance(verdict, Wait) else LONG_AGO
-    row.state = state_after_verdict(TaskState(row.state), verdict, config.excluding_rules).value
+def renew(connection: Connection, asked: Sequence[RenewalAsked], _: InLoop) -> list[Fenced | None]:
+    """Fenced also where the lease ran out and nobody has taken the task yet."""
+    ids = [one.claim.task.id for one in asked]
+    held = {row.task_id: row.fence for row in connection.execute(_HELD, {"ids": ids})}
+    ours = [one for one in asked if held.get(one.claim.task.id) == one.claim.fence]
+    if ours:
+        connection.execute(_RENEW, [{"task": one.claim.task.id, "lease_s": one.lease_s} for one in ours])
+    return [
+        None
+        if one in ours
+        else Fenced(f"task {one.claim.task.id}: the claim with fence {one.claim.fence} is over")
+        for one in asked
+    ]
 
 
-async def renew(session: AsyncSession, claim: Claim, lease_s: float) -> None:
-    """Raises Fenced also where the lease ran out and nobody has taken the task yet."""
-    renewed = await session.scalar(
-        update(ClaimRow)
-        .where(
-            ClaimRow.task_id == claim.task.id,
-            ClaimRow.fence == claim.fence,
-            ClaimRow.lease_until > db_now(),
-        )
-        .values(lease_until=db_now() + lease_s)
-        .returning(ClaimRow.task_id)
-    )
-    if renewed is None:
-        raise Fenced(f"task {claim.task.id}: the claim with fence {claim.fence} is over")
-
-
-async def release(session: AsyncSession, claim: Claim) -> None:
+def release(connection: Connection, claims: Sequence[Claim], _: InLoop) -> list[None]:
     """An unused claim goes; one with a live call stays until the call is finished."""
-    await session.execute(
-        delete(ClaimRow).where(
-            ClaimRow.task_id == claim.task.id,
-            ClaimRow.fence == claim.fence,
-            ~repository.live_attempt(ClaimRow.task_id),
-        )
-    )
+    connection.execute(_RELEASE, [{"task": one.task.id, "held": one.fence} for one in claims])
+    return [None for _ in claims]
 
 
-async def drop_claims(session: AsyncSession, node: str) -> int:
-    gone = await session.scalars(
-        delete(ClaimRow)
-        .where(ClaimRow.node == node, ~repository.live_attempt(ClaimRow.task_id))
-        .returning(ClaimRow.task_id)
+def drop_claims(connection: Connection, node: str) -> int:
+    gone = connection.execute(
+        delete(CLAIMS)
+        .where(CLAIMS.c.node == node, ~repository.live_attempt(CLAIMS.c.task_id))
+        .returning(CLAIMS.c.task_id)
     )
     return len(gone.all())

@@ -12,10 +12,26 @@ class StoreConfig:
     """How the store treats its database."""
 
     busy_timeout_s: float = 2.0
-    """SQLite: how long one statement waits for another process's lock."""
+    """How long one statement waits for another process's lock."""
 
     busy_retries: int = 3
     """How often a write is tried again after ``busy_timeout_s`` before it ends with StoreError."""
+
+    gather_s: float = 0.003
+    """How long callers gather before an idle writer begins a transaction for all of them. While one
+    runs, they gather anyway."""
+
+    group_size: int = 200
+    """How many callers share one transaction at most."""
+
+    connections: int = 4
+    """PostgreSQL: write transactions at once."""
+
+    connect_timeout_s: float = 5.0
+    """PostgreSQL: how long the server may take to accept a connection, or the pool to give one."""
+
+    statement_timeout_s: float = 30.0
+    """PostgreSQL: how long one statement may take, and how long the server keeps a silent transaction."""
 
     quick_check: bool = True
     """Look for damage when the database is opened (SQLite ``quick_check``); refuse a damaged one."""
@@ -26,3 +42,13 @@ class StoreConfig:
     excluding_rules: frozenset[str] = frozenset({"R19", "R37", SURRENDERED, DO_NOT_CALL})
     """A Refuse by one of these rules is for good: the task becomes EXCLUDED. Any other Refuse
     (no room, no approval, no calendar) leaves it open."""
+
+    def __post_init__(self) -> None:
+        for name in ("busy_timeout_s", "connect_timeout_s", "statement_timeout_s"):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"{name}: {getattr(self, name)} is not above 0")
+        for name in ("group_size", "connections"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name}: {getattr(self, name)} is below 1")
+        if not 0 <= self.gather_s <= 1:
+            raise ValueError(f"gather_s: {self.gather_s} is not in 0..1 s")

@@ -1,17 +1,12 @@
-"""``SqlStore``: the Store port on one database. SQLite is the default: WAL, every commit on disk."""
+"""``SqlStore``: the Store port on one database. SQLite is the default; PostgreSQL serves many nodes."""
 
 from __future__ import annotations
 
-import asyncio
-import logging
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Sequence
 from datetime import datetime
+from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
-
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
+from typing import cast
 
 from dialer.errors import StoreError
 from dialer.events import Event
@@ -29,23 +24,28 @@ from dialer.policy.verdict import Decision
 from dialer.ports import CallView, Candidate, Claim
 from dialer.store import claims, engine, migrate, outbox, outcomes, repository
 from dialer.store.config import StoreConfig
+from dialer.store.engine import Database, SqliteDatabase
+from dialer.store.group import GroupWriter, Kind
 
-log = logging.getLogger("dialer.store")
+_PAGE = 1000
+_WAKE = 5000
+"""Tasks whose Wait is over that one look at the queue makes ready."""
 
-T = TypeVar("T")
-Work = Callable[[AsyncSession], Awaitable[T]]
+_CLAIM = Kind(claims.claim, lambda asked: asked.task_id)
+_RELEASE = Kind(claims.release, lambda claim: claim.task.id)
+_RENEW = Kind(claims.renew, lambda asked: asked.claim.task.id)
+_NOTE = Kind(outcomes.note, lambda noted: (noted.call_id, noted.answered))
+_FINISH = Kind(outcomes.finish, lambda finished: finished.record.call_id)
 
 
 class SqlStore:
     """Implements ``dialer.ports.Store``. Make it with ``open``; every coroutine may raise StoreError."""
 
-    def __init__(self, made: AsyncEngine, place: str, config: StoreConfig) -> None:
-        self._engine = made
-        self._writer = made.execution_options(**engine.WRITE)
-        self._place = place
-        self._config = config
-        # SQLite has one writer: waiting here is cheaper than polling for its lock.
-        self._one_writer = asyncio.Lock() if made.dialect.name == "sqlite" else None
+    def __init__(self, database: Database, config: StoreConfig) -> None:
+        self._database = database
+        self._group = GroupWriter(database, config)
+        self._barrier = Kind(partial(claims.barrier, config=config), lambda asked: asked.claim.task.id)
+        self._decide = Kind(partial(claims.record_decision, config=config), lambda made: made.task_id)
 
     @classmethod
     async def open(cls, place: str | Path, config: StoreConfig | None = None) -> SqlStore:
@@ -54,144 +54,114 @@ class SqlStore:
         Raises StoreError: damaged, locked, not ours, or written by a newer version.
         """
         config = config or StoreConfig()
-        made, name = engine.make(place, config)
-        store = cls(made, name, config)
+        database = engine.make(place, config)
+        store = cls(database, config)
         try:
-            if config.quick_check and made.dialect.name == "sqlite":
-                await store._guard(lambda: engine.quick_check(made))
-            await store._write(migrate.upgrade)
+            if config.quick_check and isinstance(database, SqliteDatabase):
+                await store._group.read(database.quick_check)
+            await store._group.alone(migrate.upgrade)
         except BaseException:
             await store.close()
             raise
         return store
 
     async def close(self) -> None:
-        await self._engine.dispose()
+        await self._group.close()
+        await self._database.close()
 
     # --- tasks ---------------------------------------------------------------------------------
 
     async def add_tasks(self, tasks: Sequence[Task], now: datetime) -> ImportReport:
         if any(not task.phones for task in tasks):
             raise StoreError("a task without a telephone number can't be stored")
-        return await self._write(lambda session: repository.add_tasks(session, tasks, now))
+        return await self._group.alone(lambda connection, _: repository.add_tasks(connection, tasks, now))
 
     async def candidates(self, now: datetime, limit: int) -> list[Candidate]:
-        return await self._read(lambda session: repository.candidates(session, now, limit))
+        if await self._group.read(lambda connection: claims.anybody_waited(connection, now)):
+            await self._group.alone(lambda connection, _: claims.wake(connection, now, max(limit, _WAKE)))
+        return await self._group.read(lambda connection: repository.candidates(connection, now, limit))
 
     async def candidate(self, task_id: TaskId) -> Candidate | None:
-        return await self._read(lambda session: repository.candidate(session, task_id))
+        return await self._group.read(lambda connection: repository.candidate(connection, task_id))
 
     async def tasks(self) -> list[Task]:
-        return await self._read(repository.all_tasks)
+        found: list[Task] = []
+        while page := await self.task_page(found[-1].id if found else TaskId(0), _PAGE):
+            found += page
+        return found
+
+    async def task_page(self, after: TaskId, limit: int) -> list[Task]:
+        return await self._group.read(lambda connection: repository.task_page(connection, after, limit))
 
     async def record_decision(self, task_id: TaskId, decision: Decision, now: datetime) -> None:
-        await self._write(
-            lambda session: claims.record_decision(session, task_id, decision, now, self._config)
-        )
+        await self._group.submit(self._decide, claims.DecisionMade(task_id, decision, now))
 
     async def decisions(self, task_id: TaskId) -> list[tuple[datetime, Decision]]:
-        return await self._read(lambda session: repository.decisions(session, task_id))
+        return await self._group.read(lambda connection: repository.decisions(connection, task_id))
 
     # --- claims --------------------------------------------------------------------------------
 
     async def claim(self, task_id: TaskId, node: str, lease_s: float, now: datetime) -> Claim | None:
-        return await self._write(lambda session: claims.claim(session, task_id, node, lease_s, now))
+        asked = claims.ClaimAsked(task_id, node, lease_s, now)
+        return cast("Claim | None", await self._group.submit(_CLAIM, asked))
 
     async def release(self, claim: Claim) -> None:
-        await self._write(lambda session: claims.release(session, claim))
+        await self._group.submit(_RELEASE, claim)
 
     async def barrier(
         self, claim: Claim, check: Callable[[Candidate], Decision], now: datetime
     ) -> tuple[Decision, Attempt | None]:
-        return await self._write(lambda session: claims.barrier(session, claim, check, now, self._config))
+        asked = claims.BarrierAsked(claim, check, now)
+        return cast(claims.Passage, await self._group.submit(self._barrier, asked))
 
     async def renew(self, claim: Claim, lease_s: float) -> None:
-        await self._write(lambda session: claims.renew(session, claim, lease_s))
+        await self._group.submit(_RENEW, claims.RenewalAsked(claim, lease_s))
 
     async def drop_claims(self, node: str) -> int:
-        return await self._write(lambda session: claims.drop_claims(session, node))
+        return await self._group.alone(lambda connection, _: claims.drop_claims(connection, node))
 
     # --- calls ---------------------------------------------------------------------------------
 
     async def note_ringing(self, call_id: CallId, at: datetime) -> None:
-        await self._write(lambda session: outcomes.note_ringing(session, call_id, at))
+        await self._group.submit(_NOTE, outcomes.Noted(call_id, at, answered=False))
 
     async def note_answered(self, call_id: CallId, at: datetime) -> None:
-        await self._write(lambda session: outcomes.note_answered(session, call_id, at))
+        await self._group.submit(_NOTE, outcomes.Noted(call_id, at, answered=True))
 
     async def finish(self, claim: Claim, record: CallRecord) -> list[Ticket]:
-        return await self._write(lambda session: outcomes.finish(session, claim, record))
+        asked = outcomes.Finished(claim, record)
+        return cast("list[Ticket]", await self._group.submit(_FINISH, asked))
 
     async def open_attempts(self, node: str) -> list[Attempt]:
-        return await self._read(lambda session: repository.open_attempts(session, node))
+        return await self._group.read(lambda connection: repository.open_attempts(connection, node))
 
     async def close_unknown(self, record: CallRecord) -> None:
-        await self._write(lambda session: outcomes.close_unknown(session, record))
+        await self._group.submit(_FINISH, outcomes.Finished(None, record))
 
     async def calls(self, task_id: TaskId | None = None) -> list[CallView]:
-        return await self._read(lambda session: repository.calls(session, task_id))
+        if task_id is not None:
+            return await self._group.read(lambda connection: repository.calls_of(connection, task_id))
+        found: list[CallView] = []
+        while page := await self.call_page(found[-1].attempt.id if found else CallId(0), _PAGE):
+            found += page
+        return found
+
+    async def call_page(self, after: CallId, limit: int) -> list[CallView]:
+        return await self._group.read(lambda connection: repository.call_page(connection, after, limit))
 
     async def call(self, call_id: CallId) -> CallView | None:
-        return await self._read(lambda session: repository.call(session, call_id))
+        return await self._group.read(lambda connection: repository.call(connection, call_id))
 
     async def tickets(self) -> list[Ticket]:
-        return await self._read(repository.tickets)
+        return await self._group.read(repository.tickets)
 
     async def recordings(self) -> list[Recording]:
-        return await self._read(repository.recordings)
+        return await self._group.read(repository.recordings)
 
     # --- outbox --------------------------------------------------------------------------------
 
     async def outbox(self, limit: int) -> list[tuple[int, Event]]:
-        return await self._read(lambda session: outbox.pending(session, limit))
+        return await self._group.read(lambda connection: outbox.pending(connection, limit))
 
     async def outbox_done(self, ids: Sequence[int]) -> None:
-        await self._write(lambda session: outbox.done(session, ids))
-
-    # --- transactions --------------------------------------------------------------------------
-
-    async def _read(self, work: Work[T]) -> T:
-        return await self._guard(lambda: self._transact(self._engine, work))
-
-    async def _write(self, work: Work[T]) -> T:
-        if self._one_writer is None:
-            return await self._guard(lambda: self._transact(self._writer, work))
-        async with self._one_writer:
-            return await self._guard(lambda: self._transact(self._writer, work))
-
-    async def _transact(self, on: AsyncEngine, work: Work[T]) -> T:
-        return await _to_its_end(self._transaction(on, work))
-
-    async def _transaction(self, on: AsyncEngine, work: Work[T]) -> T:
-        async with AsyncSession(on, expire_on_commit=False) as session, session.begin():
-            return await work(session)
-
-    async def _guard(self, run: Callable[[], Awaitable[T]]) -> T:
-        """Run a whole transaction; again where it was rolled back because the database was busy."""
-        for left in range(self._config.busy_retries, -1, -1):
-            try:
-                return await run()
-            except DBAPIError as error:
-                if not engine.is_busy(error) or not left:
-                    raise StoreError(engine.explain(error, self._place)) from error
-                log.warning("database busy, trying again", extra={"tries_left": left})
-            except (SQLAlchemyError, OSError) as error:
-                raise StoreError(f"{self._place}: {error}") from error
-        raise AssertionError("unreachable: the last try returns or raises")
-
-
-async def _to_its_end(transaction: Coroutine[Any, Any, T]) -> T:
-    """Who is cancelled waits for the commit or rollback first.
-
-    A connection that is given up in the middle of a transaction may keep SQLite's write lock for good.
-    """
-    task = asyncio.ensure_future(transaction)
-    try:
-        return await asyncio.shield(task)
-    except asyncio.CancelledError:
-        while not task.done():
-            with suppress(asyncio.CancelledError):
-                await asyncio.wait((task,))
-        if not task.cancelled() and (error := task.exception()) is not None:
-            log.warning("transaction of a cancelled task failed", extra={"kind": type(error).__name__})
-        raise
+        await self._group.alone(lambda connection, _: outbox.done(connection, ids))

@@ -1,53 +1,170 @@
-"""The SQLAlchemy engine: how a connection is set up, and what its errors mean to an operator."""
+"""The database behind the store: one transaction for a function, in a thread (SQLite) or a greenlet.
+
+Functions take SQLAlchemy's synchronous ``Connection`` on both engines. SQLite gets one writer thread
+and a few readers: cheaper than a greenlet and a thread hop for each statement. PostgreSQL gets a pool.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import os
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
-from sqlalchemy import Connection, event, text
+from sqlalchemy import URL, Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, DatabaseError, DBAPIError
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from dialer.errors import StoreError
+from dialer.store.claims import InLoop
 from dialer.store.config import StoreConfig
 
-WRITE = {"dialer_write": True}
-"""Execution options of an engine whose transactions take the write lock at once."""
+T = TypeVar("T")
 
-_BUSY, _LOCKED, _READONLY, _IOERR, _CORRUPT, _FULL, _CANTOPEN, _NOTADB = 5, 6, 8, 10, 11, 13, 14, 26
-_MEANING = {
-    _BUSY: "the database is locked by another process: stop it (sqlite3, a backup, a second daemon)",
-    _LOCKED: "the database is locked by another process: stop it (sqlite3, a backup, a second daemon)",
-    _READONLY: "the database is read-only: let the service's user write the file and its folder",
-    _IOERR: "the disk failed to read or write the database: check the disk, then the kernel's log",
-    _CORRUPT: "the database is damaged: restore the last backup",
-    _FULL: "the disk is full: make room, nothing was written",
-    _CANTOPEN: "the database can't be opened: check that the folder exists and its permissions",
-    _NOTADB: "the file isn't a database, or its start is damaged: check the path or restore the last backup",
-}
+_READERS = 2
+_LOOP_S = 60.0
+"""How long a writer waits for the event loop before it gives its transaction up."""
 
 
-def make(place: str | Path, config: StoreConfig) -> tuple[AsyncEngine, str]:
-    """An engine for a file or a URL, and the name that errors call it by (no password in it)."""
+class Database(Protocol):
+    """Where transactions run. Errors of SQLAlchemy pass through."""
+
+    place: str
+    """How errors call it; without a password."""
+    writers: int
+    """Write transactions at once."""
+
+    async def read(self, work: Callable[[Connection], T]) -> T: ...
+
+    async def write(self, work: Callable[[Connection, InLoop], T]) -> T:
+        """Returns once it is committed; an error of ``work`` rolls back."""
+        ...
+
+    async def close(self) -> None: ...
+
+
+def make(place: str | Path, config: StoreConfig) -> Database:
+    """For a file or a URL. Raises StoreError."""
     try:
-        url = make_url(str(place)) if "://" in str(place) else make_url("sqlite+aiosqlite://")
+        url = make_url(str(place)) if "://" in str(place) else URL.create("sqlite")
     except ArgumentError as error:
         raise StoreError("the database URL can't be read: write a path or driver://user@host/name") from error
-    if url.get_backend_name() != "sqlite":
-        return create_async_engine(url, pool_pre_ping=True, hide_parameters=True), url.render_as_string(
-            hide_password=True
+    kind = url.get_backend_name()
+    if kind == "sqlite":
+        return SqliteDatabase(Path(str(url.database) if url.database else place), config)
+    if kind in ("postgresql", "postgres"):
+        return PostgresDatabase(url.set(drivername="postgresql+asyncpg"), config)
+    raise StoreError(f"no database driver for {kind!r}: write a path, or postgresql://user@host/name")
+
+
+class SqliteDatabase:
+    """A file: WAL, every commit on disk."""
+
+    def __init__(self, path: Path, config: StoreConfig) -> None:
+        _make_private(path)
+        self.place, self.writers = str(path), 1
+        # Tracebacks reach the log, and a statement's values are names, numbers and spoken words.
+        self.engine: Engine = create_engine(
+            URL.create("sqlite", database=str(path)),
+            connect_args={"timeout": config.busy_timeout_s, "check_same_thread": False},
+            hide_parameters=True,
         )
-    path = Path(str(url.database) if url.database else place)
-    _make_private(path)
-    url = url.set(drivername="sqlite+aiosqlite", database=str(path))
-    # Tracebacks reach the log, and a statement's values are names, numbers and spoken words.
-    made = create_async_engine(url, connect_args={"timeout": config.busy_timeout_s}, hide_parameters=True)
-    event.listen(made.sync_engine, "connect", _set_up)
-    event.listen(made.sync_engine, "begin", _begin)
-    return made, str(path)
+        event.listen(self.engine, "connect", _set_up)
+        event.listen(self.engine, "begin", _begin)
+        self._write_engine = self.engine.execution_options(dialer_write=True)
+        self._writer = ThreadPoolExecutor(1, "store-writer")
+        self._readers = ThreadPoolExecutor(_READERS, "store-reader")
+
+    async def read(self, work: Callable[[Connection], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(
+            self._readers, _transaction, self.engine, work
+        )
+
+    async def write(self, work: Callable[[Connection, InLoop], T]) -> T:
+        loop = asyncio.get_running_loop()
+
+        def in_loop(visit: Callable[[], None]) -> None:
+            done = threading.Event()
+
+            def pay_visit() -> None:
+                try:
+                    visit()
+                finally:
+                    done.set()
+
+            loop.call_soon_threadsafe(pay_visit)
+            if not done.wait(_LOOP_S):
+                raise StoreError(f"{self.place}: the event loop didn't answer in {_LOOP_S:g} s")
+
+        return await loop.run_in_executor(
+            self._writer, _transaction, self._write_engine, lambda connection: work(connection, in_loop)
+        )
+
+    async def close(self) -> None:
+        loop = asyncio.get_running_loop()
+        await loop.run_in_executor(self._writer, self.engine.dispose)
+        self._readers.shutdown(wait=False)
+        self._writer.shutdown(wait=False)
+
+    def quick_check(self, connection: Connection) -> None:
+        """Raises StoreError where SQLite finds damage."""
+        found = connection.execute(text("PRAGMA quick_check(1)")).scalar_one()
+        if found != "ok":
+            raise StoreError(f"{self.place}: the database is damaged ({found}): restore the last backup")
+
+
+class PostgresDatabase:
+    """A server: transactions at once over a pool of connections, through asyncpg."""
+
+    def __init__(self, url: URL, config: StoreConfig) -> None:
+        self.place, self.writers = url.render_as_string(hide_password=True), config.connections
+        try:
+            self.engine: AsyncEngine = create_async_engine(
+                url,
+                pool_size=config.connections + 1,
+                max_overflow=_READERS,
+                pool_timeout=config.connect_timeout_s,
+                pool_pre_ping=True,
+                hide_parameters=True,
+                connect_args={
+                    "timeout": config.connect_timeout_s,
+                    "command_timeout": config.statement_timeout_s,
+                    "server_settings": {
+                        "application_name": "dialer",
+                        "lock_timeout": f"{config.busy_timeout_s:.3f}s",
+                        "idle_in_transaction_session_timeout": f"{config.statement_timeout_s:.3f}s",
+                    },
+                },
+            )
+        except (NoSuchModuleError, ModuleNotFoundError) as error:
+            raise StoreError(
+                "PostgreSQL needs asyncpg: install the extra with pip install 'huifang-dialer[postgres]'"
+            ) from error
+
+    async def read(self, work: Callable[[Connection], T]) -> T:
+        async with self.engine.connect() as connection, connection.begin():
+            return await connection.run_sync(work)
+
+    async def write(self, work: Callable[[Connection, InLoop], T]) -> T:
+        async with self.engine.connect() as connection, connection.begin():
+            return await connection.run_sync(work, _at_once)
+
+    async def close(self) -> None:
+        await self.engine.dispose()
+
+
+def _at_once(visit: Callable[[], None]) -> None:
+    """A greenlet is in the event loop already."""
+    visit()
+
+
+def _transaction(engine: Engine, work: Callable[[Connection], T]) -> T:
+    with engine.connect() as connection, connection.begin():
+        return work(connection)
 
 
 def _make_private(path: Path) -> None:
@@ -74,36 +191,3 @@ def _begin(connection: Connection) -> None:
     # A writer that only later asks for the lock can't wait for it: its snapshot would be stale.
     write = connection.get_execution_options().get("dialer_write", False)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
-
-
-async def quick_check(engine: AsyncEngine) -> None:
-    """Raises StoreError where SQLite finds damage."""
-    async with engine.connect() as connection:
-        found = (await connection.execute(text("PRAGMA quick_check(1)"))).scalar_one()
-    if found != "ok":
-        raise StoreError(f"{engine.url.database}: the database is damaged ({found}): restore the last backup")
-
-
-def _code(error: DBAPIError) -> int:
-    """SQLite's primary result code; 0 where the driver gave none."""
-    cause: BaseException | None = error.orig
-    while cause is not None:
-        code = getattr(cause, "sqlite_errorcode", None)
-        if isinstance(code, int):
-            return code & 0xFF
-        cause = cause.__cause__
-    return 0
-
-
-def is_busy(error: DBAPIError) -> bool:
-    """Whether the transaction was refused only because another process had the lock."""
-    return _code(error) in (_BUSY, _LOCKED)
-
-
-def explain(error: DBAPIError, place: str) -> str:
-    """One line for an operator: no statement and no values, they hold personal data."""
-    meaning = _MEANING.get(_code(error))
-    if meaning is None:
-        kind = "refused" if isinstance(error, DatabaseError) else "failed"
-        meaning = f"the database {kind}: {error.orig}"
-    return f"{place}: {meaning}"

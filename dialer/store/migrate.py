@@ -9,11 +9,13 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from dialer.errors import StoreError
+from dialer.store.claims import InLoop
 
 FOLDER = Path(__file__).parent / "migrations"
+_LOCK = 0x4855_4946
+"""PostgreSQL's advisory lock: of two nodes that start at once, one migrates."""
 
 
 def alembic_config(connection: Connection) -> Config:
@@ -24,13 +26,10 @@ def alembic_config(connection: Connection) -> Config:
     return config
 
 
-async def upgrade(session: AsyncSession) -> None:
+def upgrade(connection: Connection, _: InLoop) -> None:
     """All steps in the caller's one transaction. Raises StoreError for a database from the future."""
-    connection = await session.connection()
-    await connection.run_sync(_upgrade)
-
-
-def _upgrade(connection: Connection) -> None:
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_LOCK})")
     config = alembic_config(connection)
     known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
     present = set(MigrationContext.configure(connection).get_current_heads())

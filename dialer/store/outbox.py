@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import get_args
 
 import msgspec
-from sqlalchemy import delete, select
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy import Connection, bindparam, delete, insert, select
 
 from dialer.errors import StoreError
-from dialer.events import Event, TaskImported
-from dialer.model import TaskId
-from dialer.store.tables import OutboxRow
+from dialer.events import Event
+from dialer.store.tables import OUTBOX, among_ids
 
 _TYPES: dict[str, type[Event]] = {kind.__name__: kind for kind in get_args(Event)}
+
+_INSERT = insert(OUTBOX)
+_PENDING = select(OUTBOX).order_by(OUTBOX.c.id).limit(bindparam("limit"))
+_DONE = delete(OUTBOX).where(among_ids(OUTBOX.c.id))
 
 
 def encode(event: Event) -> tuple[str, str]:
@@ -34,21 +35,20 @@ def decode(kind: str, payload: str) -> Event:
         raise StoreError(f"a {kind} event in the outbox can't be read: {error}") from error
 
 
-def row(event: Event) -> OutboxRow:
-    kind, payload = encode(event)
-    return OutboxRow(kind=kind, payload=payload)
+def put(connection: Connection, events: Sequence[Event]) -> None:
+    """In the order given."""
+    if events:
+        rows = [dict(zip(("kind", "payload"), encode(event), strict=True)) for event in events]
+        connection.execute(_INSERT, rows)
 
 
-def imported(task_id: int, campaign: str, now: datetime) -> OutboxRow:
-    return row(TaskImported(now, TaskId(task_id), campaign))
-
-
-async def pending(session: AsyncSession, limit: int) -> list[tuple[int, Event]]:
+def pending(connection: Connection, limit: int) -> list[tuple[int, Event]]:
     """Oldest first."""
-    found = await session.scalars(select(OutboxRow).order_by(OutboxRow.id).limit(limit))
+    found = connection.execute(_PENDING, {"limit": limit})
     return [(row.id, decode(row.kind, row.payload)) for row in found]
 
 
-async def done(session: AsyncSession, ids: Sequence[int]) -> None:
+def done(connection: Connection, ids: Sequence[int]) -> None:
     """Published: forget them. The rows they speak of stay."""
-    await session.execute(delete(OutboxRow).where(OutboxRow.id.in_(ids)))
+    if ids:
+        connection.execute(_DONE, {"ids": list(ids)})

@@ -3,33 +3,37 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, exists, select
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy import ColumnElement, Connection, Row, Select, bindparam, exists, insert, select
 
+from dialer.events import TaskImported
 from dialer.model import Attempt, CallId, ImportReport, Recording, Task, TaskId, TaskState, Ticket
 from dialer.policy.verdict import Decision
 from dialer.ports import CallView, Candidate
 from dialer.store import outbox, rows
 from dialer.store.tables import (
-    AnswerRow,
-    AttemptRow,
-    ClaimRow,
-    DecisionRow,
-    PhoneRow,
-    RecordingRow,
-    TaskRow,
-    TicketRow,
+    ANSWERS,
+    ATTEMPTS,
+    CLAIMS,
+    DECISIONS,
+    LONG_AGO,
+    PHONES,
+    RECORDINGS,
+    TASKS,
+    TICKETS,
+    UtcDateTime,
+    among_ids,
+    among_texts,
     db_now,
 )
 
 T = TypeVar("T")
 
-_CHUNK = 500
-"""Values per IN list or INSERT: far below every engine's limit."""
+_CHUNK = 1000
+"""Rows at once: bounds the memory of a long list, not the result."""
 
 
 def chunks(values: Sequence[T]) -> Iterator[Sequence[T]]:
@@ -37,62 +41,119 @@ def chunks(values: Sequence[T]) -> Iterator[Sequence[T]]:
         yield values[start : start + _CHUNK]
 
 
-async def add_tasks(session: AsyncSession, tasks: Sequence[Task], now: datetime) -> ImportReport:
+def live_attempt(task_id: ColumnElement[int]) -> ColumnElement[bool]:
+    """SQL: the task has a call under way."""
+    return exists().where(ATTEMPTS.c.task_id == task_id, ATTEMPTS.c.outcome.is_(None))
+
+
+def leased(task_id: ColumnElement[int]) -> ColumnElement[bool]:
+    """SQL: the task has a claim whose lease runs."""
+    return exists().where(CLAIMS.c.task_id == task_id, CLAIMS.c.lease_until > db_now())
+
+
+_FREE = (
+    TASKS.c.state == bindparam("open", TaskState.OPEN.value),
+    ~leased(TASKS.c.id),
+    ~live_attempt(TASKS.c.id),
+)
+_READY = (
+    select(TASKS)
+    .where(*_FREE, TASKS.c.hidden_until == bindparam("never", LONG_AGO, type_=UtcDateTime()))
+    .order_by(TASKS.c.deadline, TASKS.c.id)
+    .limit(bindparam("limit"))
+)
+_DUE = (
+    select(TASKS)
+    .where(*_FREE, TASKS.c.appointment <= bindparam("now"), TASKS.c.hidden_until <= bindparam("now"))
+    .order_by(TASKS.c.appointment)
+    .limit(bindparam("limit"))
+)
+_TASKS = select(TASKS).where(among_ids(TASKS.c.id)).order_by(TASKS.c.id)
+_TASK_PAGE = (
+    select(TASKS).where(TASKS.c.id > bindparam("after")).order_by(TASKS.c.id).limit(bindparam("limit"))
+)
+_KNOWN = select(TASKS.c.policy_no, TASKS.c.id).where(
+    TASKS.c.campaign == bindparam("campaign"), among_texts(TASKS.c.policy_no, "policies")
+)
+_PHONES = select(PHONES).where(among_ids(PHONES.c.task_id)).order_by(PHONES.c.task_id, PHONES.c.position)
+_OF_CUSTOMERS = (
+    select(ATTEMPTS).where(among_texts(ATTEMPTS.c.customer_key, "customers")).order_by(ATTEMPTS.c.id)
+)
+_DECISIONS = select(DECISIONS).where(DECISIONS.c.task_id == bindparam("task")).order_by(DECISIONS.c.id)
+_ATTEMPTS = select(ATTEMPTS).where(among_ids(ATTEMPTS.c.id)).order_by(ATTEMPTS.c.id)
+_CALL_PAGE = (
+    select(ATTEMPTS)
+    .where(ATTEMPTS.c.id > bindparam("after"))
+    .order_by(ATTEMPTS.c.id)
+    .limit(bindparam("limit"))
+)
+_OF_TASK = select(ATTEMPTS).where(ATTEMPTS.c.task_id == bindparam("task")).order_by(ATTEMPTS.c.id)
+_OPEN = (
+    select(ATTEMPTS)
+    .where(ATTEMPTS.c.node == bindparam("node"), ATTEMPTS.c.outcome.is_(None))
+    .order_by(ATTEMPTS.c.id)
+)
+_ANSWERS = select(ANSWERS).where(among_ids(ANSWERS.c.call_id)).order_by(ANSWERS.c.call_id, ANSWERS.c.position)
+_TICKETS = select(TICKETS).where(among_ids(TICKETS.c.call_id)).order_by(TICKETS.c.id)
+_RECORDINGS = select(RECORDINGS).where(among_ids(RECORDINGS.c.call_id))
+
+
+def add_tasks(connection: Connection, tasks: Sequence[Task], now: datetime) -> ImportReport:
     """Insert what isn't there yet by (campaign, policy number)."""
-    seen: set[tuple[str, str]] = set()
+    accepted = 0
+    for some in chunks(tasks):
+        known = _known(connection, some)
+        fresh: list[Task] = []
+        for task in some:
+            key = (task.campaign, task.policy_no)
+            if key not in known:
+                known[key] = 0
+                fresh.append(task)
+        if not fresh:
+            continue
+        connection.execute(insert(TASKS), [rows.task_row(task, now) for task in fresh])
+        ids = _known(connection, fresh)
+        numbered = [(ids[task.campaign, task.policy_no], task) for task in fresh]
+        connection.execute(
+            insert(PHONES), [row for task_id, task in numbered for row in rows.phone_rows(task_id, task)]
+        )
+        outbox.put(connection, [TaskImported(now, TaskId(n), task.campaign) for n, task in numbered])
+        accepted += len(fresh)
+    return ImportReport(accepted=accepted, duplicates=len(tasks) - accepted)
+
+
+def _known(connection: Connection, tasks: Sequence[Task]) -> dict[tuple[str, str], int]:
     by_campaign: dict[str, list[str]] = defaultdict(list)
     for task in tasks:
         by_campaign[task.campaign].append(task.policy_no)
-    for campaign, policies in by_campaign.items():
-        for chunk in chunks(policies):
-            found = await session.scalars(
-                select(TaskRow.policy_no).where(TaskRow.campaign == campaign, TaskRow.policy_no.in_(chunk))
-            )
-            seen.update((campaign, policy_no) for policy_no in found)
-    fresh: list[Task] = []
-    for task in tasks:
-        key = (task.campaign, task.policy_no)
-        if key not in seen:
-            seen.add(key)
-            fresh.append(task)
-    for some in chunks(fresh):
-        new = [rows.task_row(task, now) for task in some]
-        session.add_all(new)
-        await session.flush()
-        for row, task in zip(new, some, strict=True):
-            session.add_all(rows.phone_rows(row.id, task))
-            session.add(outbox.imported(row.id, task.campaign, now))
-        await session.flush()
-        session.expunge_all()
-    return ImportReport(accepted=len(fresh), duplicates=len(tasks) - len(fresh))
+    return {
+        (campaign, row.policy_no): row.id
+        for campaign, policies in by_campaign.items()
+        for row in connection.execute(_KNOWN, {"campaign": campaign, "policies": policies})
+    }
 
 
-def live_attempt(task_id: object = TaskRow.id) -> ColumnElement[bool]:
-    """SQL: the task has a call under way."""
-    return exists().where(AttemptRow.task_id == task_id, AttemptRow.outcome.is_(None))
+def candidates(connection: Connection, now: datetime, limit: int) -> list[Candidate]:
+    """Tasks that are ready, earliest deadline first; due appointments are among them in any case.
+
+    ``claims.wake`` makes those ready whose wait is over.
+    """
+    due = connection.execute(_DUE, {"now": now, "limit": limit}).all()
+    ready = connection.execute(_READY, {"limit": limit}).all()
+    found = {row.id: row for row in (*due, *ready)}
+    kept = list(found.values())[:limit]
+    return candidates_of(connection, sorted(kept, key=lambda row: (row.deadline, row.id)))
 
 
-async def candidates(session: AsyncSession, now: datetime, limit: int) -> list[Candidate]:
-    claimed = exists().where(ClaimRow.task_id == TaskRow.id, ClaimRow.lease_until > db_now())
-    found = await session.scalars(
-        select(TaskRow)
-        .where(TaskRow.state == TaskState.OPEN.value, TaskRow.hidden_until <= now, ~claimed, ~live_attempt())
-        .order_by(TaskRow.deadline, TaskRow.id)
-        .limit(limit)
-    )
-    return await candidates_of(session, found.all())
-
-
-async def candidates_of(session: AsyncSession, found: Sequence[TaskRow]) -> list[Candidate]:
+def candidates_of(connection: Connection, found: Sequence[Row[Any]]) -> list[Candidate]:
     """Each task with its attempts and those of its customer's other tasks, oldest first."""
-    phones = await _phones(session, [row.id for row in found])
+    if not found:
+        return []
+    phones = phones_of(connection, [row.id for row in found])
     by_customer: dict[str, list[Attempt]] = defaultdict(list)
-    for keys in chunks(sorted({row.customer_key for row in found})):
-        attempts = await session.scalars(
-            select(AttemptRow).where(AttemptRow.customer_key.in_(keys)).order_by(AttemptRow.id)
-        )
-        for row in attempts:
-            by_customer[row.customer_key].append(rows.attempt(row))
+    customers = sorted({row.customer_key for row in found})
+    for row in connection.execute(_OF_CUSTOMERS, {"customers": customers}):
+        by_customer[row.customer_key].append(rows.attempt(row))
     made: list[Candidate] = []
     for task_row in found:
         calls = by_customer[task_row.customer_key]
@@ -102,94 +163,82 @@ async def candidates_of(session: AsyncSession, found: Sequence[TaskRow]) -> list
     return made
 
 
-async def candidate(session: AsyncSession, task_id: TaskId) -> Candidate | None:
-    row = await session.get(TaskRow, task_id)
-    return None if row is None else (await candidates_of(session, [row]))[0]
+def candidate(connection: Connection, task_id: TaskId) -> Candidate | None:
+    found = connection.execute(_TASKS, {"ids": [task_id]}).all()
+    return candidates_of(connection, found)[0] if found else None
 
 
-async def all_tasks(session: AsyncSession) -> list[Task]:
-    found = (await session.scalars(select(TaskRow).order_by(TaskRow.id))).all()
-    return await _tasks(session, found)
+def task_page(connection: Connection, after: TaskId, limit: int) -> list[Task]:
+    """By id, from the one behind ``after``."""
+    return _tasks(connection, connection.execute(_TASK_PAGE, {"after": after, "limit": limit}).all())
 
 
-async def decisions(session: AsyncSession, task_id: TaskId) -> list[tuple[datetime, Decision]]:
+def decisions(connection: Connection, task_id: TaskId) -> list[tuple[datetime, Decision]]:
     """Oldest first."""
-    found = await session.scalars(
-        select(DecisionRow).where(DecisionRow.task_id == task_id).order_by(DecisionRow.id)
-    )
-    return [(row.at, rows.decision(row)) for row in found]
+    return [(row.at, rows.decision(row)) for row in connection.execute(_DECISIONS, {"task": task_id})]
 
 
-async def calls(session: AsyncSession, task_id: TaskId | None) -> list[CallView]:
-    query = select(AttemptRow).order_by(AttemptRow.id)
-    if task_id is not None:
-        query = query.where(AttemptRow.task_id == task_id)
-    return await _views(session, (await session.scalars(query)).all())
+def call_page(connection: Connection, after: CallId, limit: int) -> list[CallView]:
+    """By id, from the one behind ``after``."""
+    return _views(connection, connection.execute(_CALL_PAGE, {"after": after, "limit": limit}).all())
 
 
-async def call(session: AsyncSession, call_id: CallId) -> CallView | None:
-    row = await session.get(AttemptRow, call_id)
-    return None if row is None else (await _views(session, [row]))[0]
+def calls_of(connection: Connection, task_id: TaskId) -> list[CallView]:
+    return _views(connection, connection.execute(_OF_TASK, {"task": task_id}).all())
 
 
-async def open_attempts(session: AsyncSession, node: str) -> list[Attempt]:
-    found = await session.scalars(
-        select(AttemptRow)
-        .where(AttemptRow.node == node, AttemptRow.outcome.is_(None))
-        .order_by(AttemptRow.id)
-    )
-    return [rows.attempt(row) for row in found]
+def call(connection: Connection, call_id: CallId) -> CallView | None:
+    found = _views(connection, connection.execute(_ATTEMPTS, {"ids": [call_id]}).all())
+    return found[0] if found else None
 
 
-async def tickets(session: AsyncSession, call_id: CallId | None = None) -> list[Ticket]:
-    query = select(TicketRow).order_by(TicketRow.id)
-    if call_id is not None:
-        query = query.where(TicketRow.call_id == call_id)
-    return [rows.ticket(row) for row in await session.scalars(query)]
+def open_attempts(connection: Connection, node: str) -> list[Attempt]:
+    return [rows.attempt(row) for row in connection.execute(_OPEN, {"node": node})]
 
 
-async def recordings(session: AsyncSession) -> list[Recording]:
-    found = await session.scalars(select(RecordingRow).order_by(RecordingRow.call_id))
+def tickets_of(connection: Connection, call_ids: Sequence[int]) -> dict[int, list[Ticket]]:
+    found: dict[int, list[Ticket]] = defaultdict(list)
+    for row in connection.execute(_TICKETS, {"ids": list(call_ids)}):
+        found[row.call_id].append(rows.ticket(row))
+    return found
+
+
+def tickets(connection: Connection) -> list[Ticket]:
+    return [rows.ticket(row) for row in connection.execute(select(TICKETS).order_by(TICKETS.c.id))]
+
+
+def recordings(connection: Connection) -> list[Recording]:
+    found = connection.execute(select(RECORDINGS).order_by(RECORDINGS.c.call_id))
     return [rows.recording(row) for row in found]
 
 
-async def _phones(session: AsyncSession, task_ids: Sequence[int]) -> dict[int, list[PhoneRow]]:
-    phones: dict[int, list[PhoneRow]] = defaultdict(list)
-    for ids in chunks(task_ids):
-        found = await session.scalars(
-            select(PhoneRow).where(PhoneRow.task_id.in_(ids)).order_by(PhoneRow.task_id, PhoneRow.position)
-        )
-        for phone in found:
-            phones[phone.task_id].append(phone)
-    return phones
+def phones_of(connection: Connection, task_ids: Sequence[int]) -> dict[int, list[Row[Any]]]:
+    return _by(connection, _PHONES, task_ids, "task_id")
 
 
-async def _tasks(session: AsyncSession, found: Sequence[TaskRow]) -> list[Task]:
-    phones = await _phones(session, [row.id for row in found])
+def _by(
+    connection: Connection, query: Select[Any], ids: Iterable[int], column: str
+) -> dict[int, list[Row[Any]]]:
+    found: dict[int, list[Row[Any]]] = defaultdict(list)
+    for row in connection.execute(query, {"ids": list(ids)}):
+        found[getattr(row, column)].append(row)
+    return found
+
+
+def _tasks(connection: Connection, found: Sequence[Row[Any]]) -> list[Task]:
+    phones = phones_of(connection, [row.id for row in found]) if found else {}
     return [rows.task(row, phones[row.id]) for row in found]
 
 
-async def _views(session: AsyncSession, found: Sequence[AttemptRow]) -> list[CallView]:
-    task_rows: list[TaskRow] = []
-    for ids in chunks(sorted({row.task_id for row in found})):
-        task_rows += await session.scalars(select(TaskRow).where(TaskRow.id.in_(ids)))
-    tasks = {task.id: task for task in await _tasks(session, task_rows)}
-    answers: dict[int, list[AnswerRow]] = defaultdict(list)
-    tickets: dict[int, list[TicketRow]] = defaultdict(list)
-    recordings: dict[int, RecordingRow] = {}
-    for ids in chunks([row.id for row in found]):
-        for answer in await session.scalars(
-            select(AnswerRow)
-            .where(AnswerRow.call_id.in_(ids))
-            .order_by(AnswerRow.call_id, AnswerRow.position)
-        ):
-            answers[answer.call_id].append(answer)
-        for ticket in await session.scalars(
-            select(TicketRow).where(TicketRow.call_id.in_(ids)).order_by(TicketRow.id)
-        ):
-            tickets[ticket.call_id].append(ticket)
-        for recording in await session.scalars(select(RecordingRow).where(RecordingRow.call_id.in_(ids))):
-            recordings[recording.call_id] = recording
+def _views(connection: Connection, found: Sequence[Row[Any]]) -> list[CallView]:
+    if not found:
+        return []
+    calls = [row.id for row in found]
+    task_rows = connection.execute(_TASKS, {"ids": sorted({row.task_id for row in found})}).all()
+    tasks = {task.id: task for task in _tasks(connection, task_rows)}
+    answers = _by(connection, _ANSWERS, calls, "call_id")
+    tickets = _by(connection, _TICKETS, calls, "call_id")
+    recordings = {row.call_id: row for row in connection.execute(_RECORDINGS, {"ids": calls})}
     return [
         CallView(
             rows.attempt(row),

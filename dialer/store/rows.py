@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 import msgspec
+from sqlalchemy import Row
 
 from dialer.errors import StoreError
 from dialer.model import (
@@ -30,61 +33,54 @@ from dialer.model import (
 )
 from dialer.policy.verdict import Decision, Dial, Escalate, Finding, Refuse, Verdict, Wait
 from dialer.store.effects import deadline, kind_of
-from dialer.store.tables import (
-    LONG_AGO,
-    NO_DEADLINE,
-    AnswerRow,
-    AttemptRow,
-    DecisionRow,
-    PhoneRow,
-    RecordingRow,
-    TaskRow,
-    TicketRow,
-)
+from dialer.store.tables import LONG_AGO, NO_DEADLINE
+
+Values = dict[str, Any]
+"""One row to be written, by column."""
 
 
-def task_row(task: Task, now: datetime) -> TaskRow:
-    return TaskRow(
-        campaign=task.campaign,
-        policy_no=task.policy_no,
-        customer_key=task.customer_key,
-        holder_name=task.holder.name,
-        holder_honorific=task.holder.honorific,
-        insured_differs=task.holder.insured_differs,
-        product=task.product,
-        premium=task.premium,
-        pay_years=task.pay_years,
-        script=task.script,
-        cooling_off_days=task.cooling_off_days,
-        cooling_off_end=task.cooling_off_end,
-        due=task.due,
-        deadline=deadline(task) or NO_DEADLINE,
-        branch=task.branch,
-        channel=task.channel,
-        seller=task.seller,
-        segment=task.segment.value,
-        zone=task.zone,
-        state=task.state.value,
-        pass_no=task.pass_no,
-        appointment=task.appointment,
-        waiver=task.waiver,
-        opted_out=task.opted_out,
-        surrendered=task.surrendered,
-        do_not_call=task.do_not_call,
-        imported_at=now,
-        hidden_until=LONG_AGO,
-        fence=0,
-    )
+def task_row(task: Task, now: datetime) -> Values:
+    return {
+        "campaign": task.campaign,
+        "policy_no": task.policy_no,
+        "customer_key": task.customer_key,
+        "holder_name": task.holder.name,
+        "holder_honorific": task.holder.honorific,
+        "insured_differs": task.holder.insured_differs,
+        "product": task.product,
+        "premium": task.premium,
+        "pay_years": task.pay_years,
+        "script": task.script,
+        "cooling_off_days": task.cooling_off_days,
+        "cooling_off_end": task.cooling_off_end,
+        "due": task.due,
+        "deadline": deadline(task) or NO_DEADLINE,
+        "branch": task.branch,
+        "channel": task.channel,
+        "seller": task.seller,
+        "segment": task.segment.value,
+        "zone": task.zone,
+        "state": task.state.value,
+        "pass_no": task.pass_no,
+        "appointment": task.appointment,
+        "waiver": task.waiver,
+        "opted_out": task.opted_out,
+        "surrendered": task.surrendered,
+        "do_not_call": task.do_not_call,
+        "imported_at": now,
+        "hidden_until": LONG_AGO,
+        "fence": 0,
+    }
 
 
-def phone_rows(task_id: int, task: Task) -> list[PhoneRow]:
+def phone_rows(task_id: int, task: Task) -> list[Values]:
     return [
-        PhoneRow(task_id=task_id, position=n, number=phone.number.e164, verified=phone.verified)
+        {"task_id": task_id, "position": n, "number": phone.number.e164, "verified": phone.verified}
         for n, phone in enumerate(task.phones)
     ]
 
 
-def task(row: TaskRow, phones: list[PhoneRow]) -> Task:
+def task(row: Row[*tuple[Any, ...]], phones: Sequence[Row[Any]]) -> Task:
     """``phones`` in order of ``position``."""
     if not phones:
         raise StoreError(f"task {row.id} has no telephone number: the database is damaged")
@@ -116,7 +112,7 @@ def task(row: TaskRow, phones: list[PhoneRow]) -> Task:
     )
 
 
-def attempt(row: AttemptRow) -> Attempt:
+def attempt(row: Row[*tuple[Any, ...]]) -> Attempt:
     return Attempt(
         id=CallId(row.id),
         task_id=TaskId(row.task_id),
@@ -135,7 +131,10 @@ def attempt(row: AttemptRow) -> Attempt:
 
 
 def record(
-    row: AttemptRow, answers: list[AnswerRow], tickets: list[TicketRow], recording_row: RecordingRow | None
+    row: Row[*tuple[Any, ...]],
+    answers: Sequence[Row[Any]],
+    tickets: Sequence[Row[Any]],
+    recording_row: Row[*tuple[Any, ...]] | None,
 ) -> CallRecord | None:
     """What the finished call left behind; None while it is live. ``answers`` and ``tickets`` in order."""
     if row.outcome is None or row.ended_at is None:
@@ -161,26 +160,26 @@ def record(
     )
 
 
-def answer_row(call_id: CallId, position: int, value: Answer) -> AnswerRow:
-    return AnswerRow(
-        call_id=call_id,
-        position=position,
-        question=value.question,
-        kind=value.kind.value,
-        answer_class=value.answer_class.value,
-        words=value.words,
-        confidence=value.confidence,
-        source=value.source.value,
-        asked_offset_s=value.asked_offset_s,
-        start_offset_s=value.start_offset_s,
-        end_offset_s=value.end_offset_s,
-        asking=value.asking,
-        decided_by=value.decided_by,
-        final=value.final,
-    )
+def answer_row(call_id: CallId, position: int, value: Answer) -> Values:
+    return {
+        "call_id": call_id,
+        "position": position,
+        "question": value.question,
+        "kind": value.kind.value,
+        "answer_class": value.answer_class.value,
+        "words": value.words,
+        "confidence": value.confidence,
+        "source": value.source.value,
+        "asked_offset_s": value.asked_offset_s,
+        "start_offset_s": value.start_offset_s,
+        "end_offset_s": value.end_offset_s,
+        "asking": value.asking,
+        "decided_by": value.decided_by,
+        "final": value.final,
+    }
 
 
-def answer(row: AnswerRow) -> Answer:
+def answer(row: Row[*tuple[Any, ...]]) -> Answer:
     return Answer(
         question=row.question,
         kind=QuestionKind(row.kind),
@@ -197,24 +196,24 @@ def answer(row: AnswerRow) -> Answer:
     )
 
 
-def ticket_row(value: Ticket) -> TicketRow:
-    return TicketRow(
-        call_id=value.call_id,
-        task_id=value.task_id,
-        category=value.category,
-        departments=msgspec.json.encode(value.departments).decode(),
-        question=value.question,
-        words=value.words,
-        answer_offset_s=value.answer_offset_s,
-        issued_at=value.issued_at,
-        due=value.due,
-        major=value.major,
-        escalated=value.escalated,
-        status=value.status,
-    )
+def ticket_row(value: Ticket) -> Values:
+    return {
+        "call_id": value.call_id,
+        "task_id": value.task_id,
+        "category": value.category,
+        "departments": msgspec.json.encode(value.departments).decode(),
+        "question": value.question,
+        "words": value.words,
+        "answer_offset_s": value.answer_offset_s,
+        "issued_at": value.issued_at,
+        "due": value.due,
+        "major": value.major,
+        "escalated": value.escalated,
+        "status": value.status,
+    }
 
 
-def ticket(row: TicketRow) -> Ticket:
+def ticket(row: Row[*tuple[Any, ...]]) -> Ticket:
     return Ticket(
         call_id=CallId(row.call_id),
         task_id=TaskId(row.task_id),
@@ -232,23 +231,23 @@ def ticket(row: TicketRow) -> Ticket:
     )
 
 
-def recording_row(value: Recording) -> RecordingRow:
-    return RecordingRow(
-        call_id=value.call_id,
-        path=value.path,
-        sha256=value.sha256,
-        size=value.size,
-        duration_s=value.duration_s,
-        codec=value.codec,
-        started_at=value.started_at,
-        ended_at=value.ended_at,
-        retain_until=value.retain_until,
-        legal_hold=value.legal_hold,
-        partial=value.partial,
-    )
+def recording_row(value: Recording) -> Values:
+    return {
+        "call_id": value.call_id,
+        "path": value.path,
+        "sha256": value.sha256,
+        "size": value.size,
+        "duration_s": value.duration_s,
+        "codec": value.codec,
+        "started_at": value.started_at,
+        "ended_at": value.ended_at,
+        "retain_until": value.retain_until,
+        "legal_hold": value.legal_hold,
+        "partial": value.partial,
+    }
 
 
-def recording(row: RecordingRow) -> Recording:
+def recording(row: Row[*tuple[Any, ...]]) -> Recording:
     return Recording(
         call_id=CallId(row.call_id),
         path=row.path,
@@ -264,33 +263,54 @@ def recording(row: RecordingRow) -> Recording:
     )
 
 
-def decision_row(task_id: TaskId, value: Decision, now: datetime) -> DecisionRow:
+def attempt_values(record: CallRecord) -> Values:
+    """What the end of a call writes into its attempt; the times of ringing and answer where it knows them."""
+    return {
+        "outcome": record.outcome.value,
+        "ended_at": record.ended_at,
+        "sip_code": record.sip_code,
+        "reason": record.reason,
+        "appointment": record.appointment,
+        "hung_up_by": record.hung_up_by,
+        "agent": record.agent,
+        "transferred": record.transferred,
+        "rtp": None if record.rtp is None else msgspec.json.encode(record.rtp).decode(),
+        "script_version": record.script_version,
+    }
+
+
+def decision_row(task_id: TaskId, value: Decision, now: datetime) -> Values:
     verdict = value.verdict
-    row = DecisionRow(
-        task_id=task_id,
-        at=now,
-        kind=kind_of(verdict),
-        rule=verdict.rule,
-        why=verdict.why,
-        findings=msgspec.json.encode(value.findings).decode(),
-    )
+    until = number = slot = channel = None
     match verdict:
         case Dial():
-            row.until, row.number, row.slot = verdict.window_end, verdict.number.e164, verdict.slot
+            until, number, slot = verdict.window_end, verdict.number.e164, verdict.slot
         case Wait():
-            row.until = verdict.until
+            until = verdict.until
         case Escalate():
-            row.channel = verdict.channel
+            channel = verdict.channel
         case Refuse():
             pass
-    return row
+    return {
+        "task_id": task_id,
+        "at": now,
+        "kind": kind_of(verdict),
+        "rule": verdict.rule,
+        "why": verdict.why,
+        "until": until,
+        "number": number,
+        "slot": slot,
+        "channel": channel,
+        "findings": msgspec.json.encode(value.findings).decode(),
+    }
 
 
-def decision(row: DecisionRow) -> Decision:
-    return Decision(_verdict(row), msgspec.json.decode(row.findings, type=tuple[Finding, ...]))
+def decision(row: Row[*tuple[Any, ...]]) -> Decision:
+    return Decision(verdict(row), msgspec.json.decode(row.findings, type=tuple[Finding, ...]))
 
 
-def _verdict(row: DecisionRow) -> Verdict:
+def verdict(row: Row[*tuple[Any, ...]]) -> Verdict:
+    """Raises StoreError."""
     match row.kind:
         case "dial" if row.until is not None and row.number is not None and row.slot is not None:
             return Dial(PhoneNumber(row.number), row.slot, row.until, row.rule, row.why)

@@ -4,19 +4,26 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
+import msgspec
 from sqlalchemy import (
+    ARRAY,
+    Boolean,
+    ColumnElement,
     Date,
     DateTime,
     Float,
     ForeignKey,
     Index,
+    Integer,
     MetaData,
     String,
+    Table,
     Text,
     TypeDecorator,
     UniqueConstraint,
+    bindparam,
     text,
 )
 from sqlalchemy.engine import Dialect
@@ -24,6 +31,7 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
+from sqlalchemy.types import TypeEngine
 
 LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 """``hidden_until`` of a task that isn't hidden: never NULL, so that one index serves the comparison."""
@@ -81,6 +89,52 @@ def _sqlite_now(element: db_now, compiler: SQLCompiler, **kw: Any) -> str:
 def _postgresql_now(element: db_now, compiler: SQLCompiler, **kw: Any) -> str:
     # now() would be the transaction's start: stale after a wait for a lock.
     return "extract(epoch from clock_timestamp())"
+
+
+class _Values(TypeDecorator[Any]):
+    """A list as one parameter: a statement's text doesn't depend on how many there are."""
+
+    impl = Text
+    cache_ok = True
+
+    def __init__(self, item: TypeEngine[Any]) -> None:
+        super().__init__()
+        self.item = item
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        if dialect.name == "postgresql":
+            return dialect.type_descriptor(ARRAY(self.item))
+        return dialect.type_descriptor(Text())
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> Any:
+        return value if dialect.name == "postgresql" else msgspec.json.encode(value).decode()
+
+
+class _Among(FunctionElement[bool]):
+    type = Boolean()
+    inherit_cache = True
+
+
+@compiles(_Among, "sqlite")
+def _sqlite_among(element: _Among, compiler: SQLCompiler, **kw: Any) -> str:
+    column, values = (compiler.process(clause, **kw) for clause in element.clauses)
+    return f"{column} IN (SELECT value FROM json_each({values}))"
+
+
+@compiles(_Among, "postgresql")
+def _postgresql_among(element: _Among, compiler: SQLCompiler, **kw: Any) -> str:
+    column, values = (compiler.process(clause, **kw) for clause in element.clauses)
+    return f"{column} = ANY ({values})"
+
+
+def among_ids(column: ColumnElement[int], name: str = "ids") -> _Among:
+    """SQL: ``column`` is one of the parameter's list of integers."""
+    return _Among(column, bindparam(name, type_=_Values(Integer())))
+
+
+def among_texts(column: ColumnElement[str], name: str) -> _Among:
+    """SQL: ``column`` is one of the parameter's list of texts."""
+    return _Among(column, bindparam(name, type_=_Values(Text())))
 
 
 class Base(DeclarativeBase):
@@ -143,7 +197,9 @@ class TaskRow(Base):
 
     __table_args__ = (
         UniqueConstraint("campaign", "policy_no"),
-        Index("ix_tasks_queue", "state", "deadline", "id", "hidden_until"),
+        # Ready tasks have one value in hidden_until: found in order of dialling, however many wait.
+        Index("ix_tasks_ready", "state", "hidden_until", "deadline", "id"),
+        Index("ix_tasks_appointment", "appointment"),
         _KEEP_IDS,
     )
 
@@ -303,3 +359,12 @@ class OutboxRow(Base):
     """The event as JSON."""
 
     __table_args__ = (_KEEP_IDS,)
+
+
+def _table(row: type[Base]) -> Table:
+    return cast(Table, row.__table__)
+
+
+TASKS, PHONES, CLAIMS, ATTEMPTS = map(_table, (TaskRow, PhoneRow, ClaimRow, AttemptRow))
+ANSWERS, TICKETS, RECORDINGS = map(_table, (AnswerRow, TicketRow, RecordingRow))
+DECISIONS, OUTBOX = map(_table, (DecisionRow, OutboxRow))

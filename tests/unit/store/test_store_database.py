@@ -11,6 +11,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Connection
 
 from dialer.errors import StoreError
 from dialer.model import Phone, PhoneNumber, Policyholder, Task, TaskId
@@ -41,10 +42,13 @@ async def test_the_file_is_private_and_every_commit_on_disk(tmp_path: Path) -> N
     path = tmp_path / "dialer.sqlite"
     store = await SqlStore.open(path)
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    for kind in (store._engine, store._writer):
-        async with kind.connect() as connection:
-            for pragma, value in (("journal_mode", "wal"), ("synchronous", 2), ("foreign_keys", 1)):
-                assert (await connection.exec_driver_sql(f"PRAGMA {pragma}")).scalar_one() == value
+
+    def pragmas(connection: Connection, *_: object) -> list[object]:
+        names = ("journal_mode", "synchronous", "foreign_keys")
+        return [connection.exec_driver_sql(f"PRAGMA {name}").scalar_one() for name in names]
+
+    for kind in (store._database.read, store._database.write):
+        assert await kind(pragmas) == ["wal", 2, 1]
     await store.close()
 
 
@@ -235,9 +239,12 @@ async def test_no_traceback_tells_a_name_or_a_number(tmp_path: Path) -> None:
 
 async def test_a_full_disk_is_told_and_nothing_half_written(tmp_path: Path) -> None:
     store = await SqlStore.open(tmp_path / "dialer.sqlite")
-    async with store._writer.connect() as connection:
-        pages = (await connection.exec_driver_sql("PRAGMA page_count")).scalar_one()
-        await connection.exec_driver_sql(f"PRAGMA max_page_count = {pages + 2}")
+
+    def narrow(connection: Connection, _: object) -> None:
+        pages = connection.exec_driver_sql("PRAGMA page_count").scalar_one()
+        connection.exec_driver_sql(f"PRAGMA max_page_count = {pages + 2}")
+
+    await store._database.write(narrow)
     with pytest.raises(StoreError, match="the disk is full"):
         await store.add_tasks([a_task(f"P{n}") for n in range(600)], NOW)
     assert await store.tasks() == []

@@ -72,9 +72,11 @@ class KeySender:
 
     REPEATED_END: Final = 3
 
-    __slots__ = ("_code", "_frames", "_gap", "_queue", "_start", "_step")
+    __slots__ = ("_code", "_frames", "_gap", "_queue", "_start", "_step", "active")
 
     def __init__(self, key_s: float, gap_s: float) -> None:
+        self.active = False
+        """Whether there is, or was at the last ``next``, anything to send."""
         self._frames = max(2, round(key_s * 50))
         self._gap = max(1, round(gap_s * 50))
         self._queue: deque[int] = deque()
@@ -82,21 +84,19 @@ class KeySender:
         self._step = 0
         self._start = 0
 
-    @property
-    def active(self) -> bool:
-        return self._code >= 0 or bool(self._queue)
-
     def press(self, digits: str) -> None:
         """Queue digits. Raises ValueError for anything but 0-9 * #; nothing is queued then."""
         codes = [DIGITS.find(digit) for digit in digits]
         if -1 in codes:
             raise ValueError("keys are 0-9, * and #")
         self._queue.extend(codes)
+        self.active = bool(self._queue)
 
     def next(self, position: int) -> KeyPacket | None:
         """The packet of this 20 ms; None in the pause after a digit and when all is sent."""
         if self._code < 0:
             if not self._queue:
+                self.active = False
                 return None
             self._code, self._step, self._start = self._queue.popleft(), 0, position
         self._step += 1

@@ -1,4 +1,4 @@
-"""The stereo recording: a time-aligned ring per call and the layout of its file. Free of I/O.
+"""The stereo recording: two time-aligned tracks per call and the layout of its file. Free of I/O.
 
 Channel 0 is what we sent, channel 1 the G.711 that we received, as it came, placed by its RTP timeline.
 A key's tone stands where its event came.
@@ -24,6 +24,8 @@ from __future__ import annotations
 import struct
 from typing import Final
 
+import numpy as np
+
 from dialer.media.g711 import PCMA, SAMPLE_RATE, SILENCE
 
 HEADER_SIZE: Final = 58
@@ -42,6 +44,61 @@ def wav_header(codec: str, samples: int | None) -> bytes:
     )  # fmt: skip
 
 
+class Track:
+    """One channel: audio that follows on is only kept, the rest is put right when it is given out."""
+
+    __slots__ = ("_parts", "_patches", "_silence", "_start", "next")
+
+    def __init__(self, silence: bytes, start: int) -> None:
+        self._silence = silence
+        self._start = start
+        """Position of the first sample held."""
+        self.next = start
+        """Position after the last one."""
+        self._parts: list[bytes] = []
+        self._patches: list[tuple[int, bytes]] = []
+
+    def put(self, position: int, payload: bytes) -> bool:
+        """False where it came too late to be kept whole."""
+        if position == self.next:
+            self._parts.append(payload)
+            self.next = position + len(payload)
+            return True
+        if position > self.next:
+            self._parts.append(self._silence * (position - self.next))
+            self._parts.append(payload)
+            self.next = position + len(payload)
+            return True
+        whole = position >= self._start
+        if not whole:
+            payload, position = payload[self._start - position :], self._start
+        over = self.next - position
+        if payload[:over]:
+            self._patches.append((position, payload[:over]))
+        if len(payload) > over:
+            self._parts.append(payload[over:])
+            self.next = position + len(payload)
+        return whole
+
+    def take(self, end: int) -> bytes:
+        """Everything before position ``end``, which nothing can change any more."""
+        if self.next < end:
+            self._parts.append(self._silence * (end - self.next))
+            self.next = end
+        audio = b"".join(self._parts)
+        if self._patches:
+            changed = bytearray(audio)
+            for position, payload in self._patches:
+                at = position - self._start
+                changed[at : at + len(payload)] = payload
+            self._patches.clear()
+            audio = bytes(changed)
+        count = end - self._start
+        self._parts = [audio[count:]]
+        self._start = end
+        return audio[:count]
+
+
 class Recorder:
     """Puts both directions at their places; gives audio out once nothing can change it any more.
 
@@ -49,45 +106,20 @@ class Recorder:
     """
 
     HOLD: Final = 3200
-    AHEAD: Final = 3200
-    """Room for a placement ahead of time, and the longest packet."""
 
-    __slots__ = ("_chunk", "_done", "_due", "_flushed", "_ring", "_silence", "_size", "codec", "start")
+    __slots__ = ("_chunk", "_due", "_flushed", "codec", "heard", "sent", "start")
 
     def __init__(self, codec: str, start: int, flush_s: float) -> None:
         """``start``: position on the media clock that becomes 0."""
         self.codec = codec
         self.start = start
         self._chunk = int(flush_s * SAMPLE_RATE)
-        self._size = self._chunk + self.HOLD + self.AHEAD
-        self._silence = SILENCE[codec]
-        self._ring = bytearray(self._silence * (2 * self._size))
-        self._flushed = 0
-        """Samples given out."""
+        self.sent = Track(SILENCE[codec], start)
+        """Channel 0."""
+        self.heard = Track(SILENCE[codec], start)
+        """Channel 1."""
+        self._flushed = start
         self._due = start + self._chunk + self.HOLD
-        self._done: list[bytes] = []
-
-    def put(self, channel: int, position: int, payload: bytes) -> bool:
-        """Channel 0: sent, 1: received. False where it came too late to be kept whole."""
-        position -= self.start
-        whole = True
-        if position < self._flushed:
-            behind = self._flushed - position
-            if behind >= len(payload):
-                return False
-            payload, position, whole = payload[behind:], self._flushed, False
-        count, size = len(payload), self._size
-        while position + count > self._flushed + size:
-            self._flush(self._chunk)
-        at = position % size
-        ring = self._ring
-        if at + count <= size:
-            ring[2 * at + channel : 2 * (at + count) : 2] = payload
-        else:
-            head = size - at
-            ring[2 * at + channel :: 2] = payload[:head]
-            ring[channel : 2 * (count - head) : 2] = payload[head:]
-        return whole
 
     def due(self, now: int) -> bool:
         """Whether ``advance`` has something to give out. Cheap."""
@@ -95,31 +127,23 @@ class Recorder:
 
     def advance(self, now: int) -> bytes:
         """Interleaved audio that is final at position ``now``."""
-        while now >= self._due:
-            self._flush(self._chunk)
-        chunk = b"".join(self._done)
-        self._done.clear()
-        return chunk
+        if now < self._due:
+            return b""
+        return self._give(self._flushed + (now - self.HOLD - self._flushed) // self._chunk * self._chunk)
 
     def finish(self, now: int) -> bytes:
         """Everything up to ``now``; the recorder is over then."""
-        chunk = self.advance(now)
-        rest = max(0, now - self.start - self._flushed)
-        self._flush(rest)
-        return chunk + b"".join(self._done)
+        return self._give(max(now, self._flushed))
 
     @property
     def samples(self) -> int:
         """Samples per channel given out so far."""
-        return self._flushed
+        return self._flushed - self.start
 
-    def _flush(self, samples: int) -> None:
-        """Give out the oldest samples and make their places silent again."""
-        while samples > 0:
-            at = self._flushed % self._size
-            count = min(samples, self._size - at)
-            self._done.append(bytes(self._ring[2 * at : 2 * (at + count)]))
-            self._ring[2 * at : 2 * (at + count)] = self._silence * (2 * count)
-            self._flushed += count
-            self._due += count
-            samples -= count
+    def _give(self, end: int) -> bytes:
+        audio = np.empty(2 * (end - self._flushed), np.uint8)
+        audio[0::2] = np.frombuffer(self.sent.take(end), np.uint8)
+        audio[1::2] = np.frombuffer(self.heard.take(end), np.uint8)
+        self._flushed = end
+        self._due = end + self._chunk + self.HOLD
+        return audio.tobytes()

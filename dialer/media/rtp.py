@@ -8,12 +8,21 @@ from __future__ import annotations
 import struct
 from typing import Final, NamedTuple
 
+from dialer.media.g711 import FRAME
+
 HEADER_SIZE: Final = 12
 MAX_PAYLOAD: Final = 1600
 """200 ms of G.711; nobody sends longer packets on purpose."""
 _header: Final = struct.Struct("!BBHII")
 pack_header: Final = _header.pack_into
 """``pack_header(buffer, 0, 0x80, marker << 7 | type, sequence, timestamp, ssrc)``"""
+pack_packet: Final = struct.Struct(f"!BBHII{FRAME}s").pack
+"""``pack_packet(0x80, marker << 7 | type, sequence, timestamp, ssrc, frame)``: 20 ms of G.711"""
+PACKET_SIZE: Final = HEADER_SIZE + FRAME
+peek: Final = struct.Struct("!HHII").unpack_from
+"""``peek(data)``: the first two bytes (``PLAIN | type`` of a packet like most), sequence, timestamp, ssrc."""
+PLAIN: Final = 0x8000
+"""Version 2, no padding, no extension, no CSRC, no marker."""
 _unpack: Final = _header.unpack_from
 
 
@@ -65,17 +74,25 @@ STRAY: Final = 4
 
 
 class Timeline:
-    """Sequence bookkeeping after RFC 3550 appendix A.1, with a window against duplicates."""
+    """Sequence bookkeeping after RFC 3550 appendix A.1, with a window against duplicates.
+
+    A packet that is just the one awaited needs no ``take``: see ``Leg.hear``, which sets ``awaited`` and
+    counts in ``run``. The books are brought up to date when somebody asks.
+    """
 
     MAX_DROPOUT: Final = 3000
     MAX_MISORDER: Final = 100
     _WINDOW: Final = (1 << 128) - 1
 
-    __slots__ = ("_expected_after", "_highest", "_seen", "_span", "_ssrc", "_unique",
-                 "duplicated", "received", "reordered")  # fmt: skip
+    __slots__ = ("_expected_after", "_highest", "_received", "_seen", "_span", "_unique",
+                 "awaited", "duplicated", "reordered", "run", "ssrc")  # fmt: skip
 
     def __init__(self) -> None:
-        self._ssrc = -1
+        self.ssrc = -1
+        self.awaited = -1
+        """The sequence number that would be in order; -1, or 65536 at the wrap: only ``take`` knows."""
+        self.run = 0
+        """Packets in order since the books were written."""
         self._highest = 0
         self._span = 0
         """Packets that runs so far should have had: highest - lowest + 1 of each."""
@@ -83,9 +100,13 @@ class Timeline:
         """Bit n: ``_highest - n`` was received."""
         self._expected_after = -1
         self._unique = 0
-        self.received = 0
+        self._received = 0
         self.reordered = 0
         self.duplicated = 0
+
+    @property
+    def received(self) -> int:
+        return self._received + self.run
 
     @property
     def lost(self) -> int:
@@ -93,12 +114,24 @@ class Timeline:
 
     def take(self, sequence: int, ssrc: int) -> int:
         """Book one packet; says what it is (IN_ORDER ... STRAY)."""
-        self.received += 1
-        if ssrc != self._ssrc:
-            self._ssrc = ssrc
-            return self._restart(sequence)
+        if self.run:
+            self._write_books()
+        self._received += 1
+        verdict = self._restart(sequence, ssrc) if ssrc != self.ssrc else self._judge(sequence)
+        self.awaited = self._highest + 1
+        return verdict
+
+    def _write_books(self) -> None:
+        run, self.run = self.run, 0
+        self._received += run
+        self._span += run
+        self._unique += run
+        self._highest = (self._highest + run) & 0xFFFF
+        self._seen = ((self._seen << run) | ((1 << run) - 1)) & self._WINDOW
+
+    def _judge(self, sequence: int) -> int:
         ahead = (sequence - self._highest) & 0xFFFF
-        if ahead == 1 or 1 < ahead < self.MAX_DROPOUT:
+        if 0 < ahead < self.MAX_DROPOUT:
             self._highest = sequence
             self._span += ahead
             self._seen = ((self._seen << ahead) | 1) & self._WINDOW
@@ -116,11 +149,12 @@ class Timeline:
             self.reordered += 1
             return REORDERED
         if sequence == self._expected_after:
-            return self._restart(sequence)
+            return self._restart(sequence, self.ssrc)
         self._expected_after = (sequence + 1) & 0xFFFF
         return STRAY
 
-    def _restart(self, sequence: int) -> int:
+    def _restart(self, sequence: int, ssrc: int) -> int:
+        self.ssrc = ssrc
         self._highest = sequence
         self._seen = 1
         self._expected_after = -1
@@ -148,36 +182,38 @@ class Placement:
     PATIENCE: Final = 4000
     JUMP: Final = 16000
 
-    __slots__ = ("_anchored", "_late_since", "_position", "_timestamp")
+    __slots__ = ("_anchored", "late_since", "position", "timestamp")
 
     def __init__(self) -> None:
         self._anchored = False
-        self._timestamp = 0
-        self._position = 0
-        self._late_since = -1
+        self.timestamp = 0
+        self.position = 0
+        """Where the packet with ``timestamp`` was placed: the newest in order."""
+        self.late_since = -1
 
     def reset(self) -> None:
         """Forget the anchor: the source's timestamps begin anew."""
         self._anchored = False
-        self._late_since = -1
+        self.late_since = -1
 
     def place(self, timestamp: int, now: int, in_order: bool = True) -> int:
         """Position of the packet's first sample. ``now``: position of its arrival."""
         if not self._anchored:
             self._anchored = True
-            self._timestamp, self._position = timestamp, now
+            self.timestamp, self.position = timestamp, now
             return now
-        position = self._position + timestamp_step(timestamp, self._timestamp)
+        position = self.position + timestamp_step(timestamp, self.timestamp)
         if not in_order:
-            return position
+            # It moves nothing, so a wild timestamp must not lead into the far future.
+            return min(position, now + self.SLACK)
         late = now - position
         if -self.SLACK <= late <= self.LATE:
-            self._late_since = -1
+            self.late_since = -1
         elif late < 0 or late > self.JUMP:
-            position, self._late_since = now, -1
-        elif self._late_since < 0:
-            self._late_since = now
-        elif now - self._late_since > self.PATIENCE:
-            position, self._late_since = now, -1
-        self._timestamp, self._position = timestamp, position
+            position, self.late_since = now, -1
+        elif self.late_since < 0:
+            self.late_since = now
+        elif now - self.late_since > self.PATIENCE:
+            position, self.late_since = now, -1
+        self.timestamp, self.position = timestamp, position
         return position

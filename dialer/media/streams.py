@@ -5,11 +5,13 @@ The loop is ``worker``; nothing here waits: what needs the disk goes to a thread
 
 from __future__ import annotations
 
+import ctypes
 import logging
 import select
 import socket
+import struct
 from collections.abc import Callable
-from typing import Protocol
+from typing import Final, Protocol
 
 from dialer.errors import MediaError
 from dialer.media import protocol as p
@@ -35,14 +37,42 @@ class Entropy(Protocol):
 class Stream:
     """A leg with its socket and its recording file."""
 
-    __slots__ = ("file", "fileno", "id", "leg", "phase", "plays", "port", "sendto", "sock")
+    __slots__ = ("file", "fileno", "id", "leg", "phase", "plays", "port", "recv", "recvfrom", "send",
+                 "sendto", "settled", "sock")  # fmt: skip
 
     def __init__(self, number: int, sock: socket.socket, port: int, phase: int, leg: Leg) -> None:
         self.id, self.port, self.phase, self.leg = number, port, phase, leg
-        self.sock, self.fileno, self.sendto = sock, sock.fileno(), sock.sendto
+        self.sock, self.fileno = sock, sock.fileno()
+        self.send, self.sendto, self.recv, self.recvfrom = sock.send, sock.sendto, sock.recv, sock.recvfrom
+        self.settled = False
+        """The socket is connected: cheaper, and the kernel drops what isn't the peer's."""
         self.file: RecordingFile | None = None
         self.plays = 0
         """Counts play and stop commands: a clip that is loaded too late is recognised."""
+
+    def settle(self) -> None:
+        """Connect the socket to the leg's peer. The caller has just read all that came before."""
+        try:
+            self.sock.connect(self.leg.remote)
+            self.settled = True
+        except OSError as error:
+            log.info("stream not connected", extra={"reason": error.strerror})
+
+    def unsettle(self) -> None:
+        """The peer moved: hear everybody again."""
+        if self.settled:
+            disconnect(self.sock)
+            self.settled = False
+
+
+_libc: Final = ctypes.CDLL(None, use_errno=True)
+_NOBODY: Final = struct.pack("=H14x", socket.AF_UNSPEC)
+
+
+def disconnect(sock: socket.socket) -> None:
+    """Undo connect() of a bound UDP socket (connect(2): AF_UNSPEC), which Python's socket can't."""
+    if _libc.connect(sock.fileno(), _NOBODY, len(_NOBODY)):
+        raise OSError(ctypes.get_errno(), "the socket can't be disconnected")
 
 
 class Streams:
@@ -110,6 +140,8 @@ class Streams:
                 if wrong := check_remote(command.remote):
                     raise MediaError(wrong)
                 leg.connect(command.remote, now)
+                if not leg.settled:
+                    stream.unsettle()
             case p.Play():
                 self._play(command, stream)
                 return None
@@ -118,6 +150,8 @@ class Streams:
                 leg.stop_playing(now)
             case p.Listen():
                 leg.listen(command.spec)
+            case p.SetWatch():
+                leg.watch(command.what)
             case p.Record():
                 self._record(command, stream)
                 return None

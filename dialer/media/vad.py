@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import math
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 import numpy as np
 import webrtcvad
@@ -25,6 +26,8 @@ MAX_GAP: Final = 8000
 _SLIP_FRAMES: Final = 2
 """Frames without speech that may lie among those that start an utterance."""
 _FULL_SCALE: Final = 32768.0**2
+_NOT_BEGUN: Final = 1 << 62
+"""A position that never comes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +56,14 @@ class Detector(Protocol):
     def is_speech(self, buf: bytes, sample_rate: int) -> bool: ...
 
 
-@dataclass(frozen=True, slots=True)
-class _Frame:
+_NOTHING: Final[tuple[Found, ...]] = ()
+
+
+class _Frame(NamedTuple):
     start: int
-    pcm: bytes
-    speech: bool
-    energy: float
+    payload: bytes
+    level: float
+    """Mean square where the detector heard speech above the floor, else 0."""
 
 
 class Endpointer:
@@ -80,6 +85,7 @@ class Endpointer:
         self._decode, self._energy, self._silence = DECODE[codec], ENERGY[codec], SILENCE[codec]
         self._floor = _FULL_SCALE * 10 ** (floor_dbov / 10)
         self._detector = detector
+        self._nothing = self._silence * FRAME
         self._needed = max(1, _frames(spec.min_speech_s))
         self._window = self._needed + _SLIP_FRAMES
         self._pre_roll = _frames(pre_roll_s)
@@ -88,95 +94,105 @@ class Endpointer:
         self._history: deque[_Frame] = deque(maxlen=self._window + self._pre_roll)
         self._pending = b""
         self._before = self._last = b""
-        self._next: int | None = None
+        self.next = _NOT_BEGUN
+        """Position after what it has heard."""
         self._speaking = False
         self._start = 0
         self._speech_end = 0
         self._levels: list[float] = []
         self._piece: list[bytes] = []
 
-    def feed(self, position: int, payload: bytes, lost: bool = False) -> list[Found]:
+    def feed(self, position: int, payload: bytes, lost: bool = False) -> Sequence[Found]:
         """A packet at its position; one that overlaps what came before loses the overlap.
 
         ``lost``: packets before it went missing, so a hole is concealed; else the far end was silent.
         """
-        if self._next is None or position - self._next > MAX_GAP:
-            self._next, self._pending = position, b""
-        gap = position - self._next
+        if position == self.next and len(payload) == FRAME and not self._pending:
+            self.next = position + FRAME
+            self._before, self._last = self._last, payload
+            return self._frame(position, payload)
+        return self._fit(position, payload, lost)
+
+    def _fit(self, position: int, payload: bytes, lost: bool) -> Sequence[Found]:
+        """What isn't the next 20 ms."""
+        if self.next == _NOT_BEGUN or position - self.next > MAX_GAP:
+            self.next, self._pending = position, b""
+        gap = position - self.next
         past = self._before + self._last if lost else b""
         self._before, self._last = self._last, payload
         if gap > 0:
             payload = (conceal(past, self.codec, 0, gap) if lost else self._silence * gap) + payload
         elif gap < 0:
             payload = payload[-gap:]
-        self._next += len(payload)
+        self.next += len(payload)
         data = self._pending + payload if self._pending else payload
         found: list[Found] = []
-        start = self._next - len(data)
+        start = self.next - len(data)
         whole = len(data) - len(data) % FRAME
         for at in range(0, whole, FRAME):
-            self._frame(start + at, data[at : at + FRAME], found)
+            found += self._frame(start + at, data[at : at + FRAME])
         self._pending = data[whole:]
         return found
 
-    def idle(self, position: int) -> list[Found]:
+    def idle(self, position: int) -> Sequence[Found]:
         """Nothing came up to ``position``: time goes on in silence, so that an utterance can end."""
-        if self._next is None or position - self._next < FRAME:
-            return []
-        return self.feed(position, b"")
+        return _NOTHING if position - self.next < FRAME else self.feed(position, b"")
 
-    def _frame(self, start: int, payload: bytes, found: list[Found]) -> None:
-        index = np.frombuffer(payload, dtype=np.uint8)
-        pcm = self._decode[index].tobytes()
-        energy = float(self._energy[index].sum()) / FRAME
-        # The detector hears every frame, loud or not: it learns the noise from the quiet ones.
-        speech = self._detector.is_speech(pcm, SAMPLE_RATE) and energy > self._floor
-        frame = _Frame(start, pcm, speech, energy)
+    def _frame(self, start: int, payload: bytes) -> Sequence[Found]:
+        level = 0.0
+        # The detector hears every frame, loud or not: it learns the noise from the quiet ones. Only of
+        # a muted line it learns nothing.
+        if payload != self._nothing:
+            pcm = self._decode.take(np.frombuffer(payload, np.uint8)).tobytes()
+            if self._detector.is_speech(pcm, SAMPLE_RATE):
+                energy = float(self._energy.take(np.frombuffer(payload, np.uint8)).sum()) / FRAME
+                level = energy if energy > self._floor else 0.0
+        frame = _Frame(start, payload, level)
         if self._speaking:
-            self._go_on(frame, found)
-        else:
-            self._look(frame, found)
+            return self._go_on(frame)
+        self._history.append(frame)
+        return self._look(frame) if level else _NOTHING
 
-    def _look(self, frame: _Frame, found: list[Found]) -> None:
+    def _look(self, frame: _Frame) -> Sequence[Found]:
+        """Whether this frame of speech begins an utterance."""
         history = self._history
-        history.append(frame)
-        if not frame.speech:
-            return
-        recent = list(history)[-self._window :]
-        speech = [f for f in recent if f.speech]
+        speech = [f for f in list(history)[-self._window :] if f.level]
         if len(speech) < self._needed:
-            return
+            return _NOTHING
         self._speaking = True
         self._start = speech[0].start
-        found.append(Started(self._start))
-        self._levels = [f.energy for f in speech]
+        found: list[Found] = [Started(self._start)]
+        self._levels = [f.level for f in speech]
         self._speech_end = frame.start + FRAME
         first = self._start - self._pre_roll * FRAME
         for old in history:
             if old.start >= first:
-                self._give(old.pcm, found)
+                found += self._give(old.payload)
         history.clear()
+        return found
 
-    def _go_on(self, frame: _Frame, found: list[Found]) -> None:
-        self._give(frame.pcm, found)
+    def _go_on(self, frame: _Frame) -> Sequence[Found]:
         end = frame.start + FRAME
-        if frame.speech:
+        if frame.level:
             self._speech_end = end
-            self._levels.append(frame.energy)
+            self._levels.append(frame.level)
+        found = self._give(frame.payload)
         if end - self._speech_end < self._end_silence and end - self._start < self._max_speech:
-            return
-        if self._piece:
-            found.append(Audio(b"".join(self._piece)))
-            self._piece = []
+            return found
         mean = sum(self._levels) / len(self._levels)
-        found.append(Finished(self._start, self._speech_end, level_dbov(mean)))
         self._speaking = False
+        return [*found, *self._rest(), Finished(self._start, self._speech_end, level_dbov(mean))]
 
-    def _give(self, pcm: bytes, found: list[Found]) -> None:
-        self._piece.append(pcm)
-        if len(self._piece) == PIECE_FRAMES:
-            found.append(Audio(b"".join(self._piece)))
-            self._piece = []
+    def _give(self, payload: bytes) -> Sequence[Found]:
+        self._piece.append(payload)
+        return self._rest() if len(self._piece) == PIECE_FRAMES else _NOTHING
+
+    def _rest(self) -> Sequence[Found]:
+        """What of the utterance hasn't been given out, as 16-bit samples."""
+        if not self._piece:
+            return _NOTHING
+        law, self._piece = b"".join(self._piece), []
+        return (Audio(self._decode.take(np.frombuffer(law, np.uint8)).tobytes()),)
 
 
 def new_detector(mode: int) -> Detector:

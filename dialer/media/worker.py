@@ -88,7 +88,6 @@ class Worker:
         self._ticks.rest(self._clock())
 
     def _turn(self) -> None:
-        self._read()
         now = self._clock()
         for number in self._ticks.due(now):
             self._tick(number, now)
@@ -96,6 +95,8 @@ class Worker:
             self._turns += 1
             self._late += late > LATE_S
             self._worst = max(self._worst, late)
+        # After the sending, whose time it is.
+        self._read()
         if now >= self._next_write:
             self._next_write = now + WRITE_S
             self._streams.flush_writes()
@@ -111,14 +112,18 @@ class Worker:
         for stream in self._streams.phases[number % PHASES]:
             leg = stream.leg
             packet = leg.tick(position, now)
-            if packet is not None and leg.remote is not None:
+            if packet is not None:
                 try:
-                    stream.sendto(packet, leg.remote)
+                    if stream.settled:
+                        stream.send(packet)
+                    else:
+                        stream.sendto(packet, leg.remote)
                 except OSError as error:
-                    # Full buffer, no route: as good as lost on the way.
+                    # Full buffer, no route, nobody there: as good as lost on the way.
                     log.debug("packet not sent", extra={"reason": error.strerror})
-            if leg.recorder is not None and leg.recorder.due(position):
-                self._streams.write(stream, leg.recorder.advance(position))
+            recorder = leg.recorder
+            if recorder is not None and recorder.due(position):
+                self._streams.write(stream, recorder.advance(position))
 
     def _read(self) -> None:
         streams, poll = self._streams.by_fileno, self._epoll.poll
@@ -135,17 +140,22 @@ class Worker:
                         self._hear_control()
                     continue
                 try:
-                    data, source = stream.sock.recvfrom(DATAGRAM)
+                    if stream.settled:
+                        stream.leg.hear(stream.recv(DATAGRAM), position, now)
+                    else:
+                        data, source = stream.recvfrom(DATAGRAM)
+                        stream.leg.receive(data, source, position, now)
                 except OSError:
                     # ICMP errors surface here; the RTP timeout judges a peer that is gone.
                     continue
-                stream.leg.receive(data, source, position, now)
 
     def _pulse(self, now: float) -> None:
         self._next_pulse = now + PULSE_S
         streams = self._streams
         for stream in streams.by_id.values():
             stream.leg.look_for_timeout(now)
+            if not stream.settled and stream.leg.settled:
+                stream.settle()
         if not (streams.loader.alive and streams.writer.alive):
             raise ControlGone("a disk thread died")
         if self._parent() != self._parent_id:

@@ -21,12 +21,16 @@ def test_header_layout() -> None:
     assert live[20:22] == b"\x06\x00"
 
 
+def put(recorder: Recorder, channel: int, position: int, payload: bytes) -> bool:
+    return (recorder.heard if channel else recorder.sent).put(position, payload)
+
+
 def run(recorder: Recorder, puts: list[tuple[int, int, bytes]], end: int) -> bytes:
     out = b""
     for channel, position, payload in puts:
         if recorder.due(position):
             out += recorder.advance(position)
-        recorder.put(channel, position, payload)
+        put(recorder, channel, position, payload)
     return out + recorder.finish(end)
 
 
@@ -42,12 +46,12 @@ def test_both_channels_at_their_places_and_silence_elsewhere() -> None:
 def test_a_packet_400_ms_late_still_finds_its_place_and_an_older_one_not() -> None:
     recorder = Recorder("PCMA", 0, 1.0)
     out = recorder.advance(11199)
-    assert recorder.put(1, 7900, b"x" * 160)
+    assert recorder.heard.put(7900, b"x" * 160)
     out += recorder.advance(11300)
     assert len(out) == 16000
     assert out[1::2][7900:] == b"x" * 100
-    assert not recorder.put(1, 7000, b"y" * 160)
-    assert not recorder.put(1, 7990, b"z" * 20), "half of it came too late"
+    assert not recorder.heard.put(7000, b"y" * 160)
+    assert not recorder.heard.put(7990, b"z" * 20), "half of it came too late"
     out += recorder.finish(8100)
     assert out[1::2][8000:8010] == b"z" * 10
     assert out[1::2].count(b"y") == 0
@@ -55,14 +59,14 @@ def test_a_packet_400_ms_late_still_finds_its_place_and_an_older_one_not() -> No
 
 def test_audio_from_before_the_start_is_cut() -> None:
     recorder = Recorder("PCMA", 1000, 1.0)
-    recorder.put(1, 900, b"x" * 160)
+    recorder.heard.put(900, b"x" * 160)
     assert recorder.finish(1100)[1::2] == b"x" * 60 + b"\xd5" * 40
 
 
 def test_a_stall_of_seconds_stays_on_the_timeline() -> None:
     recorder = Recorder("PCMA", 0, 1.0)
-    recorder.put(0, 0, b"a" * 160)
-    recorder.put(0, 50000, b"b" * 160)
+    recorder.sent.put(0, b"a" * 160)
+    recorder.sent.put(50000, b"b" * 160)
     out = recorder.advance(50160) + recorder.finish(50160)
     assert len(out) == 2 * 50160
     assert out[0::2][:160] == b"a" * 160
@@ -87,7 +91,7 @@ def test_equals_a_plain_model(puts: list[tuple[int, int, int, int]], flush_s: fl
         now += 160
         out += recorder.advance(now)
         payload = bytes([value]) * length
-        recorder.put(channel, now + shift, payload)
+        put(recorder, channel, now + shift, payload)
         at = now + shift - start
         cut = max(0, -at)
         if cut < length:

@@ -88,7 +88,7 @@ def test_lost_packets_are_silence_and_positions_stay_true() -> None:
     law = encode(vowel(0.3), "PCMA")
     found = pointer.feed(1000, law)
     assert found[0] == Started(1000)
-    assert pointer.idle(1000 + 2400 + 100) == []
+    assert not pointer.idle(1000 + 2400 + 100)
     found = pointer.feed(1000 + 2400 + 1600, law)
     found += pointer.idle(1000 + 2400 + 1600 + 2400 + 2400)
     assert found[-1].end == 1000 + 6400

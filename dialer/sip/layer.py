@@ -21,6 +21,11 @@ from dialer.sip.transaction import (
 OnResponse = Callable[[Response, Essentials, float], None]
 OnSilence = Callable[[str, float], None]
 """Called with a reason where no response will come."""
+OnFault = Callable[[Addr], None]
+"""Called with a peer that stayed silent, or said 503."""
+_NO_TCP_S = 600.0
+"""A peer without TCP gets large requests by UDP for so long."""
+_MAX_NO_TCP = 256
 ServerTransaction = InviteServer | NonInviteServer
 ClientTransaction = InviteClient | NonInviteClient
 
@@ -28,11 +33,22 @@ ClientTransaction = InviteClient | NonInviteClient
 class TransactionLayer:
     """All transactions of one user agent."""
 
-    def __init__(self, timers: TimerValues, queue: TimerQueue, send: Send, max_server: int) -> None:
+    def __init__(
+        self,
+        timers: TimerValues,
+        queue: TimerQueue,
+        send: Send,
+        max_server: int,
+        udp_max_bytes: int = 0,
+        on_fault: OnFault | None = None,
+    ) -> None:
         self._values = timers
         self._queue = queue
         self._send = send
         self._max_server = max_server
+        self._udp_max_bytes = udp_max_bytes
+        self._on_fault = on_fault or (lambda _peer: None)
+        self._no_tcp: dict[Addr, float] = {}
         self._clients: dict[tuple[str, str], tuple[ClientTransaction, OnResponse, OnSilence]] = {}
         self._client_keys: dict[int, tuple[str, str]] = {}
         self._servers: dict[Hashable, ServerTransaction] = {}
@@ -54,6 +70,7 @@ class TransactionLayer:
         no_response_s: float | None = None,
     ) -> InviteClient:
         """Send an INVITE whose Via carries ``branch``."""
+        peer = self._by_size(request, peer, now)
         transaction = InviteClient(request, peer, self._values, self._send, now, no_response_s)
         self._clients[branch, "INVITE"] = (transaction, on_response, on_silence)
         self._client_keys[id(transaction)] = (branch, "INVITE")
@@ -70,6 +87,7 @@ class TransactionLayer:
         on_silence: OnSilence,
     ) -> NonInviteClient:
         """Send any other request but ACK."""
+        peer = self._by_size(request, peer, now)
         transaction = NonInviteClient(request, peer, self._values, self._send, now)
         self._clients[branch, request.method] = (transaction, on_response, on_silence)
         self._client_keys[id(transaction)] = (branch, request.method)
@@ -85,6 +103,8 @@ class TransactionLayer:
         transaction, on_response, _ = entry
         pass_on = transaction.receive(response, now)
         self._queue.set(transaction, transaction.deadline)
+        if response.code == 503 and pass_on:
+            self._on_fault(transaction.peer)
         if pass_on:
             on_response(response, found, now)
 
@@ -93,13 +113,36 @@ class TransactionLayer:
         transaction.abandon()
         self._forget(transaction)
 
-    def transport_failed(self, peer: Addr, reason: str, now: float) -> None:
-        """Nothing can be sent to ``peer``: what waits for its first response is over (RFC 3261 17.1.4)."""
+    def transport_failed(self, peer: Addr, reason: str, now: float, *, unsent: bool = True) -> None:
+        """Nothing can be sent to ``peer``: what waits for its first response is over (RFC 3261 17.1.4).
+
+        ``unsent``: nothing of it had left. What went by TCP for its size only goes by UDP then (18.1.1).
+        """
         for transaction, _, on_silence in list(self._clients.values()):
-            if transaction.peer == peer and transaction.state in (State.CALLING, State.TRYING):
-                transaction.abandon()
-                self._forget(transaction)
-                on_silence(reason, now)
+            if transaction.peer != peer or transaction.state not in (State.CALLING, State.TRYING):
+                continue
+            if unsent and peer.upgraded:
+                plain = peer._replace(transport="udp", upgraded=False)
+                if len(self._no_tcp) >= _MAX_NO_TCP:
+                    del self._no_tcp[next(iter(self._no_tcp))]
+                self._no_tcp[plain] = now + _NO_TCP_S
+                _write_via(transaction.request, plain.transport)
+                transaction.move(plain, now)
+                self._queue.set(transaction, transaction.deadline)
+                continue
+            transaction.unsent = unsent
+            transaction.abandon()
+            self._forget(transaction)
+            on_silence(reason, now)
+
+    def _by_size(self, request: Request, peer: Addr, now: float) -> Addr:
+        """TCP for a request that UDP might not carry whole (RFC 3261 18.1.1)."""
+        if not self._udp_max_bytes or peer.transport != "udp" or peer.fixed:
+            return peer
+        if self._no_tcp.get(peer, 0.0) > now or len(to_bytes(request)) <= self._udp_max_bytes:
+            return peer
+        _write_via(request, "tcp")
+        return peer._replace(transport="tcp", upgraded=True)
 
     def _forget(self, transaction: ClientTransaction) -> None:
         self._queue.set(transaction, None)
@@ -165,7 +208,15 @@ class TransactionLayer:
         if transaction.terminated:
             self._forget(transaction)
         if silent:
+            self._on_fault(transaction.peer)
             on_silence("no response", now)
+
+
+def _write_via(request: Request, transport: str) -> None:
+    """The transport in our own Via, the topmost."""
+    start, _, rest = request.headers["Via"].partition(" ")
+    protocol = start.rpartition("/")[0]
+    request.headers.set("Via", f"{protocol}/{transport.upper()} {rest}")
 
 
 def _server_key(found: Essentials, method: str) -> Hashable:

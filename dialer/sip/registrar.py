@@ -23,6 +23,8 @@ class Binding:
     expires_at: float
     call_id: str
     seq: int
+    source: Addr
+    """Where the REGISTER came from."""
 
 
 class Registrar:
@@ -36,6 +38,15 @@ class Registrar:
 
     def lookup(self, aor: str, now: float) -> str | None:
         """The newest contact URI of a user: ``1001`` or ``sip:1001@REALM``; None where none is live."""
+        found = self._find(aor, now)
+        return None if found is None else found.contact
+
+    def flow(self, aor: str, now: float) -> Addr | None:
+        """The connection that the newest contact registered over (RFC 5626); None over UDP."""
+        found = self._find(aor, now)
+        return found.source if found is not None and found.source.reliable else None
+
+    def _find(self, aor: str, now: float) -> Binding | None:
         user = aor
         if ":" in aor:
             try:
@@ -49,7 +60,7 @@ class Registrar:
                 return None
             user = uri.user or ""
         live = self._live(user, now)
-        return live[-1].contact if live else None
+        return live[-1] if live else None
 
     def handle(self, request: Request, source: Addr, now: float) -> Response:
         """The response to a REGISTER."""
@@ -82,8 +93,8 @@ class Registrar:
                 response = self._refuse(request, 423, source)
                 response.headers.set("Min-Expires", str(self._config.min_expires_s))
                 return response
-            if contact.uri.scheme != "sip":
-                return self._refuse(request, 400, source, "Contact must be a sip URI")
+            if contact.uri.scheme not in ("sip", "sips"):
+                return self._refuse(request, 400, source, "Contact must be a sip or sips URI")
             wanted.append((str(contact.uri), min(seconds, self._config.max_expires_s)))
         return self._store(request, source, user, wanted, now)
 
@@ -98,7 +109,7 @@ class Registrar:
                 return self._refuse(request, 500, source, "CSeq out of order")
             live = [binding for binding in live if binding.contact != uri]
             if seconds:
-                live.append(Binding(uri, now + seconds, call_id, seq))
+                live.append(Binding(uri, now + seconds, call_id, seq, source))
         self._bindings[user] = live[-self._config.max_contacts :]
         return self._listing(request, source, user, now)
 

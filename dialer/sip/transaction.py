@@ -41,6 +41,8 @@ class Transaction:
         self._interval = timers.t1
         self._resend_at: float | None = None
         self._ends_at: float | None = None
+        self.unsent = False
+        """The transport failed before anything had left: the peer can't know of it."""
 
     @property
     def deadline(self) -> float | None:
@@ -80,7 +82,25 @@ def ack_for_refusal(request: Request, response: Response) -> Request:
     return ack
 
 
-class InviteClient(Transaction):
+class ClientSide(Transaction):
+    """What both kinds of request share."""
+
+    _data: bytes
+
+    def move(self, peer: Addr, now: float) -> None:
+        """Nothing has left yet: send it to another place, after its Via was written anew."""
+        self.peer = peer
+        self._data = to_bytes(self.request)
+        self._interval = self._timers.t1
+        self._resend_at = self._first_resend(now)
+        self._send(self._data, peer)
+
+    def abandon(self) -> None:
+        """The user gives up a transaction whose final response never came."""
+        self._become(State.TERMINATED, None)
+
+
+class InviteClient(ClientSide):
     """Figure 5 of RFC 3261 and RFC 6026 7.2.
 
     ``no_response_s`` reports silence before timer B would. The machine then listens on until timer B,
@@ -140,12 +160,8 @@ class InviteClient(Transaction):
             self._resend_at = now + self._interval
         return False
 
-    def abandon(self) -> None:
-        """The user gives up a transaction whose final response never came."""
-        self._become(State.TERMINATED, None)
 
-
-class NonInviteClient(Transaction):
+class NonInviteClient(ClientSide):
     """Figure 6 of RFC 3261."""
 
     def __init__(self, request: Request, peer: Addr, timers: TimerValues, send: Send, now: float) -> None:
@@ -165,6 +181,11 @@ class NonInviteClient(Transaction):
         self._become(State.COMPLETED, self._linger(self._timers.t4, now))
         return True
 
+    def again(self) -> None:
+        """Repeat it now: what it answers has come again, so it or its response was lost."""
+        if self.state is not State.TERMINATED:
+            self._send(self._data, self.peer)
+
     def on_timer(self, now: float) -> bool:
         """True where no final response came."""
         if self._ends_at is not None and now >= self._ends_at:
@@ -177,9 +198,6 @@ class NonInviteClient(Transaction):
             self._interval = self._timers.t2 if self.state is State.PROCEEDING else doubled
             self._resend_at = now + self._interval
         return False
-
-    def abandon(self) -> None:
-        self._become(State.TERMINATED, None)
 
 
 class InviteServer(Transaction):

@@ -10,6 +10,8 @@ from typing import cast
 
 from dialer.errors import TrunkError
 from dialer.sip.address import Addr
+from dialer.sip.config import EndpointConfig
+from dialer.sip.sockets import bind, make_socket
 
 logger = logging.getLogger("dialer.sip")
 
@@ -24,26 +26,19 @@ class UdpTransport(asyncio.DatagramProtocol):
         self._on_error = on_error
         self._transport: asyncio.DatagramTransport | None = None
         self._sending: Addr | None = None
-        self._addresses: dict[str, str] = {}
-        self._lookups: set[asyncio.Task[None]] = set()
 
     @classmethod
     async def open(
         cls,
-        host: str,
-        port: int,
+        config: EndpointConfig,
         on_datagram: Callable[[bytes, Addr], None],
         on_error: Callable[[Addr, str], None],
     ) -> UdpTransport:
         """Bind. Raises TrunkError where the port is taken or the address isn't ours."""
         transport = cls(on_datagram, on_error)
-        loop = asyncio.get_running_loop()
-        try:
-            await loop.create_datagram_endpoint(
-                lambda: transport, local_addr=(host, port), family=socket.AF_INET
-            )
-        except OSError as error:
-            raise TrunkError(f"SIP can't listen on UDP {host}:{port}: {error.strerror or error}") from error
+        sock = make_socket(socket.SOCK_DGRAM, config.bind_host, config.bind_device, config.dscp)
+        bind(sock, config.bind_host, config.bind_port, "UDP")
+        await asyncio.get_running_loop().create_datagram_endpoint(lambda: transport, sock=sock)
         return transport
 
     @property
@@ -53,33 +48,21 @@ class UdpTransport(asyncio.DatagramProtocol):
         host, port = self._transport.get_extra_info("sockname")[:2]
         return Addr(str(host), int(port))
 
-    def send(self, data: bytes, addr: Addr) -> None:
-        """Send now; where ``addr`` is a name, once it is resolved."""
-        host = addr[0] if is_ipv4(addr[0]) else self._addresses.get(addr[0])
-        if host is None:
-            task = asyncio.get_running_loop().create_task(self._send_by_name(data, addr))
-            self._lookups.add(task)
-            task.add_done_callback(self._lookups.discard)
-            return
+    def send(self, data: bytes, addr: Addr, known_as: Addr) -> None:
+        """Send now; ``addr`` has a numeric host. ``on_error`` is told the address that the sender knows."""
         if self._transport is None or self._transport.is_closing():
             return
-        self._sending = addr
-        self._transport.sendto(data, (host, addr.port or 5060))
-        self._sending = None
-
-    async def _send_by_name(self, data: bytes, addr: Addr) -> None:
+        self._sending = known_as
         try:
-            self._addresses[addr[0]] = (await resolve(addr))[0]
-        except TrunkError as error:
-            self._on_error(addr, str(error))
-            return
-        self.send(data, addr)
+            self._transport.sendto(data, (addr.host, addr.port))
+        except (OSError, ValueError) as error:
+            # An address of the other family, which event loops raise here and not in error_received.
+            self.error_received(error)
+        self._sending = None
 
     def close(self) -> None:
         if self._transport is not None:
             self._transport.close()
-        for task in self._lookups:
-            task.cancel()
 
     # --- asyncio.DatagramProtocol
 
@@ -92,7 +75,7 @@ class UdpTransport(asyncio.DatagramProtocol):
 
     def error_received(self, exc: Exception) -> None:
         """A send failed. Synchronous errors name their peer; later ones only reach the log."""
-        reason = f"can't send: {exc.strerror if isinstance(exc, OSError) else exc}"
+        reason = f"can't send: {(isinstance(exc, OSError) and exc.strerror) or exc}"
         if self._sending is not None:
             self._on_error(self._sending, reason)
         else:
@@ -100,37 +83,3 @@ class UdpTransport(asyncio.DatagramProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._transport = None
-
-
-def is_ipv4(host: str) -> bool:
-    try:
-        socket.inet_pton(socket.AF_INET, host)
-    except (OSError, ValueError):
-        return False
-    return True
-
-
-async def resolve(addr: Addr) -> Addr:
-    """A name's IPv4 address. Raises TrunkError."""
-    if is_ipv4(addr[0]):
-        return addr
-    try:
-        found = await asyncio.get_running_loop().getaddrinfo(
-            addr[0], addr[1] or 5060, family=socket.AF_INET, type=socket.SOCK_DGRAM
-        )
-    except (OSError, UnicodeError) as error:
-        raise TrunkError(f"the host {addr[0]} has no address: check the name and DNS") from error
-    if not found:
-        raise TrunkError(f"the host {addr[0]} has no IPv4 address")
-    host = found[0][4][0]
-    return addr._replace(host=str(host))
-
-
-def outward_address() -> str:
-    """Our address on the default route; loopback where there is none. Nothing is sent."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        try:
-            probe.connect(("192.0.2.1", 9))
-        except OSError:
-            return "127.0.0.1"
-        return str(probe.getsockname()[0])

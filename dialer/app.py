@@ -15,6 +15,7 @@ from pathlib import Path
 import uvloop
 
 from dialer import logs, tickets
+from dialer.alarm import TrunkAlarm
 from dialer.archive.vault import LocalVault
 from dialer.asr import Engine, make_recogniser
 from dialer.asr.model import check_model
@@ -29,7 +30,8 @@ from dialer.ports import EventSink, ListenSpec, Recogniser
 from dialer.recovery import recover
 from dialer.scheduler import Scheduler
 from dialer.sip.endpoint import SipEndpoint
-from dialer.sip.trunk import SipTrunk
+from dialer.sip.lines import open_trunks
+from dialer.sip.trunkgroup import TrunkGroup
 from dialer.site import Site, node_lock
 from dialer.store.database import SqlStore
 from dialer.testing.clock import MovableClock
@@ -50,7 +52,7 @@ class Daemon:
     store: SqlStore
     scheduler: Scheduler
     media: ProcessMediaPlane
-    trunk: SipTrunk
+    trunk: TrunkGroup
     sinks: Sequence[EventSink]
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -102,9 +104,18 @@ async def open_daemon(site: Site, clock: Clock, sinks: Sequence[EventSink] = ())
         endpoint = SipEndpoint(settings.sip, registrar=registrar)
         await endpoint.start()
         stack.push_async_callback(endpoint.close)
-        trunk = SipTrunk(settings.trunk, media, endpoint)
-        await trunk.start()
-        stack.push_async_callback(trunk.close)
+        alarm = TrunkAlarm(clock, (LogSink(), *sinks))
+        stack.push_async_callback(alarm.close)
+        trunk = await stack.enter_async_context(
+            open_trunks(
+                settings.trunks,
+                settings.sip,
+                media,
+                endpoint,
+                settings.calling.no_18x_ring_after_s,
+                alarm.changed,
+            )
+        )
         house = House(
             trunk=trunk,
             store=store,
@@ -134,6 +145,7 @@ async def open_daemon(site: Site, clock: Clock, sinks: Sequence[EventSink] = ())
             settings.scheduler,
             clock,
             site.approval,
+            trunk.refusal,
         )
         yield Daemon(site, store, scheduler, media, trunk, (LogSink(), *sinks))
 
@@ -161,14 +173,17 @@ def system_clock() -> datetime:
 
 def rehearsal_time(site: Site, moment: datetime) -> datetime:
     """Legal time may be set only where nobody outside this machine can be called. Raises ConfigError."""
-    trunk = site.settings.trunk
-    try:
-        loopback = ip_address(trunk.host).is_loopback
-    except ValueError:
-        loopback = False
-    if not loopback:
+    hops = [peer for trunk in site.settings.trunks for peer in (trunk.host, trunk.outbound_proxy) if peer]
+    if not all(_is_loopback(peer) for peer in hops):
         raise ConfigError("--clock works only with a trunk on a loopback address: real calls keep real time")
     return moment if moment.tzinfo else moment.astimezone()
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def use_fast_loop() -> None:

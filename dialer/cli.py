@@ -293,6 +293,18 @@ def doctor(ctx: Context, as_json: bool) -> None:
     sys.exit(0 if all(check.ok for check in found) else 1)
 
 
+@main.command(help="线路及其应答 / the trunks, asked just now whether they answer")
+@json_option
+@click.pass_obj
+@_errors
+def trunks(ctx: Context, as_json: bool) -> None:
+    from dialer import office, views
+
+    found = asyncio.run(office.ask_trunks(ctx.site()))
+    _out(as_json, [views.trunk_facts(one) for one in found], lambda: views.trunks_table(found, ctx.lang))
+    sys.exit(0 if all(one.alive for one in found) else 1)
+
+
 @main.group(help="提示音 / prompts")
 def prompts() -> None:
     pass

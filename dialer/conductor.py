@@ -82,6 +82,7 @@ class _LiveCall:
             house.caller_id,
             reference=str(self._attempt.id),
             not_after=self._now() + min(spare_s, fresh_s),
+            campaign=self._task.campaign,
         )
         try:
             leg = await house.trunk.dial(request)

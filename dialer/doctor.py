@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,12 +13,10 @@ from dialer.asr.model import check_model
 from dialer.errors import DialerError
 from dialer.office import all_prompt_texts
 from dialer.policy.zones import find_zone
-from dialer.sip.config import EndpointConfig
-from dialer.sip.endpoint import SipEndpoint
+from dialer.sip.lines import probe_trunks
+from dialer.sip.probe import Probed
 from dialer.site import Site
 from dialer.store.database import SqlStore
-
-_TRUNK_WAIT_S = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +41,7 @@ async def examine(home: Path, now: datetime) -> list[Check]:
         _check("prompts", lambda: _prompts(site)),
         _check("disk", lambda: _disk(site)),
         await _database(site),
-        await _trunk(site),
+        *await _trunks(site),
     ]
 
 
@@ -92,21 +89,23 @@ async def _database(site: Site) -> Check:
     return Check("database", True, str(place))
 
 
-async def _trunk(site: Site) -> Check:
-    """Any response to OPTIONS shows that the carrier's host is there and speaks SIP."""
-    trunk = site.settings.trunk
-    endpoint = SipEndpoint(EndpointConfig(bind_host=site.settings.sip.bind_host, bind_port=0))
-    try:
-        await endpoint.start()
-        async with asyncio.timeout(_TRUNK_WAIT_S):
-            code = await endpoint.options(f"sip:{trunk.host}:{trunk.port}")
-    except (DialerError, TimeoutError) as error:
-        why = str(error) or f"no answer to OPTIONS from {trunk.host}:{trunk.port} in {_TRUNK_WAIT_S:g} s"
-        return Check("trunk", False, why)
-    finally:
-        await endpoint.close()
-    if code == 0:
+async def _trunks(site: Site) -> list[Check]:
+    """One for each trunk; all are asked at the same time."""
+    return [_trunk(found) for found in await probe_trunks(site.settings.trunks, site.settings.sip)]
+
+
+def _trunk(found: Probed) -> Check:
+    trunk, place = found.trunk, found.place
+    name = f"trunk {trunk.name}"
+    if found.error:
+        return Check(name, False, found.error)
+    if not found.code:
+        silent = f"no answer to OPTIONS from {place} in {found.waited_s:g} s: check host, port, firewall"
+        return Check(name, False, silent)
+    if not found.alive:
+        return Check(name, False, f"{place} answers {found.code}: the carrier takes no calls")
+    if trunk.username and not trunk.password:
         return Check(
-            "trunk", False, f"{trunk.host}:{trunk.port} does not answer OPTIONS: check host, port, firewall"
+            name, False, f"{place} answers {found.code}, but {trunk.username} has no password: see [secrets]"
         )
-    return Check("trunk", True, f"{trunk.host}:{trunk.port} answers {code}")
+    return Check(name, True, f"{place} answers {found.code}")

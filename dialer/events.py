@@ -55,4 +55,24 @@ class RecordingSealed:
     sha256: str
 
 
-Event = TaskImported | CallDialled | CallAnswered | CallEnded | TicketIssued | RecordingSealed
+@dataclass(frozen=True, slots=True)
+class TrunkDown:
+    """No call can be placed over this trunk. ``why`` names no telephone number."""
+
+    at: datetime
+    trunk: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class TrunkUp:
+    """It was down, and calls can be placed again."""
+
+    at: datetime
+    trunk: str
+
+
+Event = (
+    TaskImported | CallDialled | CallAnswered | CallEnded | TicketIssued | RecordingSealed
+    | TrunkDown | TrunkUp
+)  # fmt: skip

@@ -16,6 +16,9 @@ from dialer.ivr.script import split_name
 from dialer.model import ImportReport, TaskId
 from dialer.policy.verdict import Decision, Resources, decide
 from dialer.ports import Candidate
+from dialer.scheduler import refusals
+from dialer.sip.lines import probe_trunks
+from dialer.sip.probe import Probed
 from dialer.site import Site
 from dialer.store.database import SqlStore
 from dialer.tts.build import build, build_missing, build_tones, write_list
@@ -115,6 +118,7 @@ def _verdict_now(site: Site, candidate: Candidate, now: datetime) -> Decision:
         approved_why=why_not_approved,
         trunk_up=True,
         trunk_why="",
+        not_dialable=refusals(candidate.task, site.destination),
     )
     return decide(
         candidate.task,
@@ -125,6 +129,12 @@ def _verdict_now(site: Site, candidate: Candidate, now: datetime) -> Decision:
         site.settings.calling,
         resources,
     )
+
+
+async def ask_trunks(home: Path) -> list[Probed]:
+    """Every trunk, asked just now. Raises ConfigError."""
+    settings = Site(home).settings
+    return await probe_trunks(settings.trunks, settings.sip)
 
 
 def all_prompt_texts(site: Site) -> list[str]:

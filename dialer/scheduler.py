@@ -15,7 +15,7 @@ from datetime import datetime
 
 from dialer.errors import Fenced, StoreError
 from dialer.livecalls import Conduct, LiveCalls
-from dialer.model import Attempt, CallRecord, Disposition, Task, TaskState
+from dialer.model import Attempt, CallRecord, Disposition, PhoneNumber, Task, TaskState
 from dialer.policy.calendar import Calendar
 from dialer.policy.deadlines import call_order
 from dialer.policy.pacing import Pacer, lines_free
@@ -27,6 +27,9 @@ log = logging.getLogger("dialer.scheduler")
 
 Approval = Callable[[Task], str]
 """Empty where the task's campaign and script are approved, else why not (R9, R49)."""
+
+Destination = Callable[[PhoneNumber], str]
+"""Empty where some trunk may dial the number, else why none may."""
 
 _MOST_REFUSED = 1000
 """How far a look at the queue reaches past tasks that are refused but stay open."""
@@ -64,6 +67,12 @@ class SchedulerConfig:
                 raise ValueError(f"{name}: {getattr(self, name)} is below 1")
 
 
+def refusals(task: Task, destination: Destination) -> dict[PhoneNumber, str]:
+    """The task's numbers that no trunk may dial, and why."""
+    said = {phone.number: destination(phone.number) for phone in task.phones}
+    return {number: why for number, why in said.items() if why}
+
+
 def _stops_all(decision: Decision) -> bool:
     """The trunk or the disk: the same for every task."""
     return isinstance(decision.verdict, Wait) and decision.verdict.rule in ("R7", "R75")
@@ -83,10 +92,11 @@ class Scheduler:
         config: SchedulerConfig,
         clock: Callable[[], datetime],
         approval: Approval,
+        destination: Destination = lambda _number: "",
     ) -> None:
         self._store, self._trunk, self._archive = store, trunk, archive
         self._calendar, self._settings, self._config = calendar, settings, config
-        self._clock, self._approval = clock, approval
+        self._clock, self._approval, self._destination = clock, approval, destination
         self._pacer = Pacer(config.cps)
         self._calls = LiveCalls(store, conduct, config.lease_s, clock, over=self.wake)
         self._wake, self._drain = asyncio.Event(), asyncio.Event()
@@ -217,6 +227,7 @@ class Scheduler:
             approved_why=why_not_approved,
             trunk_up=trunk.up,
             trunk_why=trunk.reason,
+            not_dialable=refusals(one.task, self._destination),
         )
         now = self._clock()
         return decide(

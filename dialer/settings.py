@@ -19,7 +19,8 @@ from dialer.ivr.config import TurnSettings
 from dialer.media.config import MediaConfig
 from dialer.policy.settings import PolicySettings, Window
 from dialer.scheduler import SchedulerConfig
-from dialer.sip.config import EndpointConfig, RegistrarConfig, TrunkConfig
+from dialer.sip.config import EndpointConfig, RegistrarConfig
+from dialer.sip.trunkconfig import TrunkConfig
 from dialer.store.config import StoreConfig
 from dialer.tomlread import TomlFile, read_toml
 from dialer.transfer import TransferConfig
@@ -65,9 +66,9 @@ class SecretSettings:
     """``[secrets]``: where secrets are, never what they are."""
 
     trunk_password_env: str = "DIALER_TRUNK_PASSWORD"
-    """Environment variable with the trunk's password; unset: the file below, or none."""
+    """Environment variable with the password of the only trunk; unset: the file below, or none."""
     trunk_password_file: Path | None = None
-    """File whose first line is the trunk's password."""
+    """File whose first line is that password. One of several trunks names its own, never these."""
     agents_file: Path | None = None
     """File with one ``name:password`` a line: the agents' phones that may register here."""
 
@@ -79,7 +80,7 @@ class Settings:
     site: SiteSettings
     calling: PolicySettings
     scheduler: SchedulerConfig
-    trunk: TrunkConfig
+    trunks: tuple[TrunkConfig, ...]
     sip: EndpointConfig
     registrar: RegistrarConfig
     media: MediaConfig
@@ -98,7 +99,7 @@ TABLES = (
     "secrets",
     "calling",
     "scheduler",
-    "trunk",
+    "trunks",
     "sip",
     "registrar",
     "media",
@@ -112,9 +113,12 @@ TABLES = (
     "transfer",
 )
 
+ONE_TRUNK = "trunk"
+"""A file may hold its only trunk as this table instead of [[trunks]]."""
+
 HIDDEN: Mapping[str, tuple[str, ...]] = {
     "scheduler": ("node",),
-    "trunk": ("password",),
+    "trunks": ("password",),
     "registrar": ("users",),
     "sip": ("timers",),
     "turns": ("agents_available",),
@@ -153,7 +157,7 @@ def load_settings(home: Path, environ: Mapping[str, str] | None = None) -> Setti
 
 def read_settings(text: str, file: str, home: Path, environ: Mapping[str, str]) -> Settings:
     """The file's text as Settings. Raises ConfigError with file and line."""
-    toml = read_toml(text, file, {Window: Window.parse}, TABLES)
+    toml = read_toml(text, file, {Window: Window.parse}, (*TABLES, ONE_TRUNK))
     site = toml.table("site", SiteSettings)
     secrets = toml.table("secrets", SecretSettings)
     shipped = shipped_dir()
@@ -166,18 +170,11 @@ def read_settings(text: str, file: str, home: Path, environ: Mapping[str, str]) 
     prompts = toml.table(
         "prompts", PromptConfig, given=_unless_set(toml, "prompts", "synthetic", shipped / _VOICE)
     )
-    # A file without [trunk] keeps the shipped one; a [trunk] must say which carrier it means.
-    trunk = {} if "trunk" in toml.data else {"name": "trunk-1", "host": _LOOPBACK}
     return Settings(
         site=replace(site, database=home / site.database),
         calling=toml.table("calling", PolicySettings),
         scheduler=toml.table("scheduler", SchedulerConfig, HIDDEN["scheduler"], {"node": site.node}),
-        trunk=toml.table(
-            "trunk",
-            TrunkConfig,
-            HIDDEN["trunk"],
-            {**trunk, "password": _password(toml, secrets, home, environ)},
-        ),
+        trunks=_trunks(toml, secrets, home, environ),
         sip=toml.table(
             "sip", EndpointConfig, HIDDEN["sip"], _unless_set(toml, "sip", "bind_host", _LOOPBACK)
         ),
@@ -206,12 +203,47 @@ def _unless_set(toml: TomlFile, table: str, key: str, default: object) -> dict[s
     return {} if isinstance(found, dict) and key in found else {key: default}
 
 
-def _password(toml: TomlFile, secrets: SecretSettings, home: Path, environ: Mapping[str, str]) -> str:
-    if found := environ.get(secrets.trunk_password_env):
+def _trunks(
+    toml: TomlFile, secrets: SecretSettings, home: Path, environ: Mapping[str, str]
+) -> tuple[TrunkConfig, ...]:
+    """Every ``[[trunks]]``, or the only one as ``[trunk]``; a file without one keeps the shipped trunk."""
+    if ONE_TRUNK in toml.data and "trunks" in toml.data:
+        raise toml.error("[trunk] beside [[trunks]]: write every trunk as [[trunks]]", (ONE_TRUNK,))
+    hidden = HIDDEN["trunks"]
+    if "trunks" in toml.data:
+        found = toml.tables("trunks", TrunkConfig, hidden)
+    else:
+        shipped = {} if ONE_TRUNK in toml.data else {"name": "trunk-1", "host": _LOOPBACK}
+        found = [(toml, toml.table(ONE_TRUNK, TrunkConfig, hidden, shipped))]
+    if not found:
+        raise toml.error("trunks: no trunk; write [[trunks]] with name and host below it", ("trunks",))
+    for number, (one, trunk) in enumerate(found):
+        if trunk.name in [other.name for _, other in found[:number]]:
+            raise one.error(f"trunks.name: a second trunk {trunk.name!r}", ("trunks", "name"))
+    only = len(found) == 1
+    return tuple(
+        replace(trunk, password=_password(one, trunk, secrets if only else None, home, environ))
+        for one, trunk in found
+    )
+
+
+def _password(
+    toml: TomlFile,
+    trunk: TrunkConfig,
+    secrets: SecretSettings | None,
+    home: Path,
+    environ: Mapping[str, str],
+) -> str:
+    """The trunk's own, else that of ``secrets``: a second carrier must never see the first one's."""
+    env, file, key = trunk.password_env, trunk.password_file, "trunks.password_file"
+    if not env and file is None and secrets is not None:
+        env, file = secrets.trunk_password_env, secrets.trunk_password_file
+        key = "secrets.trunk_password_file"
+    if found := environ.get(env):
         return found
-    if secrets.trunk_password_file is None:
+    if file is None:
         return ""
-    lines = _secret_lines(toml, home / secrets.trunk_password_file, "trunk_password_file")
+    lines = _secret_lines(toml, home / file, key)
     return lines[0] if lines else ""
 
 
@@ -219,7 +251,7 @@ def _agents(toml: TomlFile, secrets: SecretSettings, home: Path) -> dict[str, st
     if secrets.agents_file is None:
         return {}
     users: dict[str, str] = {}
-    for number, line in enumerate(_secret_lines(toml, home / secrets.agents_file, "agents_file"), 1):
+    for number, line in enumerate(_secret_lines(toml, home / secrets.agents_file, "secrets.agents_file"), 1):
         name, colon, password = line.partition(":")
         if not (name and colon and password):
             raise ConfigError("write name:password", str(home / secrets.agents_file), number)
@@ -231,4 +263,4 @@ def _secret_lines(toml: TomlFile, file: Path, key: str) -> list[str]:
     try:
         return [line.strip() for line in file.read_text(encoding="utf-8").splitlines() if line.strip()]
     except (OSError, UnicodeDecodeError) as error:
-        raise toml.error(f"secrets.{key}: {file} can't be read: {error}", ("secrets", key)) from None
+        raise toml.error(f"{key}: {file} can't be read: {error}", tuple(key.split("."))) from None

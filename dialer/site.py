@@ -18,10 +18,11 @@ from dialer.ivr.prompt import facts_of, render
 from dialer.ivr.reader import line_of_place, read_script
 from dialer.ivr.script import Script, split_name
 from dialer.ivr.session import Session
-from dialer.model import Say, Task
+from dialer.model import PhoneNumber, Say, Task
 from dialer.policy.calendar import Calendar, calendar_from, parse_overrides
 from dialer.policy.zones import find_zone
 from dialer.settings import Settings
+from dialer.sip.numbering import refused_by_all
 from dialer.transfer import WHISPER
 from dialer.tts.book import PromptBook
 from dialer.tts.reading import fragments
@@ -110,6 +111,10 @@ class Site:
     def _speakable(self) -> set[Say]:
         """What is known to have its clips: a clip doesn't vanish while the daemon runs."""
         return set()
+
+    def destination(self, number: PhoneNumber) -> str:
+        """Empty where some trunk may dial the number, else why none may."""
+        return refused_by_all(number, [(trunk.allow, trunk.deny) for trunk in self.settings.trunks])
 
     def session(self, task: Task, agent_free: bool, now: datetime) -> Session:
         """The conversation of one call. Raises ConfigError where the task names no approved script."""

@@ -35,13 +35,19 @@ def parse_toml(text: str, file: str) -> dict[str, Any]:
         raise ConfigError(f"not TOML: {message}", file, line) from None
 
 
+def _header_of(line: str) -> tuple[str, ...] | None:
+    """The name of the table that begins here."""
+    header = _HEADER.match(line)
+    return None if header is None else tuple(part.strip().strip('"') for part in header.group(1).split("."))
+
+
 def line_of(text: str, path: tuple[str, ...]) -> int:
     """The line where a key stands; its table's line, or 1, where it can't be told."""
     table: tuple[str, ...] = ()
     best = 1
     for number, line in enumerate(text.splitlines(), 1):
-        if header := _HEADER.match(line):
-            table = tuple(part.strip().strip('"') for part in header.group(1).split("."))
+        if (header := _header_of(line)) is not None:
+            table = header
             best = number if table == path[: len(table)] else best
         elif key := _KEY.match(line):
             here = table + tuple(part.strip('"') for part in key.group(1).split("."))
@@ -91,6 +97,25 @@ class TomlFile:
             raise self._explain(error, name) from None
         except ConfigError as error:
             raise self.error(error.message, self._named_key(name, error.message)) from None
+
+    def tables(self, name: str, kind: type[T], hidden: tuple[str, ...] = ()) -> list[tuple[TomlFile, T]]:
+        """Every ``[[name]]`` as ``kind``, with the file as if it held that one only, for errors about it."""
+        return [(one, one.table(name, kind, hidden)) for one in self._each(name)]
+
+    def _each(self, name: str) -> list[TomlFile]:
+        """The file with one ``[[name]]`` at a time; lines keep their numbers."""
+        entries = self.data.get(name, [])
+        if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+            raise self.error(f"{name} must be tables: write [[{name}]] above each of them", (name,))
+        lines = self.text.splitlines()
+        starts = [at for at, line in enumerate(lines) if _header_of(line) == (name,)]
+        if not entries or len(starts) != len(entries):  # inline: trunks = [{ ... }]
+            return [dataclasses.replace(self, data={name: entry}) for entry in entries]
+        found = []
+        for entry, start, end in zip(entries, starts, [*starts[1:], len(lines)], strict=True):
+            text = "\n" * start + "\n".join(lines[start:end])
+            found.append(dataclasses.replace(self, text=text, data={name: entry}))
+        return found
 
     def error(self, message: str, path: tuple[str, ...]) -> ConfigError:
         return ConfigError(message, self.file, line_of(self.text, path))

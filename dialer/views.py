@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import is_dataclass
+from dataclasses import dataclass, is_dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from enum import Enum
 from pathlib import Path
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from rich.table import Table
@@ -16,6 +17,9 @@ from rich.table import Table
 from dialer.model import AnswerClass, Disposition, PhoneNumber, RtpStats, Task, TaskState, Ticket
 from dialer.policy.verdict import Decision, Dial, Escalate, Refuse, Wait
 from dialer.ports import CallView
+
+if TYPE_CHECKING:
+    from dialer.sip.probe import Probed
 
 Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
 
@@ -71,6 +75,14 @@ _WORDS: dict[str, tuple[str, str]] = {
     "ended": ("挂机", "ended"),
     "transferred": ("转人工", "transferred"),
     "asked": ("提问", "asked"),
+    "trunk": ("线路", "trunk"),
+    "type": ("类型", "type"),
+    "place": ("地址", "address"),
+    "transport": ("传输", "transport"),
+    "priority": ("优先级", "priority"),
+    "weight": ("权重", "weight"),
+    "lines": ("并发", "lines"),
+    "cps": ("每秒呼叫", "cps"),
     "audio": ("语音质量", "audio"),
 }
 
@@ -244,6 +256,52 @@ def tickets_table(tickets: Sequence[Ticket], lang: str) -> Table:
         "due",
         "status",
     )
+    return table(keys, rows, lang)
+
+
+@dataclass(frozen=True, slots=True)
+class TrunkFacts:
+    """One trunk for the interface: no password, no user name."""
+
+    name: str
+    type: str
+    place: str
+    transport: str
+    priority: int
+    weight: int
+    lines: int
+    cps: float
+    alive: bool
+    code: int
+    error: str
+
+
+def trunk_facts(found: Probed) -> TrunkFacts:
+    trunk = found.trunk
+    return TrunkFacts(
+        trunk.name, trunk.type.value, found.place, trunk.transport.value, trunk.priority, trunk.weight,
+        trunk.lines, trunk.cps, found.alive, found.code, found.error,
+    )  # fmt: skip
+
+
+def trunks_table(found: Sequence[Probed], lang: str) -> Table:
+    """The trunks of the settings, and what each said to OPTIONS just now."""
+    types = {"register": "注册", "static": "专线"} if lang == ZH else {}
+    rows = []
+    for one in found:
+        facts = trunk_facts(one)
+        silent = "无应答" if lang == ZH else "no answer"
+        said = facts.error or (str(facts.code) if facts.code else silent)
+        rows.append(
+            (
+                facts.name, types.get(facts.type, facts.type), facts.place, facts.transport,
+                str(facts.priority), str(facts.weight), str(facts.lines),
+                f"{facts.cps:g}" if facts.cps else "-", "✓" if facts.alive else "✗", said,
+            )
+        )  # fmt: skip
+    keys = (
+        "trunk", "type", "place", "transport", "priority", "weight", "lines", "cps", "result", "detail"
+    )  # fmt: skip
     return table(keys, rows, lang)
 
 

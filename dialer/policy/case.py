@@ -54,12 +54,17 @@ class Case:
 
         R24: pass 2 and later, and any other number than the first, must be verified.
         """
+        return next((one for one in self.usable if one.number not in self.resources.not_dialable), None)
+
+    @property
+    def usable(self) -> tuple[Phone, ...]:
+        """The same, whatever the trunks may dial; best first."""
         dead = {a.number for a in self.counted if a.outcome is Disposition.UNALLOCATED}
-        for index, phone in enumerate(self.task.phones):
-            usable = phone.verified or (index == 0 and self.task.pass_no == 1)
-            if usable and phone.number not in dead:
-                return phone
-        return None
+        return tuple(
+            phone
+            for index, phone in enumerate(self.task.phones)
+            if (phone.verified or (index == 0 and self.task.pass_no == 1)) and phone.number not in dead
+        )
 
     def used(self, slot: Slot) -> bool:
         """R43: an attempt of this pass was made in that slot (by key, or by the hour it was made)."""

@@ -8,7 +8,7 @@ from enum import StrEnum
 from dialer.model import Attempt, Disposition
 from dialer.policy.appointments import appointment_slot
 from dialer.policy.case import Case, counts
-from dialer.policy.ruling import ONE_LIVE_CALL, Escalate, Passed, Ruling, Wait
+from dialer.policy.ruling import DESTINATION, ONE_LIVE_CALL, Escalate, Passed, Refuse, Ruling, Wait
 from dialer.policy.windows import moment_label, start_of_next_day
 from dialer.policy.zones import at_least
 
@@ -76,6 +76,15 @@ def usable_number(case: Case) -> Ruling:
     if case.task.pass_no > 1:
         return Escalate("contact_refresh", "R24", "再次拨打须有重新核实的号码")
     return Escalate("contact_refresh", "R22", "没有可拨打的号码")
+
+
+def destination(case: Case) -> Ruling:
+    """A number that no trunk may dial is refused before a try is spent on it; another one is taken."""
+    if case.phone is None and case.usable:
+        number = case.usable[0].number
+        why = case.resources.not_dialable[number]
+        return Refuse(DESTINATION, f"号码 {number.masked} 不能拨打:{why}")
+    return Passed(DESTINATION, "线路允许拨打该号码")
 
 
 def trunk_pause(case: Case) -> Ruling:

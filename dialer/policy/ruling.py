@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from dialer.model import PhoneNumber
@@ -13,6 +14,7 @@ DO_NOT_CALL = "DO_NOT_CALL"
 WITH_AGENT = "WITH_AGENT"
 ONE_LIVE_CALL = "ONE_LIVE_CALL"
 DAILY_CAP = "DAILY_CAP"
+DESTINATION = "DESTINATION"
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +88,8 @@ class Resources:
     approved_why: str = ""
     trunk_up: bool = True
     trunk_why: str = ""
+    not_dialable: Mapping[PhoneNumber, str] = field(default_factory=dict)
+    """The task's numbers that no trunk may dial, and why."""
 
 
 @dataclass(frozen=True, slots=True)

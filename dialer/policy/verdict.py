@@ -49,6 +49,7 @@ CASE_RULES: tuple[Callable[[Case], Ruling], ...] = (
     deadlines.deadline,
     retries.one_live_call,
     retries.attempts_left,
+    retries.destination,
     retries.usable_number,
     retries.trunk_pause,
     timing.not_rejected_today,

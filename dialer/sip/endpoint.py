@@ -183,15 +183,31 @@ class SipEndpoint:
         self._pump()
         return number
 
-    def unregister(self, registration: int) -> None:
-        self._registrations.pop(registration, None)
+    def refresh(self, registration: int) -> None:
+        """Register again now, unless that is under way."""
         if self._agent is not None:
-            self._agent.unregister(registration, self.now())
+            self._agent.refresh(registration, self.now())
             self._pump()
+
+    async def unregister(self, registration: int, wait_s: float = 0.0) -> None:
+        """Take a registration back; wait up to ``wait_s`` for the registrar to say so."""
+        if self._agent is None:
+            return
+        gone = asyncio.Event()
+        self._registrations[registration] = lambda _event: gone.set()
+        self._agent.unregister(registration, self.now())
+        self._pump()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(wait_s):
+                await gone.wait()
+        self._registrations.pop(registration, None)
 
     async def options(self, target: str) -> int:
         """Ask a SIP URI whether it is alive: its status code, 0 for none. Raises TrunkError."""
-        uri, peer = await self.locate(target)
+        return await self.ask(*await self.locate(target))
+
+    async def ask(self, uri: URI, peer: Addr) -> int:
+        """The same at an address that is known."""
         number = self._running().options(uri, peer, self.now())
         answer: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self._options[number] = answer

@@ -79,12 +79,13 @@ class SipLeg:
         endpoint: SipEndpoint,
         events: LegEvents,
         stream: MediaStream | None,
-        on_over: Callable[[CallFailed | CallEnded], None] | None = None,
+        on_signal: Callable[[CallSignal], None] | None = None,
     ) -> None:
+        """``on_signal`` hears of every event of the call's signalling as it comes."""
         self._endpoint = endpoint
         self._events = events
         self._stream = stream
-        self._on_over = on_over
+        self._on_signal = on_signal
         self._call = 0
         self._incoming = False
         self._connected: RemoteMedia | None = None
@@ -134,8 +135,8 @@ class SipLeg:
         """Take an event of the user agent; called from the event loop, never waits."""
         if isinstance(event, CallFailed | CallEnded):
             self._over = True
-            if self._on_over is not None:
-                self._on_over(event)
+        if self._on_signal is not None:
+            self._on_signal(event)
         self._inbox.put_nowait((event, now))
 
     def _worker_done(self, worker: asyncio.Task[None]) -> None:

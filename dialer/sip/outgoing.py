@@ -33,6 +33,8 @@ class InviteSpec:
     display_name: str = ""
     credentials: Credentials | None = None
     no_response_s: float | None = None
+    headers: tuple[tuple[str, str], ...] = ()
+    """Further headers of the INVITE: Route of an outbound proxy, identity, privacy."""
 
 
 @dataclass(slots=True)
@@ -85,6 +87,8 @@ class OutgoingCalls:
         )  # fmt: skip
         request.headers.set("Contact", core.contact(spec.peer, spec.target, spec.from_uri.user or ""))
         request.headers.set("Content-Type", SDP_TYPE)
+        for name, value in spec.headers:
+            request.headers.set(name, value)
         if call.digest is not None and call.digest.ready:
             name, value = call.digest.authorise("INVITE", str(request.uri))
             request.headers.set(name, value)

@@ -15,7 +15,11 @@ from dialer.sip.message import Essentials, clean, header_values, retry_after_s
 from dialer.sip.signals import Registered, RegistrationFailed
 
 _FIRST_RETRY_S = 5.0
-_LONGEST_RETRY_S = 300.0
+_LONGEST_RETRY_S = 120.0
+"""Doubled after each failure, up to this; a registrar may ask for more by Retry-After, up to an hour."""
+_LONGEST_RETRY_AFTER_S = 3600.0
+_SPREAD = 0.25
+"""Up to this part of a pause is added by chance."""
 _REFRESH_SHARE = 0.75
 """A registration is refreshed after this part of its life."""
 
@@ -42,6 +46,8 @@ class _Registration:
     seq: int = 0
     failures: int = 0
     leaving: bool = False
+    asking: bool = False
+    """A REGISTER waits for its final response."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +72,7 @@ class Registrations:
         return registration.number
 
     def unregister(self, number: int, now: float) -> None:
+        """Take it back; Registered with ``expires_s`` 0, or RegistrationFailed, says how that went."""
         registration = self._active.pop(number, None)
         self._core.timers.set(RegistrationTimer(number), None)
         if registration is not None:
@@ -77,9 +84,17 @@ class Registrations:
         if (registration := self._active.get(number)) is not None:
             self._send(registration, now)
 
+    def refresh(self, number: int, now: float) -> None:
+        """Register again now: the carrier is back, or it has forgotten us."""
+        registration = self._active.get(number)
+        if registration is not None and not registration.asking:
+            self._send(registration, now)
+
     def _send(self, registration: _Registration, now: float) -> None:
         core, spec = self._core, registration.spec
         registration.seq += 1
+        registration.asking = True
+        core.timers.set(RegistrationTimer(registration.number), None)
         branch = core.new_branch()
         request = core.request(
             "REGISTER", spec.registrar, branch=branch, peer=spec.peer,
@@ -102,6 +117,7 @@ class Registrations:
     ) -> None:
         if response.code < 200:
             return
+        registration.asking = False
         if response.code in (401, 407):
             try:
                 registration.digest.accept(response.code, challenge_headers(response))
@@ -126,6 +142,7 @@ class Registrations:
         registration.digest.settled()
         registration.failures = 0
         if registration.leaving:
+            self._core.emit(Registered(registration.number, 0.0))
             return
         life = self._granted(registration, response)
         wait = max(1.0, life * _REFRESH_SHARE)
@@ -148,9 +165,15 @@ class Registrations:
     def _failed(
         self, registration: _Registration, code: int, reason: str, retry_after: float, now: float
     ) -> None:
+        registration.asking = False
         if registration.leaving:
+            self._core.emit(RegistrationFailed(registration.number, code, reason, 0.0))
             return
-        wait = retry_after or min(_FIRST_RETRY_S * 2**registration.failures, _LONGEST_RETRY_S)
+        wait = min(retry_after, _LONGEST_RETRY_AFTER_S)
+        if not wait:
+            wait = min(_FIRST_RETRY_S * 2**registration.failures, _LONGEST_RETRY_S)
+        # Spread: after an outage not every client of the registrar should come at the same moment.
+        wait *= 1 + self._core.randomness.getrandbits(10) / 1024 * _SPREAD
         registration.failures = min(registration.failures + 1, 10)
         self._core.timers.set(RegistrationTimer(registration.number), now + wait)
         self._core.emit(RegistrationFailed(registration.number, code, reason, wait))

@@ -69,6 +69,8 @@ class IncomingCall:
 
 @dataclass(frozen=True, slots=True)
 class Registered:
+    """``expires_s`` 0: taken back."""
+
     registration: int
     expires_s: float
 

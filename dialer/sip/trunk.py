@@ -4,54 +4,102 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
+from dataclasses import dataclass
 
 from sipmessage import URI
 
-from dialer.errors import MediaError, TrunkError
+from dialer.errors import TrunkError
 from dialer.model import PhoneNumber
 from dialer.ports import DialRequest, MediaPlane, TrunkState
+from dialer.sip import numbering
 from dialer.sip.address import Addr
+from dialer.sip.breaker import Breaker, BreakerState
+from dialer.sip.callrate import CallRate
 from dialer.sip.config import TrunkConfig, TrunkType
 from dialer.sip.digest import Credentials
 from dialer.sip.endpoint import SipEndpoint
-from dialer.sip.leg import LegEvents, SipLeg
+from dialer.sip.identity import caller_of, route_of
+from dialer.sip.leg import CallSignal, SipLeg
 from dialer.sip.outgoing import InviteSpec
+from dialer.sip.placing import DirectCalls, place, too_late
+from dialer.sip.probe import ask, domain_of, is_alive, next_hop, uri_port
 from dialer.sip.registration import RegisterSpec
 from dialer.sip.sdp import make_offer
-from dialer.sip.signals import CallEnded, CallFailed, Registered, RegistrationFailed
-from dialer.sip.transport import resolve
+from dialer.sip.signals import (
+    CallAnswered,
+    CallAnsweredLate,
+    CallEnded,
+    CallFailed,
+    CallProgress,
+    Registered,
+    RegistrationFailed,
+)
 
 logger = logging.getLogger("dialer.sip")
 
 _RESOLVE_RETRY_S = 30.0
+_LEAVE_S = 1.0
+"""How long the registrar may take to confirm at the end that we are gone."""
+_SHORTEST_WATCH_S = 0.05
+
+OnChange = Callable[[str, TrunkState], None]
+"""(name of the trunk, its state): it went down or came up."""
+
+
+@dataclass(slots=True)
+class _Line:
+    """A line in use."""
+
+    trial: bool
+    """The call that shows whether the carrier works again."""
+    judged: bool = False
 
 
 class SipTrunk:
     """Call ``start`` once the endpoint runs, ``close`` before it ends.
 
-    A target that is a SIP URI (an agent's phone, or a user registered with the endpoint) is called
-    directly: it takes no line, needs no registration, and never gets the trunk's password.
+    A target that is a SIP URI is called directly (``DirectCalls``).
     """
 
-    def __init__(self, config: TrunkConfig, media: MediaPlane, endpoint: SipEndpoint) -> None:
+    def __init__(
+        self,
+        config: TrunkConfig,
+        media: MediaPlane,
+        endpoint: SipEndpoint,
+        on_change: OnChange | None = None,
+    ) -> None:
         self.config = config
         self._media = media
         self._endpoint = endpoint
+        self._on_change = on_change
+        self._direct = DirectCalls(
+            media, endpoint, config.no_response_s, config.caller("")[0], config.display_name
+        )
+        self._breaker = Breaker(config.faults_to_rest, config.backoff_s, config.max_backoff_s)
+        self._rate = CallRate(config.cps)
         self._busy = 0
-        self._rest_until = 0.0
-        self._rest_reason = ""
+        self._told: bool | None = None
+        """Whether it was last said to be up."""
+        self._heard_at = 0.0
+        self._asked_at = 0.0
         self._registered = False
         self._register_reason = "not registered yet"
         self._registration: int | None = None
-        self._registering: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
         self._first_yes = asyncio.Event()
 
     # --- life
 
     async def start(self) -> None:
         """A register trunk starts to register; it is up once the carrier has said yes."""
-        if self.config.type is TrunkType.REGISTER and self._registering is None:
-            self._registering = asyncio.get_running_loop().create_task(self._register())
+        if self._tasks:
+            return
+        self._heard_at = self._asked_at = self._endpoint.now()
+        loop = asyncio.get_running_loop()
+        if self.config.type is TrunkType.REGISTER:
+            self._tasks.append(loop.create_task(self._register()))
+        self._tasks.append(loop.create_task(self._watch()))
 
     async def registered(self) -> None:
         """Until the carrier has our registration for the first time; a static trunk doesn't wait."""
@@ -60,28 +108,29 @@ class SipTrunk:
 
     async def close(self) -> None:
         """Take the registration back. Calls under way are their legs' business."""
-        if self._registering is not None:
-            self._registering.cancel()
-            self._registering = None
-        if self._registration is not None:
-            self._endpoint.unregister(self._registration)
-            self._registration = None
-        self._registered, self._register_reason = False, "closed"
+        for task in self._tasks:
+            task.cancel()
+        self._tasks.clear()
+        number, self._registration = self._registration, None
+        registered, self._registered, self._register_reason = self._registered, False, "closed"
+        if number is not None:
+            await self._endpoint.unregister(number, _LEAVE_S if registered else 0.0)
 
     async def _register(self) -> None:
         config = self.config
         while True:
             try:
-                peer = await resolve(Addr(config.host, config.port))
+                peer = await next_hop(config)
             except TrunkError as error:
                 self._register_reason = str(error)
-                logger.warning("trunk host not found", extra={"trunk": config.name})
+                self._tell()
                 await asyncio.sleep(_RESOLVE_RETRY_S)
                 continue
             break
+        domain, port = domain_of(config), uri_port(config)
         spec = RegisterSpec(
-            registrar=URI(scheme="sip", host=self._domain, port=self._port),
-            aor=URI(scheme="sip", host=self._domain, port=self._port, user=config.username),
+            registrar=URI(scheme="sip", host=domain, port=port),
+            aor=URI(scheme="sip", host=domain, port=port, user=config.username),
             peer=peer,
             credentials=Credentials(config.username, config.password, config.realm),
             expires_s=config.register_expires_s,
@@ -90,18 +139,63 @@ class SipTrunk:
 
     def _on_registration(self, event: Registered | RegistrationFailed) -> None:
         if isinstance(event, Registered):
+            self._heard_at = self._endpoint.now()
             if not self._registered:
                 details = {"trunk": self.config.name, "expires_s": event.expires_s}
                 logger.info("trunk registered", extra=details)
             self._registered, self._register_reason = True, ""
             self._first_yes.set()
-            return
-        self._registered = False
-        self._register_reason = f"registration failed: {event.code or 'no response'} {event.reason}".strip()
-        logger.warning(
-            "trunk registration failed",
-            extra={"trunk": self.config.name, "code": event.code, "retry_s": event.retry_s},
-        )
+        else:
+            self._registered = False
+            self._register_reason = (
+                f"registration failed: {event.code or 'no response'} {event.reason}".strip()
+            )
+        self._tell()
+
+    # --- whether the carrier is there
+
+    async def _watch(self) -> None:
+        """OPTIONS where the carrier has said nothing for long, and the end of a rest."""
+        while True:
+            await asyncio.sleep(max(_SHORTEST_WATCH_S, self._next_look() - self._endpoint.now()))
+            self._tell()
+            interval = self.config.options_interval_s
+            if interval and self._endpoint.now() >= self._next_question():
+                await self._ask()
+
+    def _next_look(self) -> float:
+        now, rest = self._endpoint.now(), self._breaker.rest_until
+        looks = [now + 1.0]
+        if rest is not None and rest > now:
+            looks.append(rest)
+        if self.config.options_interval_s:
+            looks.append(self._next_question())
+        return min(looks)
+
+    def _next_question(self) -> float:
+        interval = self.config.options_interval_s
+        if self._breaker.state(self._endpoint.now()) is BreakerState.CLOSED:
+            return max(self._heard_at, self._asked_at) + interval
+        # Resting: its own answers to calls under way don't count, and its return is wanted soon.
+        return self._asked_at + min(interval, self.config.backoff_s / 2)
+
+    async def _ask(self) -> None:
+        config, endpoint = self.config, self._endpoint
+        self._asked_at = endpoint.now()
+        code = await ask(endpoint, config)
+        now = endpoint.now()
+        if is_alive(code):
+            self._heard_at = now
+            self._breaker.alive(now)
+            if not self._registered and self._registration is not None:
+                endpoint.refresh(self._registration)
+        else:
+            # It rests until the next answer can be there.
+            pause = min(config.options_interval_s, config.backoff_s / 2) + 2 * config.no_response_s
+            self._breaker.failed(
+                now, f"OPTIONS: {code or 'no response'}", retry_after_s=pause, certain=True, silent=True
+            )
+        self._tell()
 
     # --- ports.Trunk
 
@@ -113,63 +207,90 @@ class SipTrunk:
             return TrunkState(False, free, "the media plane is gone")
         if self.config.type is TrunkType.REGISTER and not self._registered:
             return TrunkState(False, free, self._register_reason)
-        rest = self._rest_until - self._endpoint.now()
-        if rest > 0:
-            return TrunkState(False, free, f"{self._rest_reason}: resting {rest:.0f} s")
+        now = self._endpoint.now()
+        state = self._breaker.state(now)
+        if state is BreakerState.OPEN:
+            rest = (self._breaker.rest_until or now) - now
+            return TrunkState(False, free, f"{self._breaker.reason}: resting {rest:.0f} s")
+        if state is BreakerState.HALF_OPEN:
+            free = min(free, 1) if self._breaker.may_call(now) else 0
+            return TrunkState(True, free, "" if free else f"one call at a time after {self._breaker.reason}")
         return TrunkState(True, free, "" if free else "no free line")
 
+    def may_dial(self, number: PhoneNumber) -> bool:
+        """Whether this number is on its allow-list."""
+        return numbering.allowed(number, self.config.allow, self.config.deny)
+
+    def next_call_at(self) -> float:
+        """Loop time at which its pace lets the next call leave."""
+        return self._rate.next_at(self._endpoint.now())
+
     async def dial(self, request: DialRequest) -> SipLeg:
-        """Send one INVITE. Raises TrunkError before anything left this host."""
+        """Send one INVITE at the trunk's pace. Raises TrunkError before anything left this host."""
         if isinstance(request.target, str):
-            uri, peer = await self._endpoint.locate(request.target)
-            return await self._place(request, uri, peer, on_trunk=False)
+            return await self._direct.dial(request)
+        number, name = request.target, self.config.name
+        if not self.may_dial(number):
+            kind = numbering.classify(number).value
+            raise TrunkError(f"trunk {name}: may not dial {kind} numbers: see allow and deny")
         state = self.state()
         if not state.up or not state.lines_free:
-            raise TrunkError(f"trunk {self.config.name}: {state.reason}")
+            raise TrunkError(f"trunk {name}: {state.reason}")
         self._busy += 1
+        line = _Line(self._breaker.took(self._endpoint.now()))
         try:
-            uri, peer = await self._number_uri(request.target)
-            return await self._place(request, uri, peer, on_trunk=True)
-        except BaseException:
+            await self._turn(request, line)
+            peer = await next_hop(self.config)
+            leg = await place(
+                self._endpoint,
+                self._media,
+                request,
+                lambda host, port: self._invite(request, number, peer, host, port),
+                lambda event: self._on_signal(line, event),
+            )
+        except BaseException as error:
             # Also when the caller is cancelled: the line was never used.
             self._busy -= 1
+            if line.trial:
+                self._breaker.withdrawn()
+            if isinstance(error, TrunkError):
+                raise TrunkError(f"trunk {name}: {error}") from error
             raise
-
-    async def _place(self, request: DialRequest, uri: URI, peer: Addr, *, on_trunk: bool) -> SipLeg:
-        config, events = self.config, LegEvents()
-        try:
-            stream = await self._media.open(events.media)
-        except MediaError as error:
-            raise TrunkError(f"trunk {config.name}: no media port: {error}") from error
-        leg = SipLeg(self._endpoint, events, stream, self._on_over if on_trunk else None)
-        try:
-            host = self._endpoint.advertised.host
-            user = request.caller_id or config.caller_id or config.username or "dialer"
-            spec = InviteSpec(
-                target=uri,
-                from_uri=URI(scheme="sip", user=user, host=self._domain if on_trunk else host),
-                peer=peer,
-                offer=make_offer(*stream.local, self._endpoint.session_id()),
-                display_name=config.display_name,
-                credentials=self._credentials() if on_trunk else None,
-                no_response_s=config.no_response_s,
-            )
-            if request.not_after is not None and self._endpoint.now() > request.not_after:
-                raise TrunkError(f"trunk {config.name}: too late for an INVITE: name or port took too long")
-            self._endpoint.place(spec, leg)
-        except BaseException:
-            await stream.close()
-            raise
-        logger.info("invite sent", extra={"trunk": config.name, "reference": request.reference})
+        logger.info("invite sent", extra={"trunk": name, "reference": request.reference})
         return leg
 
-    async def _number_uri(self, number: PhoneNumber) -> tuple[URI, Addr]:
-        config = self.config
-        user = config.number_format.format(
-            national=number.national, e164=number.e164, digits=number.e164.removeprefix("+")
+    async def _turn(self, request: DialRequest, line: _Line) -> None:
+        """Wait for this call's moment. Raises TrunkError where that is too late, or the trunk went down."""
+        now = self._endpoint.now()
+        if request.not_after is not None and self._rate.next_at(now) > request.not_after:
+            raise TrunkError("too late for an INVITE: its pace (cps) leaves no room")
+        if (wait := self._rate.reserve(now) - now) <= 0:
+            return
+        await asyncio.sleep(wait)
+        if too_late(request):
+            raise TrunkError("too late for an INVITE")
+        if not line.trial and self._breaker.state(self._endpoint.now()) is not BreakerState.CLOSED:
+            raise TrunkError(self._breaker.reason)
+
+    def _invite(
+        self, request: DialRequest, number: PhoneNumber, peer: Addr, host: str, port: int
+    ) -> InviteSpec:
+        config, domain = self.config, domain_of(self.config)
+        user = numbering.write(number, config.numbers, config.number_format)
+        caller_id, display_name = config.caller(request.campaign)
+        caller = caller_of(
+            config, domain, request.caller_id or caller_id, request.display_name or display_name
         )
-        uri = URI(scheme="sip", user=user, host=self._domain, port=self._port)
-        return uri, await resolve(Addr(config.host, config.port))
+        return InviteSpec(
+            target=URI(scheme="sip", user=user, host=domain, port=uri_port(config)),
+            from_uri=caller.from_uri,
+            peer=peer,
+            offer=make_offer(config.media_host or host, port, self._endpoint.session_id()),
+            display_name=caller.display_name,
+            credentials=self._credentials(),
+            no_response_s=config.no_response_s,
+            headers=(*route_of(config), *caller.headers),
+        )
 
     def _credentials(self) -> Credentials | None:
         config = self.config
@@ -177,28 +298,51 @@ class SipTrunk:
             return None
         return Credentials(config.username, config.password, config.realm)
 
-    @property
-    def _domain(self) -> str:
-        return self.config.domain or self.config.host
+    # --- what calls say of the carrier
 
-    @property
-    def _port(self) -> int | None:
-        """The port belongs into URIs only where they name the host itself."""
-        return None if self.config.domain or self.config.port == 5060 else self.config.port
-
-    def _on_over(self, event: CallFailed | CallEnded) -> None:
-        """A call of this trunk is over: its line is free; an ailing trunk rests."""
-        self._busy -= 1
-        if not isinstance(event, CallFailed):
+    def _on_signal(self, line: _Line, event: CallSignal) -> None:
+        now = self._endpoint.now()
+        if isinstance(event, CallFailed | CallEnded):
+            self._busy -= 1
+        if not (isinstance(event, CallFailed) and event.code == 0):
+            self._heard_at = now
+        if line.judged:
             return
-        rest = 0.0
+        line.judged = True
+        if isinstance(event, CallProgress | CallAnswered | CallAnsweredLate):
+            self._breaker.worked(now)
+        elif isinstance(event, CallFailed):
+            self._judge(event, now)
+        self._tell()
+
+    def _judge(self, event: CallFailed, now: float) -> None:
+        """Whose fault an INVITE's end without ringing was."""
+        breaker, reason = self._breaker, f"{event.code or 'no'} {event.reason}".strip()
         if event.code == 503:
-            rest = min(event.retry_after_s or self.config.backoff_s, self.config.max_backoff_s)
-        elif event.ours and event.code in (0, 401, 407):
-            # Refused credentials too: a carrier bars who keeps trying them.
-            rest = self.config.backoff_s
-        until = self._endpoint.now() + rest
-        if rest and until > self._rest_until:
-            self._rest_until, self._rest_reason = until, f"{event.code or 'no'} {event.reason}".strip()
-            details = {"trunk": self.config.name, "rest_s": rest, "code": event.code}
-            logger.warning("trunk rests", extra=details)
+            breaker.failed(now, reason, retry_after_s=event.retry_after_s, certain=True)
+        elif event.ours and event.code == 0:
+            breaker.failed(now, reason, certain=True, silent=True)
+        elif event.ours and event.code in (401, 407):
+            # Refused credentials: a carrier bars who keeps trying them.
+            breaker.failed(now, reason, certain=True)
+        elif event.ours or event.code == 403:
+            breaker.failed(now, reason)
+            if event.code == 403 and self._registration is not None:
+                # A registrar that was started anew knows us no longer.
+                self._endpoint.refresh(self._registration)
+        else:
+            breaker.worked(now)
+
+    def _tell(self) -> None:
+        """Say once that the trunk went down, why, and that it is up again."""
+        state = self.state()
+        if state.up is self._told:
+            return
+        first, self._told = self._told is None, state.up
+        details = {"trunk": self.config.name, "why": state.reason}
+        if not state.up:
+            logger.warning("trunk down", extra=details)
+        elif not first:
+            logger.info("trunk up", extra={"trunk": self.config.name})
+        if self._on_change is not None and not (first and state.up):
+            self._on_change(self.config.name, state)

@@ -143,6 +143,10 @@ class UserAgent:
     def unregister(self, registration: int, now: float) -> None:
         self._registrations.unregister(registration, now)
 
+    def refresh(self, registration: int, now: float) -> None:
+        """Register again now."""
+        self._registrations.refresh(registration, now)
+
     def options(self, target: URI, peer: Addr, now: float) -> int:
         """Ask whether a peer is alive; OptionsAnswered follows."""
         core, number, branch = self._core, self._core.number(), self._core.new_branch()

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 from office_home import HEADER, LIST, NAMES, ROWS, dialer, furnish, shows_no_number, told
 
-from dialer import app, doctor
+from dialer import app
+from dialer.sip import lines
 from dialer.site import node_lock
 
 SHIPPED = Path(__file__).parents[2] / "config" / "dialer.toml"
@@ -327,7 +328,7 @@ def test_a_file_of_answers_in_another_encoding(tmp_path: Path) -> None:
 
 @pytest.fixture
 def no_patience(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(doctor, "_TRUNK_WAIT_S", 0.05)
+    monkeypatch.setattr(lines, "_PROBE_S", 0.05)
 
 
 def checks(home: Path) -> dict[str, tuple[bool, str]]:
@@ -339,11 +340,11 @@ def checks(home: Path) -> dict[str, tuple[bool, str]]:
 
 @pytest.mark.usefixtures("no_patience")
 def test_the_doctor_finds_a_shipped_installation_fit_but_for_its_trunk(tmp_path: Path) -> None:
-    home = configured(tmp_path, ("port = 5060", "port = 9"))
+    home = configured(tmp_path, ("\nport = 0", "\nport = 9"))
     found = checks(home)
-    assert [name for name, (ok, _) in found.items() if not ok] == ["trunk"]
-    assert "127.0.0.1:9" in found["trunk"][1]
-    assert set(found) == {"config", "calendar", "model", "prompts", "disk", "database", "trunk"}
+    assert [name for name, (ok, _) in found.items() if not ok] == ["trunk trunk-1"]
+    assert "127.0.0.1:9" in found["trunk trunk-1"][1]
+    assert set(found) == {"config", "calendar", "model", "prompts", "disk", "database", "trunk trunk-1"}
     table = dialer(home, "--lang", "en", "doctor")
     assert "check result detail" in told(table)
     assert table.exit_code == 1

@@ -11,8 +11,8 @@ from typing import cast
 import pytest
 from office_home import AT
 
-from dialer import doctor
 from dialer.doctor import Check, examine
+from dialer.sip import lines
 
 SHIPPED = Path(__file__).parents[2] / "config" / "dialer.toml"
 
@@ -40,7 +40,7 @@ async def found_at(home: Path, status: str, now: datetime = AT, host: str = "127
     )
     try:
         port = transport.get_extra_info("sockname")[1]
-        text = SHIPPED.read_text(encoding="utf-8").replace("port = 5060", f"port = {port}", 1)
+        text = SHIPPED.read_text(encoding="utf-8").replace("\nport = 0", f"\nport = {port}", 1)
         text = text.replace('host = "127.0.0.1"', f'host = "{host}"', 1)
         (home / "config").mkdir()
         (home / "config" / "dialer.toml").write_text(text, encoding="utf-8")
@@ -53,21 +53,21 @@ async def found_at(home: Path, status: str, now: datetime = AT, host: str = "127
 async def test_any_answer_shows_that_the_carrier_is_there(tmp_path: Path, status: str) -> None:
     found = await found_at(tmp_path, status)
     assert all(check.ok for check in found.values()), found
-    assert found["trunk"].detail.endswith(f"answers {status[:3]}")
+    assert found["trunk trunk-1"].detail.endswith(f"answers {status[:3]}")
     assert "made by the first import" in found["database"].detail
 
 
 async def test_a_silent_carrier_is_told_in_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(doctor, "_TRUNK_WAIT_S", 0.2)
+    monkeypatch.setattr(lines, "_PROBE_S", 0.2)
     found = await found_at(tmp_path, "")
-    assert not found["trunk"].ok
-    assert "no answer to OPTIONS" in found["trunk"].detail
+    assert not found["trunk trunk-1"].ok
+    assert "no answer to OPTIONS" in found["trunk trunk-1"].detail
 
 
 async def test_a_carrier_that_does_not_exist_is_named(tmp_path: Path) -> None:
     found = await found_at(tmp_path, "", host="sip.carrier.invalid")
-    assert not found["trunk"].ok
-    assert "sip.carrier.invalid" in found["trunk"].detail
+    assert not found["trunk trunk-1"].ok
+    assert "sip.carrier.invalid" in found["trunk trunk-1"].detail
 
 
 async def test_a_year_without_an_official_calendar_is_found(tmp_path: Path) -> None:

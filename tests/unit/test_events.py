@@ -10,7 +10,7 @@ import pytest
 
 from dialer.events import Event
 
-WORDS = {"campaign", "category", "sha256", "outcome"}
+WORDS = {"campaign", "category", "sha256", "outcome", "trunk", "why"}
 """Text fields, none of them about a person."""
 
 

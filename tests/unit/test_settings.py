@@ -27,16 +27,20 @@ from dialer.settings import (
     shipped_dir,
     with_agents,
 )
-from dialer.sip.config import TrunkType
+from dialer.sip.trunkconfig import TrunkConfig, TrunkType
 from dialer.transfer import Agent
 
 SHIPPED = Path(__file__).parents[2] / "config" / "dialer.toml"
 TEXT = SHIPPED.read_text(encoding="utf-8")
 PACKAGE = Path(dialer.__file__).parent
-KINDS: dict[str, type[Any]] = {**get_type_hints(Settings), "secrets": SecretSettings}
+KINDS: dict[str, type[Any]] = {
+    **get_type_hints(Settings),
+    "secrets": SecretSettings,
+    "trunks": TrunkConfig,
+}
 FIELDS = [(table, f) for table, kind in KINDS.items() for f in fields(kind)]
 SETTABLE = [(table, f) for table, f in FIELDS if f.name not in HIDDEN.get(table, ())]
-FROM_THE_FILE = {("trunk", "name"), ("trunk", "host"), ("media", "host")}
+FROM_THE_FILE = {("trunks", "name"), ("trunks", "host"), ("media", "host")}
 """No default, or one that the shipped file shows in its own way."""
 
 
@@ -60,6 +64,22 @@ def plain(value: object) -> object:
     return value if isinstance(value, bool | int | float | str) else str(value)
 
 
+def header(table: str) -> str:
+    return f"[[{table}]]" if table == "trunks" else f"[{table}]"
+
+
+def shown(table: str) -> dict[str, Any]:
+    """A table of the shipped file."""
+    found = tomllib.loads(TEXT)[table]
+    return found[0] if isinstance(found, list) else found
+
+
+def part(settings: Settings, table: str) -> Any:
+    """The value that a table became."""
+    found = getattr(settings, table)
+    return found[0] if table == "trunks" else found
+
+
 def default_of(field: Field[Any]) -> object:
     if field.default is not MISSING:
         return field.default
@@ -76,11 +96,11 @@ def test_the_shipped_file_has_every_table_and_no_other() -> None:
 @pytest.mark.parametrize("one", SETTABLE, ids=name)
 def test_the_shipped_file_documents_every_setting_with_its_default(one: tuple[str, Field[Any]]) -> None:
     table, field = one
-    data, default = tomllib.loads(TEXT)[table], default_of(field)
+    data, default = shown(table), default_of(field)
     if field.name in data:
         if default is not MISSING:
-            shown = sorted(data[field.name]) if isinstance(default, frozenset) else data[field.name]
-            assert shown == plain(default)
+            value = sorted(data[field.name]) if isinstance(default, frozenset) else data[field.name]
+            assert value == plain(default)
         line = next(n for n, text in _lines(table) if re.match(rf"{field.name}\s*=", text))
     else:
         assert default in (None, MISSING) or (table, field.name) == ("prompts", "synthetic")
@@ -92,9 +112,9 @@ def test_the_shipped_file_documents_every_setting_with_its_default(one: tuple[st
 @pytest.mark.parametrize("table", TABLES)
 def test_the_shipped_file_has_no_other_key(table: str) -> None:
     known = {field.name for found, field in SETTABLE if found == table}
-    assert set(tomllib.loads(TEXT)[table]) <= known
-    shown = {m[1] for _, text in _lines(table) if (m := re.match(r"# ([a-z_0-9]+) = ", text))}
-    assert shown <= known
+    assert set(shown(table)) <= known
+    examples = {m[1] for _, text in _lines(table) if (m := re.match(r"# ([a-z_0-9]+) = ", text))}
+    assert examples <= known
 
 
 def _lines(table: str) -> list[tuple[int, str]]:
@@ -102,16 +122,20 @@ def _lines(table: str) -> list[tuple[int, str]]:
     found, here = [], False
     for number, text in enumerate(TEXT.splitlines(), 1):
         if text.startswith("["):
-            here = text == f"[{table}]"
+            here = text == header(table)
         elif here:
             found.append((number, text))
     return found
 
 
 def test_the_examples_in_comments_can_be_used() -> None:
-    text = re.sub(r"(?m)^# ([a-z_]+ = .*)$", r"\1", TEXT.replace("agents = []\n", ""))
-    text = re.sub(r"(?m)^(trunk_password_file|agents_file) = .*$", "", text)
+    plain = re.sub(r"(?m)^(agents|campaigns|numbers) = \[\]\n", "", TEXT)
+    text = re.sub(r"(?m)^# ([a-z_]+ = .*)$", r"\1", plain)
+    text = re.sub(r"(?m)^(trunk_password_file|password_file|agents_file) = .*$", "", text)
     found = read(text)
+    (trunk,) = found.trunks
+    assert trunk.caller("2026-11") == ("4008001234", "Callback")
+    assert [rule.format for rule in trunk.numbers] == ["{national}", "0{national}", "{local}"]
     assert found.transfer.agents == (Agent("1001"), Agent("1002", "sip:1002@192.0.2.20"))
     assert found.recogniser.model_dir == Path("/srv/d/models/vosk-model-small-cn-0.22")
 
@@ -165,8 +189,8 @@ def test_every_field_of_every_config_value_has_a_docstring(table: str) -> None:
 
 def beside(table: str, text: str, key: str = "") -> str:
     """``text`` about one table, with what a trunk must have."""
-    must = "".join(f"{name} = '127.0.0.1'\n" for name in ("name", "host") if (table, name) != ("trunk", key))
-    return f"{text}{must}" if table == "trunk" else f"{text}[trunk]\n{must}"
+    must = "".join(f"{name} = '127.0.0.1'\n" for name in ("name", "host") if (table, name) != ("trunks", key))
+    return f"{text}{must}" if table in ("trunk", "trunks") else f"{text}[[trunks]]\n{must}"
 
 
 # -- mistakes ---------------------------------------------------------------------------------
@@ -176,7 +200,7 @@ def beside(table: str, text: str, key: str = "") -> str:
 def test_a_value_of_the_wrong_type_names_file_line_and_key(one: tuple[str, Field[Any]]) -> None:
     table, field = one
     with pytest.raises(ConfigError, match=field.name) as found:
-        read(beside(table, f"\n[{table}]\n{field.name} = {{ wrong = 1 }}\n", field.name))
+        read(beside(table, f"\n{header(table)}\n{field.name} = {{ wrong = 1 }}\n", field.name))
     assert (found.value.file, found.value.line) == ("x.toml", 3)
 
 
@@ -186,14 +210,14 @@ def test_a_misspelt_key_is_not_ignored(one: tuple[str, Field[Any]]) -> None:
     with pytest.raises(
         ConfigError, match=f"unknown key '{table}.{field.name}_x'; write '{field.name}"
     ) as found:
-        read(beside(table, f"\n[{table}]\n{field.name}_x = 1\n"))
+        read(beside(table, f"\n{header(table)}\n{field.name}_x = 1\n"))
     assert found.value.line == 3
 
 
 @pytest.mark.parametrize(("table", "key"), [(t, k) for t, keys in HIDDEN.items() for k in keys])
 def test_what_no_file_may_set(table: str, key: str) -> None:
     with pytest.raises(ConfigError, match=f"unknown key '{table}.{key}'"):
-        read(beside(table, f"[{table}]\n{key} = 1\n"))
+        read(beside(table, f"{header(table)}\n{key} = 1\n"))
 
 
 @pytest.mark.parametrize(
@@ -212,6 +236,7 @@ def test_what_no_file_may_set(table: str, key: str) -> None:
         ("[site]\ndrain_s = -1\n", 2, "drain_s"),
         ("[listening]\nmin_speech_s = 20.0\n", 2, "min_speech_s"),
         ("[trunk]\ntype = 'peer'\n", 2, "trunk.type"),
+        ("[trunks]\ntype = 'peer'\n", 1, r"write \[\[trunks\]\] above each of them"),
         ("[archive]\nretain_years = 2\n", 2, "retain_years"),
         ("[archive]\nzone = 'Mars'\n", 2, "zone"),
         ("[recogniser]\nengine = 'kaldi'\n", 2, "recogniser.engine"),
@@ -238,7 +263,7 @@ def test_what_no_file_may_set(table: str, key: str) -> None:
 )  # fmt: skip
 def test_wrong_values_are_explained_where_they_stand(text: str, line: int, words: str) -> None:
     with pytest.raises(ConfigError, match=words) as found:
-        read(beside(text.partition("]")[0][1:], text))
+        read(beside(text.partition("]")[0].strip("["), text))
     assert found.value.line == line
 
 
@@ -288,14 +313,60 @@ TRUNK = "[trunk]\nname='t'\nhost='127.0.0.1'\n"
 
 
 def test_the_trunks_password_comes_from_the_environment_or_a_file(tmp_path: Path) -> None:
-    assert read(TRUNK, tmp_path).trunk.password == ""
-    assert read(TRUNK, tmp_path, {"DIALER_TRUNK_PASSWORD": "p1"}).trunk.password == "p1"
+    assert password(TRUNK, tmp_path) == ""
+    assert password(TRUNK, tmp_path, {"DIALER_TRUNK_PASSWORD": "p1"}) == "p1"
     named = TRUNK + "[secrets]\ntrunk_password_env='OTHER'\ntrunk_password_file='pw'\n"
     (tmp_path / "pw").write_text("p2\n", encoding="utf-8")
-    assert read(named, tmp_path, {"DIALER_TRUNK_PASSWORD": "p1"}).trunk.password == "p2"
-    assert read(named, tmp_path, {"OTHER": "p3"}).trunk.password == "p3"
+    assert password(named, tmp_path, {"DIALER_TRUNK_PASSWORD": "p1"}) == "p2"
+    assert password(named, tmp_path, {"OTHER": "p3"}) == "p3"
     (tmp_path / "pw").write_text("", encoding="utf-8")
-    assert read(named, tmp_path).trunk.password == ""
+    assert password(named, tmp_path) == ""
+
+
+def password(text: str, home: Path, environ: dict[str, str] | None = None) -> str:
+    """The first trunk's."""
+    return read(text, home, environ).trunks[0].password
+
+
+def test_each_trunk_has_a_password_of_its_own_and_never_another_ones(tmp_path: Path) -> None:
+    (tmp_path / "pw").write_text("p-file\n", encoding="utf-8")
+    first, second = "[[trunks]]\nname='a'\nhost='127.0.0.1'\n", "[[trunks]]\nname='b'\nhost='127.0.0.2'\n"
+    keys = "password_env='B_PASSWORD'\npassword_file='pw'\n"
+    environ = {"DIALER_TRUNK_PASSWORD": "p-shared", "B_PASSWORD": "p-b"}
+    found = read(first + second + keys, tmp_path, environ)
+    assert [trunk.password for trunk in found.trunks] == ["", "p-b"]
+    del environ["B_PASSWORD"]
+    found = read(first + second + keys, tmp_path, environ)
+    assert [trunk.password for trunk in found.trunks] == ["", "p-file"]
+    assert password(first + keys, tmp_path, environ) == "p-file", "what it names itself comes first"
+    with pytest.raises(ConfigError, match=r"trunks.password_file: .*nowhere") as wrong:
+        read(first + second + "password_file='nowhere'\n", tmp_path)
+    assert wrong.value.line == 7
+
+
+def test_several_trunks_are_read_in_their_order_and_mistakes_have_their_own_line() -> None:
+    two = (
+        "[site]\nnode='n'\n[[trunks]]\nname='a'\nhost='127.0.0.1'\n\n[[trunks]]\nname='b'\nhost='127.0.0.2'\n"
+    )
+    assert [trunk.name for trunk in read(two).trunks] == ["a", "b"]
+    for more, line, words in (
+        ("lines = 0\n", 10, r"lines: must be 1 or more \(trunk b\)"),
+        ("linse = 3\n", 10, "unknown key 'trunks.linse'; write 'lines'"),
+        ("allow = ['mobiles']\n", 10, "allow: 'mobiles' is no kind of number"),
+        ("deny = ['1*3']\n", 10, "deny: '1.3' is no number pattern"),
+        ("number_format = '{name}'\n", 10, "number_format: '{name}' can't write a number"),
+        ("numbers = [{ match = '13?' }]\n", 10, "'13.' is no number pattern"),
+        ("[trunks.numbers]\n", 10, "trunks.numbers"),
+        ("[trunk]\nname='c'\nhost='h'\n", 10, r"write every trunk as \[\[trunks\]\]"),
+        ("[[trunks]]\nname='a'\nhost='h'\n", 11, "a second trunk 'a'"),
+    ):
+        with pytest.raises(ConfigError, match=words) as found:
+            read(two + more)
+        assert found.value.line == line, more
+    with pytest.raises(ConfigError, match="no trunk"):
+        read("trunks = []\n")
+    inline = read("trunks = [{ name = 'a', host = 'h' }, { name = 'b', host = 'h', port = 5080 }]\n")
+    assert [trunk.port for trunk in inline.trunks] == [0, 5080]
 
 
 def test_the_agents_phones_come_from_a_file(tmp_path: Path) -> None:
@@ -331,24 +402,28 @@ def test_settings_can_be_printed_without_their_secrets(tmp_path: Path) -> None:
 def test_every_setting_reaches_its_value(one: tuple[str, Field[Any]]) -> None:
     """A changed line of the file changes exactly this field."""
     table, field = one
-    if table == "secrets":
+    if table == "secrets" or field.name == "password_file":
         return  # see the tests of secrets
-    shipped = TEXT.replace('username = ""', 'username = "u"')  # a trunk that registers must have one
+    shipped = TEXT
+    for key, needed in (("username", "u"), ("identity", "asserted"), ("transport", "tls")):
+        # What a register trunk, a hidden caller id and SRTP need.
+        shipped = re.sub(rf'(?m)^{key} = "\w*"$', f'{key} = "{needed}"', shipped)
     before = read(shipped)
-    data = tomllib.loads(TEXT)[table]
+    data = shown(table)
     wanted = _another(table, field.name, data.get(field.name))
     text = re.sub(
-        rf"(?ms)^(\[{table}\]\n.*?^)(?:# )?{field.name} = [^\n]*$",
+        rf"(?ms)^(\[+{table}\]+\n.*?^)(?:# )?{field.name} = [^\n]*$",
         rf"\g<1>{field.name} = {wanted}",
         shipped,
         count=1,
     )
     after = read(text)
     changed = {
-        f"{part}.{inner.name}"
-        for part, kind in get_type_hints(Settings).items()
+        f"{found}.{inner.name}"
+        for found, kind in KINDS.items()
+        if found != "secrets"
         for inner in fields(kind)
-        if getattr(getattr(before, part), inner.name) != getattr(getattr(after, part), inner.name)
+        if getattr(part(before, found), inner.name) != getattr(part(after, found), inner.name)
     }
     expected = {f"{table}.{field.name}"}
     if (table, field.name) == ("site", "node"):
@@ -362,8 +437,16 @@ _OTHERS = {
     ("calling", "zone"): '"Asia/Urumqi"',
     ("calling", "appointment_hours"): '"10:00-19:00"',
     ("site", "log_level"): '"DEBUG"',
-    ("trunk", "type"): '"register"',
-    ("trunk", "number_format"): '"9{national}"',
+    ("trunks", "type"): '"register"',
+    ("trunks", "transport"): '"tcp"',
+    ("trunks", "identity"): '"preferred"',
+    ("trunks", "campaigns"): '[{ campaign = "c", caller_id = "4008001234" }]',
+    ("trunks", "number_format"): '"9{national}"',
+    ("trunks", "numbers"): '[{ match = "1[3-9]X*", format = "0{national}" }]',
+    ("trunks", "allow"): '["mobile", "4008*"]',
+    ("trunks", "deny"): '["170*"]',
+    ("trunks", "srtp"): '"required"',
+    ("trunks", "dtmf"): '"info"',
     ("recogniser", "engine"): '"dtmf"',
     ("store", "excluding_rules"): '["R19"]',
     ("archive", "zone"): '"Asia/Urumqi"',
@@ -403,7 +486,7 @@ def test_small_settings_do_what_they_say() -> None:
     found = read(TEXT)
     assert with_agents(found.turns, True).agents_available is True
     assert found.turns.agents_available is False
-    assert found.trunk.type is TrunkType.STATIC
+    assert found.trunks[0].type is TrunkType.STATIC
     assert found.calling.windows_for(Segment.GOVERNMENT) != found.calling.windows_for(Segment.GENERAL)
     assert SiteSettings(log_level="debug").log_level == "debug"
     assert ListenSettings().max_speech_s == 12.0

@@ -14,6 +14,7 @@ from typing import get_type_hints
 import pytest
 
 from dialer.settings import HIDDEN, SecretSettings, Settings
+from dialer.sip.trunkconfig import TrunkConfig
 
 TESTS = Path(__file__).parents[1]
 
@@ -31,6 +32,11 @@ INTAKE = "unit/intake/test_intake_reader.py"
 SIP = "unit/sip/test_sip_settings.py"
 IDENTITY = f"{SIP}::test_how_the_trunk_calls_itself_and_the_number"
 RESTS = f"{SIP}::test_how_long_an_ailing_trunk_rests"
+TRUNKS = "unit/sip/test_sip_trunk_settings.py"
+GROUP = "unit/sip/test_sip_trunkgroup.py"
+OWN_SOCKET = f"{TRUNKS}::test_a_line_of_its_own_has_a_socket_of_its_own"
+HANDED_ON = f"{TRUNKS}::test_what_the_call_itself_heeds_is_handed_on"
+PASSWORDS = f"{SETTINGS}::test_each_trunk_has_a_password_of_its_own_and_never_another_ones"
 MEDIA = "unit/media/test_media_settings.py"
 STOPPED = f"{MEDIA}::test_how_long_a_stopped_process_is_waited_for"
 ASR = "unit/asr/test_asr_settings.py"
@@ -69,21 +75,44 @@ PROOFS = {
     "scheduler.batch": SCHEDULER,
     "scheduler.store_backoff_s": SCHEDULER,
     "scheduler.store_backoff_max_s": SCHEDULER,
-    "trunk.name": f"{SIP}::test_logs_and_errors_name_the_trunk",
-    "trunk.host": f"{SIP}::test_calls_go_to_the_trunks_host_and_port",
-    "trunk.port": f"{SIP}::test_calls_go_to_the_trunks_host_and_port",
-    "trunk.type": f"{SIP}::test_only_a_register_type_waits_for_its_registration",
-    "trunk.username": IDENTITY,
-    "trunk.realm": f"{SIP}::test_only_the_trunks_realm_gets_the_password",
-    "trunk.domain": IDENTITY,
-    "trunk.caller_id": IDENTITY,
-    "trunk.display_name": IDENTITY,
-    "trunk.number_format": IDENTITY,
-    "trunk.lines": f"{SIP}::test_no_more_calls_than_lines",
-    "trunk.register_expires_s": f"{SIP}::test_how_long_a_registration_is_asked_for",
-    "trunk.no_response_s": f"{SIP}::test_how_long_a_silent_carrier_is_waited_for",
-    "trunk.backoff_s": RESTS,
-    "trunk.max_backoff_s": RESTS,
+    "trunks.name": f"{SIP}::test_logs_and_errors_name_the_trunk",
+    "trunks.host": f"{SIP}::test_calls_go_to_the_trunks_host_and_port",
+    "trunks.port": f"{SIP}::test_calls_go_to_the_trunks_host_and_port",
+    "trunks.type": f"{SIP}::test_only_a_register_type_waits_for_its_registration",
+    "trunks.transport": f"{TRUNKS}::test_messages_go_by_the_transport_of_the_trunk",
+    "trunks.bind_host": OWN_SOCKET,
+    "trunks.bind_port": OWN_SOCKET,
+    "trunks.bind_device": f"{TRUNKS}::test_a_socket_of_ones_own_takes_what_the_trunk_says",
+    "trunks.advertised_host": OWN_SOCKET,
+    "trunks.media_host": f"{TRUNKS}::test_the_offer_names_the_media_host_of_the_line",
+    "trunks.username": IDENTITY,
+    "trunks.password_env": PASSWORDS,
+    "trunks.password_file": PASSWORDS,
+    "trunks.realm": f"{SIP}::test_only_the_trunks_realm_gets_the_password",
+    "trunks.domain": IDENTITY,
+    "trunks.outbound_proxy": f"{TRUNKS}::test_everything_goes_to_the_outbound_proxy_and_names_it",
+    "trunks.caller_id": IDENTITY,
+    "trunks.display_name": IDENTITY,
+    "trunks.identity": f"{TRUNKS}::test_who_calls_is_told_in_the_header_of_the_setting",
+    "trunks.hide_caller_id": f"{TRUNKS}::test_a_hidden_caller_is_known_to_the_carrier_only",
+    "trunks.campaigns": f"{TRUNKS}::test_a_campaign_shows_its_own_number",
+    "trunks.number_format": IDENTITY,
+    "trunks.numbers": f"{TRUNKS}::test_numbers_are_written_by_the_first_rule",
+    "trunks.allow": f"{TRUNKS}::test_only_allowed_numbers_are_dialled",
+    "trunks.deny": f"{TRUNKS}::test_only_allowed_numbers_are_dialled",
+    "trunks.lines": f"{SIP}::test_no_more_calls_than_lines",
+    "trunks.cps": f"{TRUNKS}::test_no_more_calls_in_a_second_than_cps",
+    "trunks.priority": f"{GROUP}::test_priority_and_weight_share_the_calls_out",
+    "trunks.weight": f"{GROUP}::test_priority_and_weight_share_the_calls_out",
+    "trunks.srtp": HANDED_ON,
+    "trunks.dtmf": HANDED_ON,
+    "trunks.follow_redirects": HANDED_ON,
+    "trunks.register_expires_s": f"{SIP}::test_how_long_a_registration_is_asked_for",
+    "trunks.options_interval_s": f"{TRUNKS}::test_a_carrier_that_says_nothing_is_asked",
+    "trunks.no_response_s": f"{SIP}::test_how_long_a_silent_carrier_is_waited_for",
+    "trunks.faults_to_rest": f"{TRUNKS}::test_how_many_doubtful_faults_are_borne",
+    "trunks.backoff_s": RESTS,
+    "trunks.max_backoff_s": RESTS,
     "sip.bind_host": f"{SIP}::test_messages_leave_from_the_bound_host",
     "sip.bind_port": f"{SIP}::test_messages_leave_from_the_bound_port",
     "sip.advertised_host": f"{SIP}::test_peers_are_told_the_advertised_host",
@@ -216,7 +245,7 @@ def mentioned(file: str, test: str) -> set[str]:
 
 
 def test_every_setting_is_proved_and_no_other() -> None:
-    kinds = {**get_type_hints(Settings), "secrets": SecretSettings}
+    kinds = {**get_type_hints(Settings), "secrets": SecretSettings, "trunks": TrunkConfig}
     settable = {
         f"{table}.{field.name}"
         for table, kind in kinds.items()

@@ -12,7 +12,7 @@ from dialer.sip.config import TrunkConfig, TrunkType
     ("values", "says"),
     [
         ({"host": ""}, "host"),
-        ({"port": 0}, "port"),
+        ({"port": 70000}, "port"),
         ({"number_format": "0"}, "number_format"),
         ({"number_format": "{name}"}, "number_format"),
         ({"lines": 0}, "lines"),

@@ -1,0 +1,50 @@
+"""Trunks that go down or come up, told to the subscribers at once.
+
+These facts don't go through the store's outbox: a trunk can be down because everything is, and nobody
+needs an old alarm. Their event id is 0; one that can't be published is in the log all the same.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+from dialer.errors import DialerError
+from dialer.events import Event, TrunkDown, TrunkUp
+from dialer.ports import EventSink, TrunkState
+
+log = logging.getLogger("dialer.alarm")
+
+NOT_FROM_OUTBOX = 0
+
+
+class TrunkAlarm:
+    """``changed`` is the trunks' ``on_change``. Facts are published in order, one after the other."""
+
+    def __init__(self, clock: Callable[[], datetime], sinks: Sequence[EventSink]) -> None:
+        self._clock, self._sinks = clock, tuple(sinks)
+        self._facts: asyncio.Queue[Event] = asyncio.Queue()
+        self._worker: asyncio.Task[None] | None = None
+
+    def changed(self, trunk: str, state: TrunkState) -> None:
+        now = self._clock()
+        self._facts.put_nowait(TrunkUp(now, trunk) if state.up else TrunkDown(now, trunk, state.reason))
+        if self._worker is None:
+            self._worker = asyncio.get_running_loop().create_task(self._publish())
+
+    async def close(self) -> None:
+        """What is still to be told is told no more."""
+        if self._worker is not None:
+            self._worker.cancel()
+            self._worker = None
+
+    async def _publish(self) -> None:
+        while True:
+            event = await self._facts.get()
+            for sink in self._sinks:
+                try:
+                    await sink.publish(NOT_FROM_OUTBOX, event)
+                except DialerError as error:
+                    log.warning("event not published", extra={"why": str(error)})

@@ -34,6 +34,8 @@ class Addr(NamedTuple):
     """The domain that ``host`` was found by: a TLS certificate must be for it (RFC 5922 4)."""
     fixed: bool = False
     """Whether somebody chose UDP: then a large request isn't moved to TCP (RFC 3261 18.1.1)."""
+    upgraded: bool = False
+    """UDP would have been used for a smaller message."""
 
     @property
     def reliable(self) -> bool:
@@ -78,6 +80,20 @@ class ExactURI(URI):
 
     def __str__(self) -> str:
         return self.text or super().__str__()
+
+
+def split_address(text: str, port: int) -> tuple[str, int]:
+    """``192.0.2.53``, ``192.0.2.53:5353``, ``2001:db8::53``, ``[2001:db8::53]:5353``. Raises ValueError."""
+    host, said = text, ""
+    if text.startswith("["):
+        host, closed, rest = text[1:].partition("]")
+        said = rest.removeprefix(":") if closed else "?"
+    elif text.count(":") == 1:
+        host, _, said = text.partition(":")
+    said = said or str(port)
+    if not is_numeric(host) or not (said.isascii() and said.isdigit() and 0 < int(said) < 65536):
+        raise ValueError(f"write an IP address, or address:port, not {text!r}")
+    return host, int(said)
 
 
 def split_quoted(text: str, separator: str) -> list[str]:

@@ -64,6 +64,8 @@ class ViaHop:
     port: int | None
     branch: str
     rport: bool
+    alias: bool = False
+    """The sender's other requests may use the connection of this one (RFC 5923)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +86,8 @@ def parse_via(text: str) -> ViaHop:
         raise SipParseError("not a Via header: write it like SIP/2.0/UDP host:port;branch=z9hG4bK...")
     parameters = parse_parameters(match["params"] or "")
     branch, rport = parameters.get("branch") or "", "rport" in parameters
-    return ViaHop(match["transport"], match["host"], parse_port(match["port"]), branch, rport)
+    port, alias = parse_port(match["port"]), "alias" in parameters
+    return ViaHop(match["transport"], match["host"], port, branch, rport, alias)
 
 
 def sent_by(text: str) -> ViaHop:

@@ -248,7 +248,7 @@ async def bench(kind: str, rate: float, seconds: float, folder: Path) -> dict[st
             import_s = loop.time() - began
             await media.start()
             await endpoint.start()
-            trunk = SipTrunk(site.settings.trunk, media, endpoint)
+            trunk = SipTrunk(site.settings.trunks[0], media, endpoint)
             await trunk.start()
             store: Any = WatchedStore(real, marks)
             watched: Any = WatchedTrunk(trunk, marks)

@@ -78,7 +78,7 @@ class MediaConfig:
     advertised_host: str = ""
     """IPv4 address that our SDP offers where a static NAT stands before ``host``; empty: ``host``."""
     port_low: int = 20000
-    """Lowest RTP port; only even ports are used (RFC 3550 section 11)."""
+    """Lowest RTP port; RTP has the even ports, RTCP the odd ones above (RFC 3550 section 11)."""
     port_high: int = 23999
     """Highest RTP port. The range must hold two calls' ports for each line: customer and agent."""
     port_rest_s: float = 5.0
@@ -86,7 +86,14 @@ class MediaConfig:
     rtp_timeout_s: float = 30.0
     """No RTP from the far end for so long is reported once as MediaTimeout; 0 turns it off."""
     dscp: int = 46
-    """DiffServ code point of the RTP that we send (46 = EF, RFC 3246); 0 leaves it unmarked."""
+    """DiffServ code point of the RTP and RTCP that we send (46 = EF, RFC 3246); 0 leaves it unmarked."""
+    rtcp: bool = True
+    """Send and take RTCP reports: loss, jitter and round trip as the far end sees them."""
+    rtcp_interval_s: float = 5.0
+    """Mean time between two reports of a call at least, the first after half of it (RFC 3550 6.2)."""
+    comfort_noise_s: float = 0.0
+    """With nothing to say, a comfort noise packet (RFC 3389) each so often to a peer that takes them; 0:
+    silence goes on as audio, which keeps NATs open and every peer content."""
     realtime_priority: int = 10
     """Round-robin real-time priority (SCHED_RR, 1-99) that the media process asks for, so that no other
     program's work is heard; 0, or without the right to it: ``niceness`` alone."""
@@ -131,6 +138,8 @@ class MediaConfig:
             ("port_rest_s", 0 <= self.port_rest_s <= 600, "0 to 600 seconds"),
             ("rtp_timeout_s", self.rtp_timeout_s >= 0, "seconds, 0 turns it off"),
             ("dscp", 0 <= self.dscp <= 63, "0 to 63"),
+            ("rtcp_interval_s", 0.5 <= self.rtcp_interval_s <= 60, "0.5 to 60 seconds"),
+            ("comfort_noise_s", 0 <= self.comfort_noise_s <= 10, "up to 10 seconds, 0 turns it off"),
             ("realtime_priority", 0 <= self.realtime_priority <= 99, "1 to 99, 0 turns it off"),
             ("niceness", -20 <= self.niceness <= 19, "-20 to 19"),
             ("vad_mode", 0 <= self.vad_mode <= 3, "0 to 3"),

@@ -17,16 +17,21 @@ codec, next in order, in time) goes a short way there, all else the long one.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Final, Protocol
+from typing import Final
 
-from dialer.media import rtp
+from dialer.media import comfort, rtcp, rtp
+from dialer.media.comfort import ComfortNoise
 from dialer.media.config import MediaConfig
 from dialer.media.dtmf import KeyReceiver, KeySender
 from dialer.media.g711 import FRAME, PCMA, PCMU, SAMPLE_RATE, SILENCE, STATIC_TYPE, translate
 from dialer.media.jitter import JitterBuffer
 from dialer.media.keytone import key_tone
+from dialer.media.legreports import LegReports
 from dialer.media.progress import HeardTone, Noticed, Watcher
 from dialer.media.recorder import Recorder
+from dialer.media.reports import Jitter, Reception, Sent
+from dialer.media.sequencer import Piece, Sequencer
+from dialer.media.srtp import SrtpContext, check_keys
 from dialer.media.vad import Audio, Endpointer, Found, Started, new_detector
 from dialer.model import RtpStats
 from dialer.ports import (
@@ -52,14 +57,6 @@ _IDLE_AFTER: Final = 2400
 """Samples without audio after which a listener's time goes on in silence."""
 
 
-class Cipher(Protocol):
-    """What protects a leg's packets (SRTP); None: it is to be dropped."""
-
-    def protect(self, packet: bytes, /) -> bytes | None: ...
-
-    def unprotect(self, data: bytes, /) -> bytes | None: ...
-
-
 class Leg:
     """Positions are samples on the media clock, ``now`` is loop time in seconds.
 
@@ -73,7 +70,10 @@ class Leg:
         ssrc: int,
         sequence: int,
         timestamp: int,
+        cname: str = "-",
+        chance: Callable[[], float] = lambda: 0.5,
     ) -> None:
+        """``cname``, ``chance``: see LegReports."""
         self._config = config
         self._emit = emit
         # out
@@ -82,7 +82,11 @@ class Leg:
         self._type = STATIC_TYPE[PCMA]
         self._key_type: int | None = None
         self._ssrc, self._sequence, self._timestamp = ssrc, sequence, timestamp
-        self._cipher: Cipher | None = None
+        self._cipher: SrtpContext | None = None
+        self._noise_type: int | None = None
+        self._next_noise = 0
+        self._short = (0, 0)
+        """Packets sent that aren't 20 ms of audio, and their octets."""
         self._sending = False
         self._silence = SILENCE[PCMA] * FRAME
         self._next_tick = -1  # on no tick, so that the first packet always has the marker
@@ -101,6 +105,11 @@ class Leg:
         self._late = 0
         self._timeline = rtp.Timeline()
         self._placement = rtp.Placement()
+        self._jitter = Jitter()
+        self._noise_heard = comfort.STATIC_TYPE
+        self._noise = ComfortNoise(config.speech_floor_dbov)
+        self._order: Sequencer | None = None
+        """While a packet is missing: what came after it, for those who listen."""
         self._keys_in = KeyReceiver()
         self._last_heard = 0.0
         self._timed_out = False
@@ -111,6 +120,7 @@ class Leg:
         self._record_start: int | None = None
         self.peer: Leg | None = None
         self._inbox: JitterBuffer | None = None
+        self.reports = LegReports(config, ssrc, cname, chance)
 
     def connect(self, remote: RemoteMedia, now: float) -> None:
         """Start sending; again: the peer moved or changed its codec."""
@@ -123,8 +133,18 @@ class Leg:
         if (remote.host, remote.port) != self.remote:
             self._heard_named = self._learnt = False
             self._new_since = self._timeline.received
+            self._timeline.awaited = -1  # the short way doesn't ask who is heard
         self._type, self._key_type = remote.payload_type, remote.dtmf_payload_type
         self._plain = rtp.PLAIN | remote.payload_type
+        noise = remote.comfort_noise_payload_type
+        self._noise_type = noise if self._config.comfort_noise_s else None
+        self._noise_heard = comfort.STATIC_TYPE if noise is None else noise
+        if remote.srtp is not None:
+            if self._cipher is None:
+                self._cipher = SrtpContext(remote.srtp)
+            else:
+                self._cipher.rekey(remote.srtp)
+        self.reports.connect(remote, now)
         self._sending = remote.sending
         self.remote = (remote.host, remote.port)
         self._last_heard = now
@@ -143,11 +163,41 @@ class Leg:
         """Queue keys to be sent. Raises ValueError for anything but 0-9 * #."""
         self._keys_out.press(digits)
 
+    def refuses(self, remote: RemoteMedia) -> str:
+        """Why this stream can't go on so, or an empty string."""
+        if self._cipher is not None and remote.srtp is None:
+            return "the stream is encrypted: it can't go on in clear"
+        return ""
+
     def stats(self) -> RtpStats:
-        line = self._timeline
+        line, cipher, session = self._timeline, self._cipher, self.reports.session
         return RtpStats(
-            self._sent, line.received, line.lost, self._late, line.reordered, line.duplicated, self._foreign
-        )
+            self._sent, line.received, line.lost, self._late, line.reordered,
+            line.duplicated + (0 if cipher is None else cipher.replayed), self._foreign,
+            jitter_ms=round(self._jitter.value * 1000 / SAMPLE_RATE, 1),
+            remote_lost=None if session is None else session.remote_lost,
+            remote_jitter_ms=None if session is None else session.remote_jitter_ms,
+            round_trip_ms=None if session is None else session.round_trip_ms,
+            unauthentic=0 if cipher is None else cipher.rejected,
+        )  # fmt: skip
+
+    # --- reports ---
+
+    def report(self, position: int, now: float, bye: bool = False) -> bytes | None:
+        """The RTCP datagram that is due, or with ``bye`` the last one; None: nothing is to be sent."""
+        packets, octets = self._short
+        sent = Sent(self._timestamp + position, self._sent, (self._sent - packets) * FRAME + octets)
+        line = self._timeline
+        reception = None
+        if line.ssrc >= 0:
+            reception = Reception(line.ssrc, *line.source(), self._jitter.value)
+        make = self.reports.farewell if bye else self.reports.report
+        return make(now, sent, reception, self._cipher)
+
+    def hear_report(self, data: bytes, source: Address, now: float) -> None:
+        """A datagram on RTCP's own port."""
+        if not self.reports.receive(data, source, now, self._cipher):
+            self._foreign += self.remote is not None
 
     # --- prompts ---
 
@@ -217,8 +267,14 @@ class Leg:
             self._report(listener.idle(position - _IDLE_AFTER), now)
         if self._watcher is not None:
             self._notice(self._watcher.idle(position - _IDLE_AFTER), now)
+        if self._order is not None:
+            self._hear_pieces(self._order.overdue(position), now)
+        if self._noise.active:
+            self._fill(position - comfort.LAG, now)
         if not self._sending:
             return None
+        if self._noise_type is not None and self._nothing_to_say:
+            return self._noise_packet(position, self._noise_type)
         kind = self._type if position == self._next_tick else self._type | 0x80
         self._next_tick = position + FRAME
         if self._keys_out.active and self._key_type is not None:
@@ -252,7 +308,24 @@ class Leg:
 
     def _bridged_frame(self) -> bytes:
         frame = self._inbox.take() if self._inbox is not None else None
-        return self._silence if frame is None else frame
+        if frame is not None:
+            return frame
+        if self.peer is not None and self.peer._noise.active:
+            return self.peer._noise.frame(self.codec)
+        return self._silence
+
+    @property
+    def _nothing_to_say(self) -> bool:
+        return self._play_id is None and self._inbox is None and not self._keys_out.active
+
+    def _noise_packet(self, position: int, kind: int) -> bytes | None:
+        """Comfort noise where speech just ended, and from time to time."""
+        spoke = position == self._next_tick
+        self._next_tick = -1  # so that the next audio has the marker
+        if not spoke and position < self._next_noise:
+            return None
+        self._next_noise = position + int(self._config.comfort_noise_s * SAMPLE_RATE)
+        return self._event_packet(comfort.packet(comfort.QUIETEST), position, False, kind)
 
     def _event_packet(self, payload: bytes, start: int, marker: bool, kind: int) -> bytes | None:
         self._sequence = (self._sequence + 1) & 0xFFFF
@@ -262,13 +335,17 @@ class Leg:
             header, 0, 0x80, kind | (0x80 if marker else 0), self._sequence, timestamp, self._ssrc
         )
         self._sent += 1
+        self._short = (self._short[0] + 1, self._short[1] + len(payload))
         packet = bytes(header) + payload
         return packet if self._cipher is None else self._cipher.protect(packet)
 
     def look_for_timeout(self, now: float) -> None:
         """To be called about every second."""
-        limit = self._config.rtp_timeout_s
-        if limit and not self._timed_out and self.remote is not None and now - self._last_heard >= limit:
+        limit, heard, session = self._config.rtp_timeout_s, self._last_heard, self.reports.session
+        if session is not None and (self._noise.active or not self._sending):
+            # It is silent on purpose: its reports say that it is there.
+            heard = max(heard, session.last_heard)
+        if limit and not self._timed_out and self.remote is not None and now - heard >= limit:
             self._timed_out = True
             self._emit(MediaTimeout(now))
 
@@ -276,14 +353,17 @@ class Leg:
 
     def receive(self, data: bytes, source: Address, position: int, now: float) -> None:
         """``position``: that of its arrival. What isn't RTP of ours is dropped."""
-        if source == self.remote or self._learn(source, data):
+        if source == self.remote:
             self.hear(data, position, now)
-        elif self.remote is not None:  # Before connect() nobody is foreign yet.
-            self._foreign += 1
+        elif not self._learn(source, data, position, now):
+            self._foreign += self.remote is not None  # Before connect() nobody is foreign yet.
 
     def hear(self, data: bytes, position: int, now: float) -> None:
         """A datagram that comes from ``remote`` for certain."""
         if self._cipher is not None:
+            if rtcp.is_rtcp(data):
+                self.reports.receive(data, None, now, self._cipher)
+                return
             plain = self._cipher.unprotect(data)
             if plain is None:
                 return
@@ -300,33 +380,66 @@ class Leg:
                 line.awaited = sequence + 1
                 line.run += 1
                 place.timestamp, place.position, place.late_since = timestamp, start, -1
+                jitter = self._jitter
+                step = position - timestamp - jitter.transit
+                jitter.transit += step
+                jitter.value += ((step if step >= 0 else -step) - jitter.value) / 16
                 self._last_heard = now
-                self._audio(start, data[rtp.HEADER_SIZE :], self.codec, now)
+                frame = data[rtp.HEADER_SIZE :]
+                self._keep(start, frame, self.codec)
+                if self._listener is not None or self._watcher is not None:
+                    self._listen(start, frame, self.codec, now)
                 return
+        if self._cipher is None and rtcp.is_rtcp(data):
+            self.reports.receive(data, None, now, None)
+            return
         packet = rtp.parse(data)
         if packet is not None:
+            self._heard_named = True
             self._take(packet, position, now)
 
     def _take(self, packet: rtp.RtpPacket, position: int, now: float) -> None:
-        self._heard_named = True
         self._last_heard = now
-        verdict = self._timeline.take(packet.sequence, packet.ssrc)
+        line = self._timeline
+        expected = line.expected
+        verdict = line.take(packet.sequence, packet.ssrc)
         if verdict == rtp.RESTARTED:
             self._placement.reset()
             self._keys_in.reset()
+            self._jitter.reset()
+            if self._order is not None:
+                self._hear_pieces(self._order.restart(), now)
         elif verdict in (rtp.DUPLICATE, rtp.STRAY):
             return
-        if packet.payload_type == self._key_type:
+        elif verdict == rtp.IN_ORDER and packet.sequence != expected and self._order is None:
+            self._order = Sequencer(expected)
+        kind, in_order = packet.payload_type, verdict != rtp.REORDERED
+        codec = self.codec if kind == self._type else _LAW_OF_TYPE.get(kind)
+        start, audio = position, b""
+        if kind == self._key_type:
             digit = self._keys_in.take(packet.timestamp, packet.marker, packet.payload)
             if digit is not None:
                 self.key_signalled(digit, position, now)
-            return
-        codec = self.codec if packet.payload_type == self._type else _LAW_OF_TYPE.get(packet.payload_type)
-        if codec is not None:
-            start = self._placement.place(packet.timestamp, position, verdict != rtp.REORDERED)
+        elif codec is not None:
+            if in_order:
+                self._jitter.take(packet.timestamp, position)
+            start, audio = self._placement.place(packet.timestamp, position, in_order), packet.payload
             if position - start > rtp.Placement.LATE:
                 self._late += 1
-            self._audio(start, packet.payload, codec, now)
+            if self._noise.active and in_order:
+                self._fill(start, now)
+                self._noise.stop()
+            self._keep(start, audio, codec)
+        elif kind == self._noise_heard:
+            self._noise.start(self._placement.place(packet.timestamp, position, in_order), packet.payload)
+        if self._order is not None:
+            audio = translate(audio, codec, self.codec) if codec is not None else b""
+            self._hear_pieces(self._order.put(packet.sequence, start, audio, position), now)
+        elif codec is not None and in_order:
+            self._listen(start, audio, codec, now)
+        if self._order is not None or self._noise.active:
+            # The next packet isn't as usual: the short way is closed.
+            line.awaited = -1
 
     def key_signalled(self, digit: str, position: int, now: float) -> None:
         """A key came as an event, by RTP or SIP INFO: its tone goes into the recording."""
@@ -334,42 +447,66 @@ class Leg:
             self.recorder.heard.put(position, key_tone(digit, self.recorder.codec))
         self._emit(KeyPressed(now, digit, self.offset_s(position)))
 
-    def _learn(self, source: Address, data: bytes) -> bool:
-        """Whether ``source`` is the negotiated peer behind a NAT, seen for the first time."""
+    def _learn(self, source: Address, data: bytes, position: int, now: float) -> bool:
+        """Whether ``source`` is the negotiated peer behind a NAT, heard for the first time: it counts."""
         if self.remote is None or self._heard_named or self._learnt or source[0] != self.remote[0]:
             return False
-        packet = rtp.parse(data)
+        plain = data if self._cipher is None else self._cipher.unprotect(data)
+        packet = None if plain is None else rtp.parse(plain)
         if packet is None or packet.payload_type not in (self._type, self._key_type):
             return False
         self.remote, self._learnt = source, True
+        self._take(packet, position, now)
         return True
 
-    def _audio(self, start: int, payload: bytes, codec: str, now: float) -> None:
-        """Received audio in its place: to the recording, the listener, the other leg of a bridge."""
+    def _fill(self, until: int, now: float) -> None:
+        """Comfort noise up to a position, for the recording and who listens."""
+        noise = self._noise.until(until, self.codec)
+        if noise is not None:
+            start, payload = noise
+            if self.recorder is not None:
+                payload_there = translate(payload, self.codec, self.recorder.codec)
+                self.recorder.heard.put(start, payload_there)
+            self._listen(start, payload, self.codec, now)
+
+    def _hear_pieces(self, pieces: Sequence[Piece], now: float) -> None:
+        """What a missing packet held up."""
+        if self._order is not None and not self._order.waiting:
+            self._order = None
+        for piece in pieces:
+            self._listen(piece.position, piece.payload, self.codec, now, piece.lost)
+
+    def _keep(self, start: int, payload: bytes, codec: str) -> None:
+        """Received audio in its place: to the recording, and to the other leg of a bridge."""
         recorder = self.recorder
         if recorder is not None:
             same = recorder.codec == codec
             recorder.heard.put(start, payload if same else translate(payload, codec, recorder.codec))
+        if self.peer is not None:
+            inbox = self.peer._inbox
+            if inbox is not None:
+                inbox.put(start, translate(payload, codec, self.peer.codec))
+
+    def _listen(self, start: int, payload: bytes, codec: str, now: float, lost: bool = False) -> None:
+        """Audio in order to those who listen."""
         listener = self._listener
         if listener is not None:
             same = listener.codec == codec
-            found = listener.feed(start, payload if same else translate(payload, codec, listener.codec))
+            found = listener.feed(start, payload if same else translate(payload, codec, listener.codec), lost)
             if found:
                 self._report(found, now)
         watcher = self._watcher
         if watcher is not None:
             self._notice(watcher.feed(start, translate(payload, codec, watcher.codec)), now)
-        if self.peer is not None:
-            inbox = self.peer._inbox
-            if inbox is not None:
-                inbox.put(start, translate(payload, codec, self.peer.codec))
 
     def _notice(self, noticed: Sequence[Noticed], now: float) -> None:
         for item in noticed:
             if isinstance(item, HeardTone):
                 self._emit(ToneHeard(now, item.tone, self.offset_s(item.start)))
             else:
-                self._emit(AnswererJudged(now, item.answerer, item.why, self.offset_s(item.end)))
+                self._watcher = None
+                offset_s = self.offset_s(item.end)
+                self._emit(AnswererJudged(now, item.answerer, item.why, offset_s, item.tone))
 
     def _report(self, found: Sequence[Found], now: float) -> None:
         for item in found:
@@ -391,4 +528,6 @@ def check_remote(remote: RemoteMedia) -> str:
     types = (remote.payload_type, remote.dtmf_payload_type)
     if any(number is not None and not 0 <= number <= 127 for number in types) or types[0] == types[1]:
         return "payload types are numbers from 0 to 127, different for audio and telephone-event"
-    return ""
+    if remote.rtcp_port is not None and not 0 < remote.rtcp_port < 65536:
+        return f"{remote.rtcp_port} is no RTCP port"
+    return "" if remote.srtp is None else check_keys(remote.srtp)

@@ -25,6 +25,7 @@ _IP_UDP: Final = 28
 _CNAME_BYTES: Final = 12
 """96 bits, the least that RFC 7022 4.2 asks."""
 _REPORTS_KEPT: Final = 4
+_NO_TRANSIT: Final = 1 << 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,29 +51,29 @@ class Reception:
 
 
 class Jitter:
-    """Interarrival jitter (RFC 3550 A.8) of audio packets, in samples."""
+    """Interarrival jitter (RFC 3550 A.8) of audio packets, in samples.
 
-    __slots__ = ("_transit", "value")
+    The leg's short way does ``take`` itself for a packet that follows on another.
+    """
+
+    __slots__ = ("transit", "value")
 
     def __init__(self) -> None:
-        self._transit: int | None = None
+        self.transit = _NO_TRANSIT
+        """Arrival minus timestamp of the packet before."""
         self.value = 0.0
 
     def reset(self) -> None:
         """The source's timestamps begin anew."""
-        self._transit = None
+        self.transit = _NO_TRANSIT
 
     def take(self, timestamp: int, arrival: int) -> None:
         """``arrival`` in samples on our clock."""
-        transit = (arrival - timestamp) & 0xFFFFFFFF
-        before, self._transit = self._transit, transit
-        if before is not None:
-            step = (transit - before) & 0xFFFFFFFF
-            if step >= 0x80000000:
-                step = 0x100000000 - step
-            # A jump of the timestamps is no jitter.
-            if step < SAMPLE_RATE:
-                self.value += (step - self.value) / 16
+        step = abs(arrival - timestamp - self.transit)
+        self.transit = arrival - timestamp
+        # A jump of the timestamps, or their turn at 2**32, is no jitter.
+        if step < SAMPLE_RATE:
+            self.value += (step - self.value) / 16
 
 
 def new_cname(entropy: bytes) -> str:
@@ -107,7 +108,7 @@ class RtcpSession:
         self._remote_ssrc = -1
         self._remote_sr = 0
         self._remote_sr_at = 0.0
-        self.last_heard: float | None = None
+        self.last_heard = float("-inf")
         """When the far end's last valid packet came."""
         self.remote_lost: int | None = None
         self.remote_jitter_ms: float | None = None

@@ -84,7 +84,7 @@ class Timeline:
     MAX_MISORDER: Final = 100
     _WINDOW: Final = (1 << 128) - 1
 
-    __slots__ = ("_expected_after", "_highest", "_received", "_seen", "_span", "_unique",
+    __slots__ = ("_expected_after", "_first", "_highest", "_received", "_seen", "_span", "_unique",
                  "awaited", "duplicated", "reordered", "run", "ssrc")  # fmt: skip
 
     def __init__(self) -> None:
@@ -100,6 +100,8 @@ class Timeline:
         """Bit n: ``_highest - n`` was received."""
         self._expected_after = -1
         self._unique = 0
+        self._first = (0, 0, 0)
+        """Sequence number with which the present source began, ``_span`` and ``_unique`` before it."""
         self._received = 0
         self.reordered = 0
         self.duplicated = 0
@@ -111,6 +113,17 @@ class Timeline:
     @property
     def lost(self) -> int:
         return max(0, self._span - self._unique)
+
+    @property
+    def expected(self) -> int:
+        """The sequence number after the highest so far."""
+        return (self._highest + self.run + 1) & 0xFFFF
+
+    def source(self) -> tuple[int, int, int]:
+        """Of the present source: extended highest sequence number, packets expected, packets received."""
+        first, span, unique = self._first
+        expected = self._span - span + self.run
+        return first + expected - 1, expected, self._unique - unique + self.run
 
     def take(self, sequence: int, ssrc: int) -> int:
         """Book one packet; says what it is (IN_ORDER ... STRAY)."""
@@ -155,6 +168,7 @@ class Timeline:
 
     def _restart(self, sequence: int, ssrc: int) -> int:
         self.ssrc = ssrc
+        self._first = (sequence, self._span, self._unique)
         self._highest = sequence
         self._seen = 1
         self._expected_after = -1

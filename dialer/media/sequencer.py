@@ -33,8 +33,8 @@ class Sequencer:
 
     __slots__ = ("_held", "_lost", "expected")
 
-    def __init__(self) -> None:
-        self.expected = -1
+    def __init__(self, expected: int = -1) -> None:
+        self.expected = expected
         """The next sequence number; -1: any."""
         self._held: dict[int, _Held] = {}
         self._lost = False

@@ -23,6 +23,8 @@ from dialer.media.g711 import SAMPLE_RATE
 from dialer.media.leg import Leg, check_remote
 from dialer.media.portpool import PortPool
 from dialer.media.recorder import Recorder
+from dialer.media.reporting import Reporting
+from dialer.media.reports import new_cname
 from dialer.ports import MediaEvent, MediaFailed
 
 log = logging.getLogger("dialer.media")
@@ -37,11 +39,17 @@ class Entropy(Protocol):
 class Stream:
     """A leg with its socket and its recording file."""
 
-    __slots__ = ("file", "fileno", "id", "leg", "phase", "plays", "port", "recv", "recvfrom", "send",
-                 "sendto", "settled", "sock")  # fmt: skip
+    __slots__ = ("file", "fileno", "id", "leg", "phase", "plays", "port", "recv", "recvfrom", "reporting",
+                 "rtcp_sock", "send", "sendto", "settled", "sock")  # fmt: skip
 
-    def __init__(self, number: int, sock: socket.socket, port: int, phase: int, leg: Leg) -> None:
+    def __init__(
+        self, number: int, sock: socket.socket, rtcp_sock: socket.socket | None, port: int, phase: int,
+        leg: Leg,
+    ) -> None:  # fmt: skip
         self.id, self.port, self.phase, self.leg = number, port, phase, leg
+        self.rtcp_sock = rtcp_sock
+        self.reporting = False
+        """Its next report has a time."""
         self.sock, self.fileno = sock, sock.fileno()
         self.send, self.sendto, self.recv, self.recvfrom = sock.send, sock.sendto, sock.recv, sock.recvfrom
         self.settled = False
@@ -90,6 +98,7 @@ class Streams:
         self._config, self._clock, self._ticks, self._entropy = config, clock, ticks, entropy
         self._epoll, self._send = epoll, send
         self._ports = PortPool(config.port_low, config.port_high, config.port_rest_s)
+        self.reporting = Reporting(epoll, ticks.position)
         self._clips = ClipCache(config.clip_cache_mb << 20)
         self._last_stream = 0
         self.loader = DiskThread("clips")
@@ -109,6 +118,7 @@ class Streams:
         position = self._ticks.position(self._clock())
         for stream in self.by_id.values():
             stream.sock.close()
+            self.reporting.close(stream)
             if stream.file is not None and stream.leg.recorder is not None:
                 rest, file = stream.leg.recorder.finish(position), stream.file
                 self.write(stream, rest)
@@ -137,9 +147,10 @@ class Streams:
         leg, now = stream.leg, self._clock()
         match command:
             case p.Connect():
-                if wrong := check_remote(command.remote):
+                if wrong := check_remote(command.remote) or leg.refuses(command.remote):
                     raise MediaError(wrong)
                 leg.connect(command.remote, now)
+                self.reporting.connected(stream)
                 if not leg.settled:
                     stream.unsettle()
             case p.Play():
@@ -176,44 +187,55 @@ class Streams:
         return p.Done(command.id)
 
     def _open(self, command: p.Open) -> p.Opened:
-        sock, port = self._bind()
+        sock, rtcp_sock, port = self._bind()
         self._last_stream += 1
         number = self._last_stream
         phase = min(range(PHASES), key=lambda i: len(self.phases[i]))
-        seed = self._entropy(10)
+        seed = self._entropy(22)
         leg = Leg(
             self._config,
             lambda event: self._emit(number, event),
             int.from_bytes(seed[:4]),
-            int.from_bytes(seed[4:6]),
-            int.from_bytes(seed[6:]),
+            # The lower half: a loss at the turn would leave SRTP's rollover counter behind (RFC 3711 3.3.1).
+            int.from_bytes(seed[4:6]) & 0x7FFF,
+            int.from_bytes(seed[6:10]),
+            new_cname(seed[10:]),
+            lambda: int.from_bytes(self._entropy(4)) / (1 << 32),
         )
-        stream = Stream(number, sock, port, phase, leg)
+        stream = Stream(number, sock, rtcp_sock, port, phase, leg)
         self.by_id[number] = self.by_fileno[stream.fileno] = stream
         self.phases[phase].append(stream)
         self._epoll.register(stream.fileno, select.EPOLLIN)
+        self.reporting.add(stream)
         return p.Opened(command.id, number, self._config.advertised_host or self._config.host, port)
 
-    def _bind(self) -> tuple[socket.socket, int]:
+    def _bind(self) -> tuple[socket.socket, socket.socket | None, int]:
+        """Sockets of RTP and, where reports are wanted, of RTCP on the port above."""
         now = self._clock()
         while (port := self._ports.take(now)) is not None:
+            socks: list[socket.socket] = []
             try:
-                sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
+                for _ in range(2 if self._config.rtcp else 1):
+                    socks.append(socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK))
             except OSError as error:
+                for sock in socks:
+                    sock.close()
                 self._ports.give(port, now)
                 raise MediaError(f"no socket for a stream: {error.strerror}") from error
             try:
-                sock.setsockopt(socket.IPPROTO_IP, socket.IP_TOS, self._config.dscp << 2)
-                sock.bind((self._config.host, port))
+                for number, sock in enumerate(socks):
+                    sock.setsockopt(socket.IPPROTO_IP, socket.IP_TOS, self._config.dscp << 2)
+                    sock.bind((self._config.host, port + number))
             except OSError as error:
                 # Somebody else's port: try the next; this one rests like a used one.
-                sock.close()
+                for sock in socks:
+                    sock.close()
                 self._ports.give(port, now)
                 log.warning("RTP port taken by another program", extra={"port": port, "why": error.strerror})
                 if self._config.port_rest_s == 0:
                     break
             else:
-                return sock, port
+                return socks[0], socks[1] if self._config.rtcp else None, port
         span = f"{self._config.port_low}-{self._config.port_high}"
         raise MediaError(f"no free RTP port in {span}: widen media.port_low..port_high, or let ports rest")
 
@@ -227,6 +249,7 @@ class Streams:
         leg.stop_playing(now)
         leg.unbridge()
         stats = leg.stats()
+        self.reporting.remove(stream, now)
         del self.by_id[stream.id], self.by_fileno[stream.fileno]
         self.phases[stream.phase].remove(stream)
         self._epoll.unregister(stream.fileno)

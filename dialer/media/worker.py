@@ -97,6 +97,7 @@ class Worker:
             self._worst = max(self._worst, late)
         # After the sending, whose time it is.
         self._read()
+        self._streams.reporting.send_due(now)
         if now >= self._next_write:
             self._next_write = now + WRITE_S
             self._streams.flush_writes()
@@ -138,6 +139,8 @@ class Worker:
                 if stream is None:
                     if fileno == self._control.fileno():
                         self._hear_control()
+                    else:
+                        self._streams.reporting.read(fileno, now)
                     continue
                 try:
                     if stream.settled:

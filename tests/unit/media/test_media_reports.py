@@ -134,7 +134,7 @@ class TestReportsOfTheFarEnd:
         ours = session()
         assert not ours.receive(ours.report(103.0, sent(1), Reception(1, 5, 5, 2, 0.0)), 103.1)
         assert ours.remote_lost is None
-        assert ours.last_heard is None
+        assert ours.last_heard == float("-inf")
 
     def test_a_report_on_somebody_else_is_not_ours(self) -> None:
         ours = session()

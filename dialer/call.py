@@ -6,12 +6,12 @@ Nothing here waits or sends: ``Call.apply`` moves the state or raises and change
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 from dialer.errors import IllegalTransition
-from dialer.model import Disposition
+from dialer.model import Disposition, Tone
 
 
 class State(StrEnum):
@@ -134,6 +134,51 @@ def disposition_of(code: int, *, ours: bool, rang: bool, cancelled: bool) -> Dis
     if code in (408, 487) and rang:
         return Disposition.NO_ANSWER
     return Disposition.UNREACHABLE
+
+
+_CAUSES: Mapping[int, Disposition] = {
+    1: Disposition.UNALLOCATED,
+    17: Disposition.BUSY,
+    18: Disposition.NO_ANSWER,
+    19: Disposition.NO_ANSWER,
+    20: Disposition.UNREACHABLE,
+    21: Disposition.REJECTED,
+    22: Disposition.UNALLOCATED,
+    27: Disposition.UNREACHABLE,
+    28: Disposition.UNALLOCATED,
+}
+"""What Q.850 says of the callee; the other causes are the network's own affairs."""
+_SILENT_CODES = frozenset({0, 408, 480, 487, *range(500, 600)})
+"""They don't say what became of the callee."""
+_TONES: Mapping[Tone, Disposition] = {
+    Tone.BUSY: Disposition.BUSY,
+    Tone.CONGESTION: Disposition.UNREACHABLE,
+    Tone.SIT: Disposition.UNREACHABLE,
+    Tone.UNOBTAINABLE: Disposition.UNALLOCATED,
+}
+
+
+def refined(
+    outcome: Disposition, code: int, cause: int, tones: Sequence[Tone], *, cancelled: bool
+) -> Disposition:
+    """``outcome`` of ``disposition_of``, where its code says nothing of the callee and something else does.
+
+    ``cause``: Q.850, 0 for none. ``tones``: of early media, in order. The SIP code comes first, then the
+    cause, then the tones. The cause of a call that we cancelled is our own; a tone after ringback is the
+    network's way to end the ringing, and no busy callee.
+    """
+    if code not in _SILENT_CODES:
+        return outcome
+    if not cancelled and cause in _CAUSES:
+        return _CAUSES[cause]
+    if outcome not in (Disposition.NO_ANSWER, Disposition.UNREACHABLE) or Tone.RINGBACK in tones:
+        return outcome
+    return next((_TONES[tone] for tone in tones if tone in _TONES), outcome)
+
+
+def answered_by(tone: Tone | None) -> Disposition:
+    """A call that a machine answered: which one, by the tone that gave it away, if any."""
+    return _TONES.get(tone, Disposition.MACHINE) if tone else Disposition.MACHINE
 
 
 def diagram() -> str:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from dialer.call import disposition_of
+from dialer.call import disposition_of, refined
 from dialer.errors import ArchiveError, Fenced, MediaError, StoreError
 from dialer.ivr.moves import SessionResult
 from dialer.model import (
@@ -21,6 +21,7 @@ from dialer.model import (
     RtpStats,
     Task,
     Ticket,
+    Tone,
 )
 from dialer.ports import Archive, Claim, Failed, MediaStream, Store
 
@@ -52,6 +53,12 @@ class Closing:
     rtp: RtpStats | None = None
     session: SessionResult | None = None
     outcome: Disposition | None = None
+    tones: list[Tone] = field(default_factory=list)
+    """Heard in early media, in order."""
+    trust_tones: bool = True
+    """They may decide the outcome; otherwise they are only written down."""
+    answerer: str = ""
+    """A machine, and why: where the call wasn't ended for it."""
 
     def close(self, outcome: Disposition, reason: str) -> None:
         """Settle the outcome: no INVITE left."""
@@ -86,6 +93,16 @@ class Closing:
         )
 
     def _outcome(self) -> tuple[Disposition, str]:
+        outcome, reason = self._bare_outcome()
+        heard = ", ".join(dict.fromkeys(self.tones))
+        notes = (f"early media: {heard}" if heard else "", self.answerer)
+        return outcome, "; ".join(filter(None, (reason, *notes)))
+
+    def _refined(self, outcome: Disposition, code: int, cause: int) -> Disposition:
+        tones = self.tones if self.trust_tones else []
+        return refined(outcome, code, cause, tones, cancelled=self.cancelled)
+
+    def _bare_outcome(self) -> tuple[Disposition, str]:
         if self.outcome is not None:
             return self.outcome, self.reason
         if self.session is not None:
@@ -98,9 +115,13 @@ class Closing:
             outcome = disposition_of(
                 failure.code, ours=failure.ours, rang=self.rang, cancelled=self.cancelled
             )
-            return outcome, self.reason or f"{failure.code} {failure.reason}".strip()
+            said = f"{failure.code} {failure.reason}".strip()
+            if failure.cause:
+                said += f" (Q.850 cause {failure.cause})"
+            return self._refined(outcome, failure.code, failure.cause), self.reason or said
         if self.cancelled:
-            return Disposition.NO_ANSWER, self.reason or "ring time over, the far end did not confirm"
+            why = self.reason or "ring time over, the far end did not confirm"
+            return self._refined(Disposition.NO_ANSWER, 0, 0), why
         if self.answered_at is not None:
             return Disposition.ANSWERED_INCOMPLETE, self.reason
         return Disposition.UNKNOWN, self.reason

@@ -15,7 +15,7 @@ from typing import Any
 from dialer.call import Call, Event, State
 from dialer.closing import Closing, seal, store_record
 from dialer.conversation import AgentAccepted, Conversation, House, Item, TransferOver
-from dialer.errors import DialerError, IllegalTransition, StoreError, TrunkError
+from dialer.errors import DialerError, IllegalTransition, MediaError, StoreError, TrunkError
 from dialer.ivr import moves
 from dialer.model import Attempt, Disposition
 from dialer.policy.verdict import Dial
@@ -29,6 +29,8 @@ from dialer.ports import (
     MediaFailed,
     MediaTimeout,
     Progress,
+    ToneHeard,
+    Watch,
 )
 
 log = logging.getLogger("dialer.conductor")
@@ -56,7 +58,8 @@ class _LiveCall:
         self._task = claim.task
         self.inbox: asyncio.Queue[Item] = asyncio.Queue()
         self.call = Call(house.ring_s, house.no_progress_s)
-        self._closing = Closing()
+        self._closing = Closing(trust_tones=house.progress == "act")
+        self._watching = False
         self._conversation: Conversation | None = None
         self._pumping: asyncio.Task[None] | None = None
         self._ending_from: float | None = None
@@ -154,6 +157,7 @@ class _LiveCall:
             await leg.hang_up(note.reason)
         if self._conversation is not None:
             note.session = await self._conversation.close(note.hung_up_by == "network")
+            note.answerer = self._conversation.machine
         if note.record_from is not None:
             note.recording = await seal(leg.media, house.archive, self._attempt.id, note.record_from)
         note.rtp = await leg.close()
@@ -178,6 +182,8 @@ class _LiveCall:
         match item:
             case Progress():
                 self.call.apply(Event.PROGRESS, now)
+                if item.early_media:
+                    await self._watch_early(leg)
                 if note.ringing_at is None:
                     note.ringing_at = house.clock()
                     self._note(house.store.note_ringing(self._attempt.id, note.ringing_at))
@@ -199,6 +205,8 @@ class _LiveCall:
             case TransferOver():
                 self.call.apply(Event.TRANSFER_OVER, now)
                 await self._feed(moves.TransferEnded("agent_hung_up" if item.bridged else "no_agent"))
+            case ToneHeard() if self._conversation is None:
+                note.tones.append(item.tone)
             case MediaTimeout():
                 note.hung_up_by = "network"
                 await self._give_up(leg, "no audio from the far end")
@@ -207,6 +215,16 @@ class _LiveCall:
             case _:
                 if self._conversation is not None:
                     await self._conversation.take(item)
+
+    async def _watch_early(self, leg: Leg) -> None:
+        """What the network sounds before the answer tells one failure from another; no call depends on it."""
+        if self._watching or self._house.progress == "off":
+            return
+        self._watching = True
+        try:
+            await leg.media.watch(Watch.EARLY)
+        except MediaError as error:
+            log.warning("early media not listened to", extra={"call_id": self._attempt.id, "why": str(error)})
 
     async def _answered(self, leg: Leg) -> None:
         """The recording opens before the first prompt (R40, R75)."""

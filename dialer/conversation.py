@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
+from dialer.call import answered_by
 from dialer.closing import Ticketing, WishResolver
 from dialer.errors import DialerError
 from dialer.ivr import lexicon, moves
@@ -21,6 +22,8 @@ from dialer.ivr.session import Session
 from dialer.listening import Hearing
 from dialer.model import CallId, Heard, Task
 from dialer.ports import (
+    Answerer,
+    AnswererJudged,
     Archive,
     KeyPressed,
     Leg,
@@ -34,6 +37,7 @@ from dialer.ports import (
     Store,
     Synthesiser,
     Trunk,
+    Watch,
 )
 from dialer.transfer import WarmTransfer
 
@@ -83,6 +87,8 @@ class House:
     no_progress_s: float = 5.0
     listen: ListenSpec = field(default_factory=ListenSpec)
     caller_id: str = ""
+    progress: str = "act"
+    """``act``, ``note`` or ``off``: what call progress detection is for."""
     store_patience_s: float = 3600.0
     """How long a finished call waits for a database that is away."""
 
@@ -114,6 +120,8 @@ class Conversation:
         self._hearing = Hearing(house.recogniser, lambda *words: control.post(Words(*words)))
         self._listening: moves.Listen | None = None
         self._transfer: asyncio.Task[None] | None = None
+        self.machine = ""
+        """Why it seems to be a machine, where the call wasn't ended for that."""
 
     @property
     def result(self) -> moves.SessionResult:
@@ -125,6 +133,8 @@ class Conversation:
 
     async def start(self, offset_s: float = 0.0) -> None:
         """``offset_s``: how far the recording has come."""
+        if self._house.progress != "off":
+            await self._leg.media.watch(Watch.ANSWERER)
         await self._act(self._session.start(self._now(), offset_s))
 
     async def feed(self, event: moves.SessionEvent) -> None:
@@ -145,12 +155,28 @@ class Conversation:
                 self._hearing.audio(item.pcm)
             case SpeechEnded():
                 self._hearing.end(item)
+            case AnswererJudged():
+                await self._judged(item)
             case Words(heard=None):
                 await self.feed(moves.RecogniserLost())
             case Words(heard=Heard() as heard):
                 await self.feed(moves.HeardWords(heard, item.start_offset_s, item.end_offset_s))
             case _:
                 pass  # speech that nobody asked for
+
+    async def _judged(self, item: AnswererJudged) -> None:
+        """A machine is said goodbye to; whoever has said or pressed who he is, is none."""
+        log.info(
+            "answerer judged",
+            extra={"call_id": self._call_id, "answerer": item.answerer.value, "why": item.why},
+        )
+        if item.answerer is not Answerer.MACHINE:
+            return
+        before = self._session.result.reason
+        if self._house.progress == "act":
+            await self.feed(moves.NobodyThere(answered_by(item.tone), f"a machine answered: {item.why}"))
+        if self._session.result.reason == before:
+            self.machine = f"may be a machine: {item.why}"
 
     async def close(self, by_network: bool) -> moves.SessionResult:
         """The line is gone: no agent's telephone rings on, no utterance is waited for."""

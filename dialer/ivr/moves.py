@@ -59,8 +59,24 @@ class TransferEnded:
     result: Literal["accepted", "no_agent", "customer_left", "agent_hung_up"]
 
 
+@dataclass(frozen=True, slots=True)
+class NobodyThere:
+    """The call was answered, but not by a person: ``outcome`` says by what. ``reason``: what showed it."""
+
+    outcome: Disposition
+    reason: str
+
+
 SessionEvent = (
-    HeardWords | Key | SpeechStarted | PlayedOut | Timeout | RecogniserLost | HungUp | TransferEnded
+    HeardWords
+    | Key
+    | SpeechStarted
+    | PlayedOut
+    | Timeout
+    | RecogniserLost
+    | HungUp
+    | TransferEnded
+    | NobodyThere
 )
 
 # --- actions ----------------------------------------------------------------------------------

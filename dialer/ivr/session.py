@@ -19,6 +19,7 @@ from dialer.ivr.moves import (
     HungUp,
     Key,
     Listen,
+    NobodyThere,
     Play,
     PlayedOut,
     RecogniserLost,
@@ -103,6 +104,8 @@ class Session(WithDetours):
                 return self._recogniser_lost(now)
             case TransferEnded(result):
                 return self._transfer_ended(result, now)
+            case NobodyThere(outcome, reason):
+                return self._nobody_there(outcome, reason, now)
         if self._exchange is not None:
             actions, reply = self._exchange.feed(event, now, now - self._zero)
             return actions if reply is None else actions + self._replied(reply, now)
@@ -182,6 +185,15 @@ class Session(WithDetours):
 
     # -- the end -----------------------------------------------------------------------------
 
+    def _nobody_there(self, outcome: Disposition, reason: str, now: float) -> list[Action]:
+        """Only before anybody said who he is. The goodbye names nobody: neither customer nor company."""
+        if self._step is not Step.QUESTION or self._notes.identified:
+            return []
+        if outcome is Disposition.MACHINE:
+            return self._exit(now, outcome, reason, self._script.prompts.wrong_person)
+        self._notes.decide(outcome, reason)
+        return self._hang_up(reason)
+
     def _played_or_late(self, event: SessionEvent, now: float) -> list[Action]:
         """Between exchanges: a prompt nobody answers, a hold, a goodbye."""
         played = isinstance(event, PlayedOut) and event.play_id == self._plays
@@ -190,6 +202,8 @@ class Session(WithDetours):
             return self._seek_agent("complaint", self._seeking.reply, now)
         if self._step is Step.HOLD and isinstance(event, Timeout):
             return self._no_agent(now)
+        if self._step is Step.FAREWELL and played and self._notes.outcome is Disposition.MACHINE:
+            return self._hang_up(self._notes.reason)
         if self._step is Step.FAREWELL and played:
             self._deadline = now + self._turn.long_stop_s
         elif self._step is Step.FAREWELL and isinstance(event, Timeout):

@@ -125,6 +125,8 @@ class Tones:
         """Solid stretches, oldest first; the last one may be still going on."""
         self._edge: Stretch | None = None
         self._seen: dict[Tone, int] = {}
+        self._claimed: tuple[Tone, int] | None = None
+        """The tone recognised last, and up to which frame it reached."""
 
     def add(self, sound: Sound) -> list[Recognised]:
         self._place(sound)
@@ -173,6 +175,9 @@ class Tones:
             stretch.first, stretch.second = sound.first, sound.second
 
     def _report(self, tone: Tone, start: int) -> Iterator[Recognised]:
+        if self._claimed is not None and self._claimed[0] is not tone and start < self._claimed[1]:
+            return  # the last pulse of a busy tone, and the silence after it, are no ringback
+        self._claimed = tone, self.frame
         before = self._seen.get(tone)
         self._seen[tone] = self.frame
         if before is None or self.frame - before > _AGAIN_FRAMES:

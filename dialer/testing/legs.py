@@ -195,9 +195,9 @@ class FakeLeg:
             self.over = event if isinstance(event, Failed | Ended) else None
             self._events.put_nowait(event)
 
-    def ring(self, code: int = 180) -> None:
+    def ring(self, code: int = 180, *, early_media: bool = False) -> None:
         self._journal.append(f"{self.name} rings")
-        self.put(Progress(_now(), code))
+        self.put(Progress(_now(), code, early_media))
 
     def answer(self) -> None:
         self._journal.append(f"{self.name} answers")

@@ -11,6 +11,7 @@ from typing import cast
 
 from dialer.sip.address import Addr
 from dialer.sip.framing import BrokenStream, KeepAlive, StreamFramer
+from dialer.sip.sockets import why
 from dialer.sip.tls import explain
 
 logger = logging.getLogger("dialer.sip")
@@ -62,7 +63,8 @@ class Connection(asyncio.Protocol):
         self._loop = asyncio.get_running_loop()
         self._opened_at = self._heard_at = self._active_at = self._loop.time()
         self._began_at: float | None = None
-        self._pinged_at: float | None = None
+        self._pinged_at = 0.0
+        self._unanswered_since: float | None = None
         self._ponged = False
         self._spoke = False
         self._reason = ""
@@ -100,20 +102,25 @@ class Connection(asyncio.Protocol):
             self.abort("it said nothing")
         elif self._began_at is not None and now - self._began_at > _WHOLE_S:
             self.abort("a message wasn't completed in time")
-        elif self._pinged_at is not None and self._ponged and now - self._pinged_at > _PONG_S:
+        elif self._ponged and self._unanswered_since is not None and now - self._unanswered_since > _PONG_S:
             self.abort("the peer answers no keep-alive")
         elif now - self._active_at > limits.idle_s:
             self.close()
         elif self._keepalive_due(now):
             self._pinged_at = now
+            self._unanswered_since = self._unanswered_since or now
             self._framer.pinged()
             # Our own keep-alive is no reason to keep it: the peer's answer is.
             cast(asyncio.Transport, self._transport).write(KeepAlive.PING.value)
 
     def _keepalive_due(self, now: float) -> bool:
         every = self._limits.keepalive_s
-        last = max(self._heard_at, self._active_at, self._pinged_at or 0.0)
+        last = max(self._heard_at, self._active_at, self._pinged_at)
         return every > 0 and not self.accepted and now - last >= every
+
+    @property
+    def _never_heard(self) -> bool:
+        return not self.accepted and self._heard_at == self._opened_at
 
     # --- asyncio.Protocol
 
@@ -126,7 +133,7 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         now = self._loop.time()
         self._heard_at = self._active_at = now
-        self._pinged_at = None
+        self._unanswered_since = None
         frames, broken = self._framer.feed(data)
         for frame in frames:
             self._spoke = True
@@ -162,5 +169,8 @@ class Connection(asyncio.Protocol):
         reason = self._reason
         if not reason and isinstance(exc, OSError):
             name = self.peer.name or self.peer.host
-            reason = explain(exc, name) if isinstance(exc, ssl.SSLError) else f"connection lost: {exc}"
+            reason = explain(exc, name) if isinstance(exc, ssl.SSLError) else f"connection lost: {why(exc)}"
+        if not reason and self._never_heard and self.peer.transport == "tls":
+            # With TLS 1.3 a server refuses our certificate only after its side of the handshake.
+            reason = f"{self.peer.name} closed TLS at once: it may want another client certificate"
         self._handlers.closed(self, reason)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import socket
 
 from dialer.errors import TrunkError
@@ -70,7 +71,8 @@ def _to_device(made: socket.socket, device: str) -> None:
 def why(error: OSError) -> str:
     if error.errno in (errno.EMFILE, errno.ENFILE):
         return "too many open files: raise the limit (ulimit -n, LimitNOFILE=)"
-    return error.strerror or str(error)
+    # The event loop's own words name an address; the operating system's say why.
+    return os.strerror(error.errno) if error.errno else str(error)
 
 
 def outward_address(family: socket.AddressFamily = socket.AF_INET) -> str:

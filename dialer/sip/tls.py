@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from dialer.errors import TrunkError
+from dialer.sip.sockets import why
 
 _EXPIRED, _NOT_YET = 10, 9
 _SELF_SIGNED = (18, 19)
@@ -117,7 +118,7 @@ def explain(error: OSError, name: str) -> str:
         return f"TLS with {name} failed: {reason}"
     if isinstance(error, ConnectionError):
         return f"{name} broke the TLS handshake off"
-    return error.strerror or str(error) or type(error).__name__
+    return why(error) or type(error).__name__
 
 
 def _explain_certificate(error: ssl.SSLCertVerificationError, name: str) -> str:

@@ -1,101 +1,34 @@
-"""One call's data, and what is the same for both roles once a dialog stands.
+"""Every call of the user agent, and what is the same for both roles once a dialog stands.
 
-BYE both ways, re-INVITE from the far end, and our 2xx retransmitted until its ACK (RFC 3261 12-15).
+Who answers which request inside a dialog, deadlines, BYE both ways and the end (RFC 3261 12-15).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from enum import StrEnum
 
-from sipmessage import Request, Response
+from sipmessage import Response
 
-from dialer.errors import DigestError, SdpError
+from dialer.errors import DigestError
 from dialer.sip.address import Addr
-from dialer.sip.core import SDP_TYPE, Core
+from dialer.sip.callstate import (
+    Call,
+    CallTimer,
+    Inside,
+    OnCallTimer,
+    OnInside,
+    Phase,
+)
+from dialer.sip.core import Core
 from dialer.sip.dialog import Dialog, DialogId
-from dialer.sip.digest import DigestClient
 from dialer.sip.layer import ServerTransaction
-from dialer.sip.message import Essentials, clean, header_values, to_bytes
-from dialer.sip.sdp import SessionDescription, make_answer
-from dialer.sip.signals import CallAnswered, CallEnded, CallFailed, CallUpdated
-from dialer.sip.transaction import InviteServer
+from dialer.sip.message import Essentials
+from dialer.sip.reason import described, why_ended
+from dialer.sip.signals import CallEnded, CallFailed
 
-_NOWHERE = Addr("", 0)
-
-
-class Phase(StrEnum):
-    INVITING = "inviting"
-    """INVITE sent or received, no final response."""
-    ANSWERING = "answering"
-    """Incoming: our 2xx waits for its ACK."""
-    TALKING = "talking"
-    ENDING = "ending"
-    """Our BYE is on its way."""
-    OVER = "over"
-
-
-@dataclass(slots=True)
-class PendingAck:
-    """A 2xx of ours that is repeated until its ACK comes (RFC 3261 13.3.1.4)."""
-
-    data: bytes
-    peer: Addr
-    seq: int
-    interval: float
-    give_up_at: float
-
-
-@dataclass(slots=True)
-class Call:
-    """State of one call; the roles' own fields are theirs alone."""
-
-    number: int
-    local_tag: str
-    local: SessionDescription | None = None
-    remote: SessionDescription | None = None
-    dialog: Dialog | None = None
-    phase: Phase = Phase.INVITING
-    digest: DigestClient | None = None
-    end_reason: str = ""
-    bye_wanted: bool = False
-    pending: PendingAck | None = None
-    # incoming only
-    request: Request | None = None
-    transaction: InviteServer | None = None
-    source: Addr = _NOWHERE
-    merge_key: tuple[str, str, int] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class CallTimer:
-    """Key of a call's own deadline: ``guard`` (rings too long), ``cancel``, ``bye``, ``ack``, ...
-
-    ``Calls.on_timer`` says what each kind does; ``Calls.over`` cancels every kind."""
-
-    kind: str
-    call: int
-
-
-@dataclass(frozen=True, slots=True)
-class Inside:
-    """A request of the far end inside a dialog, in sequence, waiting for its response."""
-
-    call: Call
-    dialog: Dialog
-    transaction: ServerTransaction
-    found: Essentials
-    source: Addr
-    now: float
-
-    @property
-    def request(self) -> Request:
-        return self.transaction.request
-
-
-OnInside = Callable[[Inside], None]
-OnCallTimer = Callable[[Call, float], None]
+__all__ = [
+    "Call", "CallTimer", "Calls", "Inside", "OnCallTimer", "OnInside", "Phase", "challenge_headers",
+]  # fmt: skip
 
 
 class Calls:
@@ -108,14 +41,14 @@ class Calls:
     def __init__(self, core: Core) -> None:
         self.core = core
         self.active: dict[int, Call] = {}
-        self._dialogs: dict[DialogId, Call] = {}
+        self._dialogs: dict[DialogId, tuple[Call, Dialog]] = {}
         self._methods: dict[str, OnInside] = {}
         self._timers: dict[str, OnCallTimer] = {}
         self._over: list[Callable[[Call], None]] = []
+        self.on_early_bye: Callable[[Call, Dialog, float], None] = lambda _call, _dialog, _now: None
+        """BYE for a branch of our INVITE, before any answer."""
         self.on_method("BYE", self._receive_bye)
-        self.on_method("INVITE", self._receive_invite)
         self.on_method("OPTIONS", lambda inside: self.reply(inside, 200))
-        self.on_timer("ack", self.resend_2xx)
         self.on_timer("bye", lambda call, _now: self._bye_done(call))
 
     # --- who does what
@@ -148,32 +81,52 @@ class Calls:
         """The final response to a request inside a dialog."""
         self.core.reply(inside.transaction, code, inside.source, inside.now, phrase=phrase, headers=headers)
 
-    def find(self, found: Essentials) -> Call | None:
-        """The call whose dialog a request belongs to."""
+    def find(self, found: Essentials) -> tuple[Call, Dialog] | None:
+        """The call and dialog that a request belongs to."""
         return self._dialogs.get((found.call_id, found.to_tag, found.from_tag))
 
+    def dialog(self, call_id: str, local_tag: str, remote_tag: str) -> tuple[Call, Dialog] | None:
+        """The call and dialog of these marks."""
+        return self._dialogs.get((call_id, local_tag, remote_tag))
+
+    def open(self, call: Call, dialog: Dialog) -> None:
+        """Requests inside ``dialog`` are ``call``'s."""
+        self._dialogs[dialog.id] = (call, dialog)
+
+    def forget(self, dialog: Dialog) -> None:
+        self._dialogs.pop(dialog.id, None)
+
     def confirm(self, call: Call, dialog: Dialog) -> None:
+        """``dialog`` is the call's; early ones of other branches are no more."""
+        for early in call.early.values():
+            if early.dialog is not dialog:
+                self.forget(early.dialog)
+        call.early.clear()
         call.dialog = dialog
-        self._dialogs[dialog.id] = call
+        self.open(call, dialog)
 
     def over(self, call: Call, event: CallFailed | CallEnded) -> None:
         """The call is over, reported once; late messages find no dialog."""
         if call.phase is Phase.OVER:
             return
-        call.phase, call.pending = Phase.OVER, None
+        call.phase, call.pending, call.reliable = Phase.OVER, None, None
         for kind in self._timers:
             self.set_timer(kind, call, None)
         for handler in self._over:
             handler(call)
         self.active.pop(call.number, None)
-        if call.dialog is not None:
-            self._dialogs.pop(call.dialog.id, None)
+        for dialog in call.dialogs:
+            self.forget(dialog)
+        call.early.clear()
         self.core.emit(event)
 
     def lost(self, call: Call, dialog: Dialog, reason: str, now: float) -> None:
         """The far end knows ``dialog`` no more, or is gone (408, 481 or silence; RFC 3261 12.2.1.2)."""
         if dialog is call.dialog and call.phase is Phase.TALKING:
             self.bye(call, reason, now)
+        elif call.phase is Phase.INVITING and call.ours:
+            self.forget(dialog)
+            call.early.pop(dialog.remote_tag, None)
 
     # --- our BYE
 
@@ -192,6 +145,7 @@ class Calls:
     def _send_bye(self, call: Call, dialog: Dialog, now: float) -> None:
         branch = self.core.new_branch()
         request, peer = self.core.dialog_request(dialog, "BYE", branch, dialog.next_seq())
+        request.headers.set("Reason", why_ended(call.end_reason))
         if call.digest is not None and call.digest.ready:
             name, value = call.digest.authorise("BYE", str(request.uri))
             request.headers.set(name, value)
@@ -218,6 +172,7 @@ class Calls:
         """End a dialog that nobody wants: a fork's second answer (RFC 3261 13.2.2.4)."""
         branch = self.core.new_branch()
         request, peer = self.core.dialog_request(dialog, "BYE", branch, dialog.next_seq())
+        request.headers.set("Reason", why_ended(call.end_reason))
         if call.digest is not None and call.digest.ready:
             name, value = call.digest.authorise("BYE", str(request.uri))
             request.headers.set(name, value)
@@ -226,130 +181,46 @@ class Calls:
     # --- requests of the far end inside a dialog
 
     def receive(
-        self, call: Call, transaction: ServerTransaction, found: Essentials, source: Addr, now: float
+        self,
+        call: Call,
+        dialog: Dialog,
+        transaction: ServerTransaction,
+        found: Essentials,
+        source: Addr,
+        now: float,
     ) -> None:
-        dialog, handler = call.dialog, self._methods.get(transaction.request.method)
-        if dialog is None or not dialog.in_order(found.cseq.sequence):
-            self.core.reply(transaction, 500, source, now, phrase="CSeq out of order")
+        method = transaction.request.method
+        inside = Inside(call, dialog, transaction, found, source, now)
+        handler = self._methods.get(method)
+        if not dialog.in_order(found.cseq.sequence):
+            self.reply(inside, 500, phrase="CSeq out of order")
         elif handler is None:
-            self.core.reply(transaction, 405, source, now)
+            self.reply(inside, 405)
+        elif method != "BYE" and (unknown := self.core.unknown_extensions(transaction.request)):
+            # Whoever hangs up is let go, whatever it requires.
+            self.reply(inside, 420, headers={"Unsupported": unknown})
         else:
-            handler(Inside(call, dialog, transaction, found, source, now))
+            handler(inside)
 
     def _receive_bye(self, inside: Inside) -> None:
         call = inside.call
         self.reply(inside, 200)
+        if call.phase is Phase.INVITING and call.ours:
+            self.on_early_bye(call, inside.dialog, inside.now)
+            return
         if call.transaction is not None:
             # An INVITE of theirs that is still open ends with its dialog (RFC 3261 15.1.2).
             refusal = self.core.response(call.transaction.request, 487, call.source, call.local_tag)
             self.core.layer.respond(call.transaction, refusal, inside.now)
         if call.phase is Phase.INVITING:
-            self.over(call, CallFailed(call.number, 487, "ended by the caller"))
+            why = described("ended by the caller", inside.request)
+            self.over(call, CallFailed(call.number, 487, why))
             return
         ours = call.phase is Phase.ENDING
-        reason = call.end_reason if ours else _reason_header(inside.request)
+        reason = call.end_reason if ours else described("", inside.request)
         self.over(call, CallEnded(call.number, by_remote=not ours, reason=reason))
-
-    def _receive_invite(self, inside: Inside) -> None:
-        if isinstance(inside.transaction, InviteServer):
-            self._reinvite(
-                inside.call, inside.dialog, inside.transaction, inside.found, inside.source, inside.now
-            )
-
-    def _reinvite(
-        self,
-        call: Call,
-        dialog: Dialog,
-        transaction: InviteServer,
-        found: Essentials,
-        source: Addr,
-        now: float,
-    ) -> None:
-        if call.pending is not None or call.local is None:
-            self.core.reply(transaction, 500, source, now, headers={"Retry-After": "1"})
-            return
-        if call.phase is not Phase.TALKING:
-            self.core.reply(transaction, 481, source, now)
-            return
-        request, local = transaction.request, call.local
-        if request.body:
-            try:
-                offer = SessionDescription.parse(request.body)
-                local = make_answer(
-                    offer, local.host, local.port, local.session_id, version=local.version + 1
-                )
-            except SdpError as error:
-                self.core.reply(transaction, 488, source, now, phrase=str(error))
-                return
-            moved = call.remote is None or replace(offer, version=0) != replace(call.remote, version=0)
-            call.remote = offer
-            if moved:
-                self.core.emit(CallUpdated(call.number, offer))
-        call.local = local
-        dialog.refresh_target(request)
-        self.send_2xx(call, transaction, found.cseq.sequence, local, source, now)
-
-    # --- our 2xx and its ACK
-
-    def send_2xx(
-        self,
-        call: Call,
-        transaction: InviteServer,
-        seq: int,
-        local: SessionDescription,
-        source: Addr,
-        now: float,
-    ) -> None:
-        response = self.core.response(transaction.request, 200, source, call.local_tag)
-        if routes := header_values(transaction.request, "Record-Route"):
-            response.headers.setlist("Record-Route", routes)
-        response.headers.set("Contact", self.core.contact(source, transaction.request.uri))
-        response.headers.set("Content-Type", SDP_TYPE)
-        response.body = local.encode()
-        self.core.layer.respond(transaction, response, now)
-        values = self.core.config.timers
-        call.pending = PendingAck(to_bytes(response), transaction.peer, seq, values.t1, now + values.timeout)
-        self.core.timers.set(CallTimer("ack", call.number), now + values.t1)
-
-    def resend_2xx(self, call: Call, now: float) -> None:
-        """The ``ack`` timer: repeat, or give the call up (RFC 3261 13.3.1.4)."""
-        pending = call.pending
-        if pending is None:
-            return
-        if now >= pending.give_up_at:
-            call.pending = None
-            self.bye(call, "no ACK", now)
-            return
-        self.core.send(pending.data, pending.peer)
-        pending.interval = min(pending.interval * 2, self.core.config.timers.t2)
-        self.core.timers.set(CallTimer("ack", call.number), now + pending.interval)
-
-    def receive_ack(self, request: Request, found: Essentials, now: float) -> None:
-        """The ACK of a 2xx of ours; any other is ignored."""
-        call = self.find(found)
-        if call is None or call.pending is None or call.pending.seq != found.cseq.sequence:
-            return
-        call.pending = None
-        self.core.timers.set(CallTimer("ack", call.number), None)
-        if call.phase is not Phase.ANSWERING:
-            return
-        call.phase = Phase.TALKING
-        if call.remote is None:
-            try:
-                call.remote = SessionDescription.parse(request.body)
-            except SdpError as error:
-                self.bye(call, f"no usable answer in ACK: {error}", now)
-                return
-        self.core.emit(CallAnswered(call.number, call.remote))
-        if call.bye_wanted:
-            self.bye(call, call.end_reason, now)
 
 
 def challenge_headers(response: Response) -> list[str]:
     name = "WWW-Authenticate" if response.code == 401 else "Proxy-Authenticate"
     return list(response.headers.getlist(name))
-
-
-def _reason_header(request: Request) -> str:
-    """The Reason of a BYE (RFC 3326), shortened; empty for none."""
-    return clean(request.headers.get("Reason") or "")[:200]

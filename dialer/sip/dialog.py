@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sipmessage import URI, Request, Response
 
 from dialer.errors import SipParseError
 from dialer.sip.address import Addr, parse_address, uri_destination
 from dialer.sip.message import MAGIC_COOKIE, Essentials, Message, header_values
+from dialer.sip.negotiation import Session
 
 DialogId = tuple[str, str, str]
 """Call-ID, local tag, remote tag."""
@@ -28,6 +29,12 @@ class Dialog:
     routes: tuple[str, ...] = ()
     local_seq: int = 0
     remote_seq: int | None = None
+    invite_seq: int = 0
+    """CSeq of their INVITE that opened it; 0: we opened it."""
+    session: Session = field(default_factory=Session)
+    """What both sides have agreed about media."""
+    allows: frozenset[str] = frozenset()
+    """Methods that the far end takes, as far as it has said."""
 
     @property
     def id(self) -> DialogId:
@@ -50,6 +57,7 @@ class Dialog:
             target=_contact(response) or invite.uri,
             routes=tuple(reversed(_routes(response))) if routed else (),
             local_seq=found.cseq.sequence,
+            allows=frozenset(header_values(response, "Allow")),
         )
 
     @classmethod
@@ -70,11 +78,24 @@ class Dialog:
             target=target,
             routes=tuple(_routes(invite)),
             remote_seq=found.cseq.sequence,
+            invite_seq=found.cseq.sequence,
+            allows=frozenset(header_values(invite, "Allow")),
         )
 
     def refresh_target(self, message: Message) -> None:
-        """A target refresh request may move the far end (12.2.2)."""
+        """A target refresh request or its 2xx may move the far end (12.2.1.2, 12.2.2)."""
         self.target = _contact(message) or self.target
+        self.note_allow(message)
+
+    def confirm(self, response: Response, *, routed: bool = True) -> None:
+        """The 2xx of an early dialog: its route set counts (13.2.2.4). Raises SipParseError."""
+        self.refresh_target(response)
+        if routed:
+            self.routes = tuple(reversed(_routes(response)))
+
+    def note_allow(self, message: Message) -> None:
+        if methods := header_values(message, "Allow"):
+            self.allows = frozenset(methods)
 
     def in_order(self, sequence: int) -> bool:
         """Whether a request of the far end is new enough; remembers it (12.2.2)."""

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from sipmessage import Response
+from sipmessage import Request, Response
 
 from dialer.errors import DigestError
 from dialer.sip.calls import Call, Calls, Phase, challenge_headers
 from dialer.sip.dialog import Dialog
 from dialer.sip.message import Essentials
+from dialer.sip.transaction import NonInviteClient
 
 OnDone = Callable[[Response | None, float], None]
 """Called once with the final response, or None where none came."""
@@ -34,22 +35,27 @@ class DialogClient:
         headers: Mapping[str, str] | None = None,
         body: bytes = b"",
         dialog: Dialog | None = None,
-    ) -> None:
+        prepare: Callable[[Request], None] | None = None,
+        ends_call: bool = True,
+    ) -> NonInviteClient | None:
         """Send ``method`` in ``dialog`` (the call's own where none is given).
 
         A challenge is answered from the call's credentials. 408, 481 and silence end the
-        call with BYE. ``headers`` may set Contact and Content-Type.
+        call with BYE, unless ``ends_call`` is false: then only a subscription is over. ``headers``
+        may set Contact and Content-Type; ``prepare`` may do more to the request.
         """
         dialog = dialog or call.dialog
         if dialog is None:
-            return
+            return None
         branch = self._core.new_branch()
         request, peer = self._core.dialog_request(dialog, method, branch, dialog.next_seq())
         for name, value in (headers or {}).items():
             request.headers.set(name, value)
         request.body = body
+        if prepare is not None:
+            prepare(request)
         if call.digest is not None and call.digest.ready:
-            name, value = call.digest.authorise(method, str(request.uri))
+            name, value = call.digest.authorise(method, str(request.uri), body)
             request.headers.set(name, value)
 
         def on_response(response: Response, _: Essentials, at: float) -> None:
@@ -57,20 +63,24 @@ class DialogClient:
                 return
             if response.code in (401, 407) and call.digest is not None and call.phase is not Phase.OVER:
                 try:
-                    call.digest.accept(response.code, challenge_headers(response))
+                    call.digest.accept(response.code, challenge_headers(response), method)
                 except DigestError:
                     done(response, at)
                 else:
-                    self.send(call, method, at, done, headers=headers, body=body, dialog=dialog)
+                    self.send(
+                        call, method, at, done, headers=headers, body=body, dialog=dialog, prepare=prepare,
+                        ends_call=ends_call,
+                    )  # fmt: skip
                 return
             if call.digest is not None:
                 call.digest.settled()
-            if response.code in GONE:
+            if response.code in GONE and ends_call:
                 self._calls.lost(call, dialog, f"{method} got {response.code}", at)
             done(response, at)
 
         def on_silence(reason: str, at: float) -> None:
-            self._calls.lost(call, dialog, f"{method}: {reason}", at)
+            if ends_call:
+                self._calls.lost(call, dialog, f"{method}: {reason}", at)
             done(None, at)
 
-        self._core.send_request(request, branch, peer, now, on_response, on_silence)
+        return self._core.layer.request(request, branch, peer, now, on_response, on_silence)

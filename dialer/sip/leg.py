@@ -7,12 +7,13 @@ import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from dialer.errors import MediaError, SdpError, TrunkError
+from dialer.errors import MediaError, TrunkError
 from dialer.model import RtpStats
 from dialer.ports import (
     Answered,
     Ended,
     Failed,
+    KeyPressed,
     LegEvent,
     MediaEvent,
     MediaFailed,
@@ -22,23 +23,31 @@ from dialer.ports import (
     RemoteMedia,
     SpeechAudio,
 )
-from dialer.sip.sdp import SessionDescription, remote_media
+from dialer.sip.info import KeyGuard
+from dialer.sip.sdp import nowhere
 from dialer.sip.signals import (
     CallAnswered,
     CallAnsweredLate,
     CallEnded,
     CallFailed,
+    CallModified,
     CallProgress,
     CallUpdated,
     IncomingCall,
+    KeySignalled,
+    KeysSent,
 )
+from dialer.sip.trunkconfig import KeySending
 
 if TYPE_CHECKING:
     from dialer.sip.endpoint import SipEndpoint
 
 logger = logging.getLogger("dialer.sip")
 
-CallSignal = CallProgress | CallAnswered | CallAnsweredLate | CallFailed | CallEnded | CallUpdated
+CallSignal = (
+    CallProgress | CallAnswered | CallAnsweredLate | CallFailed | CallEnded | CallUpdated
+    | CallModified | KeySignalled | KeysSent
+)  # fmt: skip
 _MAX_QUEUED = 4096
 """Events a leg holds for a reader that doesn't read; beyond it, speech audio is dropped."""
 
@@ -50,8 +59,12 @@ class LegEvents:
         self._queue: asyncio.Queue[LegEvent] = asyncio.Queue()
         self._last: Failed | Ended | None = None
         self._closed = False
+        self.keys = KeyGuard()
+        """Far ends that send each key by RFC 4733 and by INFO are heard once."""
 
     def media(self, event: MediaEvent) -> None:
+        if isinstance(event, KeyPressed) and not self.keys.heard(event.digit, event.at):
+            return
         if not (isinstance(event, SpeechAudio) and self._queue.qsize() >= _MAX_QUEUED):
             self.put(event)
 
@@ -92,6 +105,10 @@ class SipLeg:
         self._connecting = asyncio.Lock()
         self._inbox: asyncio.Queue[tuple[CallSignal, float]] = asyncio.Queue()
         self._worker: asyncio.Task[None] | None = None
+        self._change: asyncio.Future[None] | None = None
+        self._keys_sent: asyncio.Future[KeysSent] | None = None
+        self.key_sending = KeySending.AUTO
+        """How our keys are sent: the trunk's setting."""
         self._over = False
         self._stats: RtpStats | None = None
 
@@ -108,6 +125,43 @@ class SipLeg:
     async def hang_up(self, reason: str = "") -> None:
         if not self._over:
             self._endpoint.hang_up(self._call, reason)
+
+    async def hold(self, on: bool = True) -> None:
+        """Ask the far end to send nothing, or ``on`` false: to send again; ours may go on (music).
+
+        Returns once it has agreed. Raises TrunkError where it refuses or the call isn't there.
+        """
+        if self._over or self._change is not None:
+            raise TrunkError("the call can't be held: it is over, or a change is under way")
+        self._change = asyncio.get_running_loop().create_future()
+        try:
+            self._endpoint.hold(self._call, on)
+            await self._change
+        finally:
+            self._change = None
+
+    async def send_keys(self, digits: str) -> None:
+        """DTMF keys (0-9 * #) to the far end: RFC 4733 where it takes that, else SIP INFO.
+
+        INFO waits for each key's response. Raises TrunkError where the keys couldn't be sent,
+        MediaError where the media plane is gone.
+        """
+        takes_events = self._connected is not None and self._connected.dtmf_payload_type is not None
+        if self.key_sending is KeySending.RFC4733 or (self.key_sending is KeySending.AUTO and takes_events):
+            if not takes_events:
+                raise TrunkError("keys can't be sent: the far end takes no telephone-event")
+            await self.media.send_keys(digits)
+            return
+        if self._over or self._keys_sent is not None:
+            raise TrunkError("keys can't be sent: the call is over, or others are on their way")
+        self._keys_sent = asyncio.get_running_loop().create_future()
+        try:
+            self._endpoint.send_keys(self._call, digits)
+            sent = await self._keys_sent
+        finally:
+            self._keys_sent = None
+        if sent.problem:
+            raise TrunkError(f"only {sent.sent} of {len(digits)} keys were taken by INFO: {sent.problem}")
 
     async def close(self) -> RtpStats:
         """Hangs up where the call isn't over."""
@@ -135,9 +189,26 @@ class SipLeg:
         """Take an event of the user agent; called from the event loop, never waits."""
         if isinstance(event, CallFailed | CallEnded):
             self._over = True
+        if isinstance(event, KeysSent):
+            if self._keys_sent is not None and not self._keys_sent.done():
+                self._keys_sent.set_result(event)
+            return
+        if isinstance(event, CallModified | CallFailed | CallEnded):
+            self._settle_change(event)
+        if isinstance(event, CallModified):
+            return
         if self._on_signal is not None:
             self._on_signal(event)
         self._inbox.put_nowait((event, now))
+
+    def _settle_change(self, event: CallModified | CallFailed | CallEnded) -> None:
+        if self._change is None or self._change.done():
+            return
+        if isinstance(event, CallModified) and event.code < 300:
+            self._change.set_result(None)
+        else:
+            said = f"{event.code} {event.reason}" if isinstance(event, CallModified) else "the call is over"
+            self._change.set_exception(TrunkError(f"the far end didn't take the change: {said}"))
 
     def _worker_done(self, worker: asyncio.Task[None]) -> None:
         """An error that nobody foresaw ends this call, not the daemon."""
@@ -153,15 +224,20 @@ class SipLeg:
             event, at = await self._inbox.get()
             match event:
                 case CallProgress():
+                    failure = "" if event.remote is None else await self._connect(event.remote)
                     self._events.put(Progress(at, event.code, event.early_media))
+                    self._report(failure)
                 case CallAnswered():
-                    failure = await self._connect(event.remote, self._incoming)
+                    failure = await self._connect(event.remote)
                     self._events.put(Answered(self._endpoint.now()))
                     self._report(failure)
                 case CallAnsweredLate():
                     self._events.put(Answered(at))
                 case CallUpdated():
-                    self._report(await self._connect(event.remote, True))
+                    self._report(await self._connect(event.remote))
+                case KeySignalled():
+                    if self._events.keys.signalled(event.key, at) and self._stream is not None:
+                        await self._stream.key_signalled(event.key)
                 case CallFailed():
                     self._events.put(Failed(at, event.code, event.reason, event.ours, event.retry_after_s))
                     return
@@ -169,14 +245,13 @@ class SipLeg:
                     self._events.put(Ended(at, event.by_remote, event.reason))
                     return
 
-    async def _connect(self, remote: SessionDescription, we_answered: bool) -> str:
+    async def _connect(self, remote: RemoteMedia) -> str:
         """Send media there; why that failed, empty where it didn't."""
         try:
-            wanted = remote_media(remote, we_answered=we_answered)
-            # c=0.0.0.0 is hold as RFC 2543 had it: there is nowhere to send, so nothing changes.
-            if wanted.host != "0.0.0.0":
-                await self._connect_to(wanted)
-        except (SdpError, MediaError) as error:
+            # c=0.0.0.0 before any other address: there is nowhere to send yet.
+            if not nowhere(remote):
+                await self._connect_to(remote)
+        except MediaError as error:
             return str(error) or "media failed"
         return ""
 
@@ -225,7 +300,7 @@ class IncomingLeg(SipLeg):
             return
         self._stream = await self._plane.open(self._events.media)
         remote = self._endpoint.answer(self._call, *self._stream.local)
-        if remote is not None and remote.host != "0.0.0.0":
+        if remote is not None and not nowhere(remote):
             await self._connect_to(remote)
 
     async def reject(self, code: int, reason: str = "", retry_after: int | None = None) -> None:

@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 
 from sipmessage import URI, Request, Response
 
 from dialer.errors import DigestError, SdpError, SipParseError
 from dialer.sip.address import Addr
-from dialer.sip.calls import Call, Calls, CallTimer, Phase, challenge_headers
-from dialer.sip.core import SDP_TYPE, Core
+from dialer.sip.calls import Calls, challenge_headers
+from dialer.sip.callstate import Call, CallTimer, Phase
+from dialer.sip.core import SDP_TYPE
+from dialer.sip.description import SessionDescription
 from dialer.sip.dialog import Dialog
-from dialer.sip.digest import Credentials, DigestClient
+from dialer.sip.digest import Credentials
+from dialer.sip.early import MAX_BRANCHES, EarlyDialogs, new_session
 from dialer.sip.message import Essentials, clean, retry_after_s, to_bytes
-from dialer.sip.sdp import SessionDescription, remote_media
-from dialer.sip.signals import CallAnswered, CallAnsweredLate, CallFailed, CallProgress
+from dialer.sip.modify import Modifications
+from dialer.sip.negotiation import Open, Session
+from dialer.sip.reason import described, why_cancelled
+from dialer.sip.redirect import destination, next_target, refusal
+from dialer.sip.sessiontimer import SessionTimers
+from dialer.sip.signals import CallAnswered, CallAnsweredLate, CallFailed
 from dialer.sip.transaction import InviteClient
+from dialer.sip.trunkconfig import KeySending
 
-_MAX_FORKS = 16
-"""Dialogs of one INVITE that get their ACK; more is an attack."""
 CROSSED = "answer crossed CANCEL"
 
 
@@ -35,6 +42,12 @@ class InviteSpec:
     no_response_s: float | None = None
     headers: tuple[tuple[str, str], ...] = ()
     """Further headers of the INVITE: Route of an outbound proxy, identity, privacy."""
+    key_sending: KeySending = KeySending.AUTO
+    """How our DTMF keys are sent in this call."""
+    redirects: int = 0
+    """How many 3xx in a row are followed, to the host of ``target`` or ``peer``."""
+    delayed_offer: bool = False
+    """The INVITE goes without SDP: the far end offers, ``offer`` says what we take."""
 
 
 @dataclass(slots=True)
@@ -42,6 +55,8 @@ class OutgoingCall(Call):
     spec: InviteSpec | None = None
     call_id: str = ""
     from_: str = ""
+    to: str = ""
+    """Who was called first, where a redirection has changed the Request-URI; empty: the target."""
     seq: int = 1
     branch: str = ""
     invite: Request | None = None
@@ -49,15 +64,24 @@ class OutgoingCall(Call):
     provisional: bool = False
     rang: bool = False
     cancel_wanted: bool = False
+    cancel_reason: str = ""
+    tried: tuple[str, ...] = ()
+    """Request-URIs that redirected us."""
     cancel_sent: bool = False
     acks: dict[str, tuple[bytes, Addr]] = field(default_factory=dict)
     """ACKs sent, by the remote tag, for 2xx that come again."""
 
 
 class OutgoingCalls:
-    def __init__(self, core: Core, calls: Calls) -> None:
-        self._core = core
+    def __init__(
+        self, calls: Calls, early: EarlyDialogs, timers: SessionTimers, changes: Modifications
+    ) -> None:
+        self._core = calls.core
         self._calls = calls
+        self._early = early
+        self._timers = timers
+        self._changes = changes
+        calls.on_early_bye = self._branch_ended
         calls.on_timer("cancel", self._cancel_timed_out)
 
     def invite(self, spec: InviteSpec, now: float) -> int:
@@ -68,12 +92,16 @@ class OutgoingCalls:
         call = OutgoingCall(
             number=core.number(),
             local_tag=tag,
-            local=spec.offer,
+            ours=True,
+            template=Session(spec.offer),
+            contact_user=spec.from_uri.user or "",
             spec=spec,
             call_id=f"{core.token()}{core.token()}@{core.config.host}",
             from_=f'"{name}" <{spec.from_uri}>;tag={tag}' if name else f"<{spec.from_uri}>;tag={tag}",
-            digest=DigestClient(spec.credentials, core.randomness) if spec.credentials else None,
+            digest=core.digest(spec.credentials, spec.peer) if spec.credentials else None,
         )
+        if not spec.delayed_offer:
+            call.template.offer()
         self._calls.active[call.number] = call
         self._send_invite(call, spec, now)
         return call.number
@@ -83,16 +111,18 @@ class OutgoingCalls:
         call.branch = core.new_branch()
         request = core.request(
             "INVITE", spec.target, branch=call.branch, peer=spec.peer, from_=call.from_,
-            to=f"<{spec.target}>", call_id=call.call_id, seq=call.seq,
+            to=call.to or f"<{spec.target}>", call_id=call.call_id, seq=call.seq,
         )  # fmt: skip
-        request.headers.set("Contact", core.contact(spec.peer, spec.target, spec.from_uri.user or ""))
-        request.headers.set("Content-Type", SDP_TYPE)
+        request.headers.set("Contact", core.contact(spec.peer, spec.target, call.contact_user))
+        self._timers.ask(call, request)
         for name, value in spec.headers:
             request.headers.set(name, value)
+        if not spec.delayed_offer:
+            request.headers.set("Content-Type", SDP_TYPE)
+            request.body = spec.offer.encode()
         if call.digest is not None and call.digest.ready:
-            name, value = call.digest.authorise("INVITE", str(request.uri))
+            name, value = call.digest.authorise("INVITE", str(request.uri), request.body)
             request.headers.set(name, value)
-        request.body = spec.offer.encode()
         call.invite, call.provisional = request, False
         call.client = core.layer.invite(
             request, call.branch, spec.peer, now,
@@ -103,11 +133,11 @@ class OutgoingCalls:
 
     # --- giving up
 
-    def cancel(self, call: OutgoingCall, now: float) -> None:
+    def cancel(self, call: OutgoingCall, now: float, reason: str = "") -> None:
         """CANCEL now, or as soon as a provisional response permits it (RFC 3261 9.1)."""
         if call.phase is not Phase.INVITING or call.cancel_wanted:
             return
-        call.cancel_wanted = True
+        call.cancel_wanted, call.cancel_reason = True, reason
         if call.provisional:
             self._send_cancel(call, now)
 
@@ -122,6 +152,7 @@ class OutgoingCalls:
         for name in ("Max-Forwards", "From", "To", "Call-ID", "User-Agent"):
             cancel.headers.set(name, invite.headers[name])
         cancel.headers.set("CSeq", f"{call.seq} CANCEL")
+        cancel.headers.set("Reason", why_cancelled(call.cancel_reason))
         self._core.send_request(cancel, call.branch, call.client.peer, now, lambda *_: None, lambda *_: None)
         if call.phase is Phase.INVITING:
             limit = now + self._core.config.timers.timeout
@@ -139,16 +170,21 @@ class OutgoingCalls:
 
     def _on_response(self, call: OutgoingCall, response: Response, found: Essentials, now: float) -> None:
         if response.code < 200:
-            self._on_provisional(call, response, now)
+            self._on_provisional(call, response, found, now)
         elif response.code < 300:
             self._on_answer(call, response, found, now)
         elif call.phase is Phase.INVITING:
             if response.code in (401, 407) and not call.cancel_wanted:
                 self._on_challenge(call, response, now)
+            elif response.code == 422 and not call.cancel_wanted and self._timers.refused(call, response):
+                self._again(call, now)
+            elif response.code < 400 and not call.cancel_wanted:
+                self._on_redirect(call, response, now)
             else:
-                self._fail(call, response.code, clean(response.phrase)[:200], retry_after_s(response))
+                why = described(clean(response.phrase)[:200], response)
+                self._fail(call, response.code, why, retry_after_s(response))
 
-    def _on_provisional(self, call: OutgoingCall, response: Response, now: float) -> None:
+    def _on_provisional(self, call: OutgoingCall, response: Response, found: Essentials, now: float) -> None:
         if not call.provisional:
             call.provisional = True
             if call.phase is Phase.INVITING:
@@ -157,9 +193,11 @@ class OutgoingCalls:
         if call.cancel_wanted or call.phase is Phase.OVER:
             # Over: it was given up as silent, but the far end has it after all and may ring.
             self._send_cancel(call, now)
-        if response.code > 100 and call.phase is Phase.INVITING:
+        if response.code > 100 and call.phase is Phase.INVITING and call.invite is not None:
             call.rang = True
-            self._core.emit(CallProgress(call.number, response.code, early_media=bool(response.body)))
+            if call.digest is not None:
+                call.digest.settled()
+            self._early.receive(call, call.invite, response, found, now)
 
     def _on_challenge(self, call: OutgoingCall, response: Response, now: float) -> None:
         if call.digest is None or call.spec is None:
@@ -170,29 +208,62 @@ class OutgoingCalls:
         except DigestError as error:
             self._fail(call, response.code, str(error))
             return
+        self._again(call, now)
+
+    def _on_redirect(self, call: OutgoingCall, response: Response, now: float) -> None:
+        """Followed within the carrier's hosts as often as the call may be; else the call failed."""
+        spec = call.spec
+        if spec is None or spec.redirects <= 0:
+            self._fail(call, response.code, refusal(response), retry_after_s(response))
+            return
+        tried = (*call.tried, str(spec.target))
+        hosts = {spec.target.host, spec.peer.host, spec.peer.name}
+        target = next_target(response, hosts, tried)
+        if target is None:
+            self._fail(call, response.code, "redirected to nowhere that may be called", retry_after_s(response))
+            return
+        call.to, call.tried = call.to or f"<{spec.target}>", tried
+        peer = destination(target, spec.peer)
+        call.spec = replace(spec, target=target, peer=peer, redirects=spec.redirects - 1)
+        self._again(call, now)
+
+    def _again(self, call: OutgoingCall, now: float) -> None:
+        """The same INVITE with what its refusal asked for."""
+        if call.spec is None:
+            return
+        for early in call.early.values():
+            self._calls.forget(early.dialog)
+        call.early.clear()
         call.seq += 1
         self._send_invite(call, call.spec, now)
+
+    def _branch_ended(self, call: Call, dialog: Dialog, now: float) -> None:
+        """BYE of one branch before any answer; with the last one the call is given up."""
+        self._calls.forget(dialog)
+        call.early.pop(dialog.remote_tag, None)
+        if not call.early and isinstance(call, OutgoingCall):
+            self.cancel(call, now)
 
     def _on_answer(self, call: OutgoingCall, response: Response, found: Essentials, now: float) -> None:
         if found.to_tag in call.acks:
             self._core.send(*call.acks[found.to_tag])
             return
-        if call.invite is None or len(call.acks) >= _MAX_FORKS:
+        if call.invite is None or len(call.acks) >= MAX_BRANCHES:
             return
-        problem = ""
-        try:
-            dialog = Dialog.as_caller(call.invite, response, found)
-        except SipParseError as error:
-            # It is answered all the same: acknowledge and end it, or the far end repeats its 200.
-            dialog = Dialog.as_caller(call.invite, response, found, routed=False)
-            problem = str(error)
-        call.acks[found.to_tag] = self._ack(call, dialog)
+        dialog, problem = self._answered_dialog(call, call.invite, response, found)
+        session, answer = dialog.session, b""
+        if session.open is Open.NONE and session.rounds == 0 and not problem:
+            try:
+                answer = session.take_offer(response.body).encode()
+            except SdpError as error:
+                problem = str(error)
+        call.acks[found.to_tag] = self._ack(call, dialog, answer)
         self._core.send(*call.acks[found.to_tag])
         if call.dialog is not None or call.phase is not Phase.INVITING:
             self._calls.bye_stray(call, dialog, now)
             return
         for kind in ("guard", "cancel"):
-            self._core.timers.set(CallTimer(kind, call.number), None)
+            self._calls.set_timer(kind, call, None)
         if call.digest is not None:
             call.digest.settled()
         self._calls.confirm(call, dialog)
@@ -201,21 +272,40 @@ class OutgoingCalls:
             self._core.emit(CallAnsweredLate(call.number))
             self._calls.bye(call, CROSSED, now)
             return
-        try:
-            remote = SessionDescription.parse(response.body)
-            remote_media(remote)
-        except SdpError as error:
-            problem = problem or str(error)
-        if problem:
+        problem = problem or _settle(session, response.body)
+        if problem or session.media is None:
             self._calls.bye_stray(call, dialog, now)
             self._fail(call, response.code, f"the answer can't be used: {problem}")
             return
-        call.remote = remote
-        self._core.emit(CallAnswered(call.number, remote))
+        self._timers.took(call, response, now)
+        self._core.emit(CallAnswered(call.number, session.media))
+        self._changes.proceed(call, now)
 
-    def _ack(self, call: OutgoingCall, dialog: Dialog) -> tuple[bytes, Addr]:
+    def _answered_dialog(
+        self, call: OutgoingCall, invite: Request, response: Response, found: Essentials
+    ) -> tuple[Dialog, str]:
+        """The dialog of a 2xx, and why it can't be used. It is answered all the same: it must be
+        acknowledged and ended, or the far end repeats its 200."""
+        early = call.early.get(found.to_tag)
+        if early is not None:
+            try:
+                early.dialog.confirm(response)
+            except SipParseError as error:
+                return early.dialog, str(error)
+            return early.dialog, ""
+        try:
+            dialog, problem = Dialog.as_caller(invite, response, found), ""
+        except SipParseError as error:
+            dialog, problem = Dialog.as_caller(invite, response, found, routed=False), str(error)
+        dialog.session = new_session(call)
+        return dialog, problem
+
+    def _ack(self, call: OutgoingCall, dialog: Dialog, answer: bytes) -> tuple[bytes, Addr]:
         """The ACK of a 2xx: a request of its own, with the INVITE's credentials (RFC 3261 22.1)."""
         request, peer = self._core.dialog_request(dialog, "ACK", self._core.new_branch(), call.seq)
+        if answer:
+            request.headers.set("Content-Type", SDP_TYPE)
+            request.body = answer
         if call.invite is not None:
             for name in ("Authorization", "Proxy-Authorization"):
                 if value := call.invite.headers.get(name):
@@ -229,3 +319,22 @@ class OutgoingCalls:
     def _fail(self, call: OutgoingCall, code: int, reason: str, retry_after: float = 0.0) -> None:
         ours = not call.rang and (code in (0, 401, 407, 408) or 500 <= code < 600)
         self._calls.over(call, CallFailed(call.number, code, reason, ours, retry_after))
+
+
+def _settle(session: Session, body: bytes) -> str:
+    """Take the answer of a 2xx; why that fails, empty where it doesn't.
+
+    Where a reliable response answered already, SDP in the 2xx should be the same; some far ends move
+    media with it all the same, unless an UPDATE came in between (RFC 6337 3.1.1).
+    """
+    try:
+        if session.open is Open.OURS and body:
+            session.take_answer(body)
+        else:
+            session.settle()
+    except SdpError as error:
+        return str(error)
+    if session.rounds == 1 and body and session.asked is not None:
+        with suppress(SdpError):
+            session.preview(body)
+    return ""

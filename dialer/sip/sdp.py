@@ -1,270 +1,161 @@
-"""SDP (RFC 4566) and offer/answer (RFC 3264) for one G.711 audio stream with telephone-events."""
+"""Offer and answer (RFC 3264) for one G.711 audio stream: what we offer, answer and have agreed."""
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass, replace
-from enum import StrEnum
+from dataclasses import replace
 
 from dialer.errors import SdpError
-from dialer.ports import RemoteMedia
+from dialer.ports import RemoteMedia, SrtpKeys
+from dialer.sip.description import (
+    COMFORT_NOISE,
+    PLAIN,
+    PTIME_MS,
+    SECURE,
+    TELEPHONE_EVENT,
+    VOICE,
+    Codec,
+    Direction,
+    SessionDescription,
+)
+from dialer.sip.digest import Randomness
+from dialer.sip.sdes import Crypto, SrtpPolicy, new_keys
 
-PTIME_MS = 20
-TELEPHONE_EVENT = "telephone-event"
+__all__ = [
+    "PTIME_MS", "Codec", "Direction", "SessionDescription", "SrtpPolicy", "make_answer", "make_offer",
+    "nowhere", "parse_offer", "remote_media",
+]  # fmt: skip
+
 DTMF_PAYLOAD_TYPE = 101
-_STATIC = {0: "PCMU", 8: "PCMA"}
-_VOICE = ("PCMA", "PCMU")
-_RTPMAP = re.compile(r"([0-9]{1,3})\s+([^/\s]+)/([0-9]{1,6})(?:/[0-9]+)?", re.ASCII)
-_MEDIA = re.compile(r"(\S+)\s+([0-9]{1,5})(?:/[0-9]+)?\s+(\S+)\s*(.*)", re.ASCII)
-_IPV4 = re.compile(r"(?:[0-9]{1,3}\.){3}[0-9]{1,3}", re.ASCII)
-_MAX_MEDIA = 16
+NOISE_PAYLOAD_TYPE = 13
 
 
-class Direction(StrEnum):
-    SENDRECV = "sendrecv"
-    SENDONLY = "sendonly"
-    RECVONLY = "recvonly"
-    INACTIVE = "inactive"
-
-    @property
-    def mirrored(self) -> Direction:
-        """What the other side says of the same stream (RFC 3264 6.1)."""
-        return _MIRROR[self]
-
-
-_MIRROR = {
-    Direction.SENDRECV: Direction.SENDRECV,
-    Direction.SENDONLY: Direction.RECVONLY,
-    Direction.RECVONLY: Direction.SENDONLY,
-    Direction.INACTIVE: Direction.INACTIVE,
-}
-
-
-_DIRECTIONS = frozenset(direction.value for direction in Direction)
-
-
-@dataclass(frozen=True, slots=True)
-class Codec:
-    payload_type: int
-    name: str
-    rate: int = 8000
-    fmtp: str = ""
-
-    @property
-    def is_voice(self) -> bool:
-        return self.name in _VOICE and self.rate == 8000
-
-    @property
-    def is_dtmf(self) -> bool:
-        return self.name == TELEPHONE_EVENT and self.rate == 8000
-
-
-@dataclass(frozen=True, slots=True)
-class SessionDescription:
-    """One audio stream; other m= lines are kept only to be refused in their places."""
-
-    host: str
-    port: int
-    codecs: tuple[Codec, ...]
-    direction: Direction = Direction.SENDRECV
-    session_id: int = 0
-    version: int = 0
-    ptime: int = PTIME_MS
-    origin_host: str = ""
-    """Address in o=; empty: ``host``."""
-    before: tuple[str, ...] = ()
-    """m= lines that stand before ours, without ``m=``."""
-    after: tuple[str, ...] = ()
-
-    @property
-    def held(self) -> bool:
-        """The far end doesn't listen now (hold)."""
-        return self.host == "0.0.0.0" or self.direction in (Direction.SENDONLY, Direction.INACTIVE)
-
-    @classmethod
-    def parse(cls, body: bytes | str) -> SessionDescription:
-        """Raises SdpError where it isn't SDP or holds no RTP/AVP audio on IPv4."""
-        text = body.decode("utf-8", "replace") if isinstance(body, bytes) else body
-        lines = [line.strip() for line in text.replace("\r\n", "\n").split("\n") if line.strip()]
-        if not lines or lines[0] != "v=0":
-            raise SdpError("the body isn't SDP: it must start with v=0")
-        sections: list[list[str]] = [[]]
-        for line in lines:
-            if len(line) < 2 or line[1] != "=":
-                raise SdpError("an SDP line isn't type=value")
-            if line.startswith("m="):
-                sections.append([])
-            sections[-1].append(line)
-        return _read(sections[0], sections[1:])
-
-    def __str__(self) -> str:
-        origin = f"o=- {self.session_id} {self.version} IN IP4 {self.origin_host or self.host}"
-        lines = ["v=0", origin, "s=-", f"c=IN IP4 {self.host}", "t=0 0"]
-        lines += [f"m={line}" for line in self.before]
-        payloads = " ".join(str(codec.payload_type) for codec in self.codecs)
-        lines.append(f"m=audio {self.port} RTP/AVP {payloads}")
-        for codec in self.codecs:
-            lines.append(f"a=rtpmap:{codec.payload_type} {codec.name}/{codec.rate}")
-            if codec.fmtp:
-                lines.append(f"a=fmtp:{codec.payload_type} {codec.fmtp}")
-        lines += [f"a=ptime:{self.ptime}", f"a={self.direction}"]
-        lines += [f"m={line}" for line in self.after]
-        return "\r\n".join(lines) + "\r\n"
-
-    def encode(self) -> bytes:
-        return str(self).encode("utf-8")
-
-
-def _read(session: list[str], media: list[list[str]]) -> SessionDescription:
-    if len(media) > _MAX_MEDIA:
-        raise SdpError(f"more than {_MAX_MEDIA} media lines")
-    for index, section in enumerate(media):
-        match = _MEDIA.fullmatch(section[0][2:])
-        if match is None:
-            raise SdpError("an m= line isn't: m=audio PORT RTP/AVP FORMATS")
-        kind, port, protocol, formats = match.groups()
-        if kind != "audio" or protocol != "RTP/AVP" or int(port) == 0:
-            continue
-        if int(port) > 65535:
-            raise SdpError("the audio port is beyond 65535")
-        before = tuple(s[0][2:] for s in media[:index])
-        after = tuple(s[0][2:] for s in media[index + 1 :])
-        return _audio(session, section, int(port), formats, before, after)
-    raise SdpError("no audio stream: an m=audio line with RTP/AVP and a port is needed")
-
-
-def _audio(
-    session: list[str],
-    section: list[str],
+def make_offer(
+    host: str,
     port: int,
-    formats: str,
-    before: tuple[str, ...],
-    after: tuple[str, ...],
+    session_id: int,
+    *,
+    comfort_noise: bool = False,
+    srtp: SrtpPolicy = SrtpPolicy.OFF,
+    randomness: Randomness | None = None,
 ) -> SessionDescription:
-    host = _connection(section) or _connection(session)
-    if not host:
-        raise SdpError("no IPv4 connection address: c=IN IP4 ADDRESS is needed")
-    session_id, version, origin = _origin(session)
-    ptime = _attribute(section, "ptime") or _attribute(session, "ptime")
+    """PCMA, PCMU, telephone-event and where wanted comfort noise; 20 ms, both ways, RTCP on one port.
+
+    It says too what we can do when the far end offers: ``make_answer`` takes it. SRTP needs ``randomness``
+    for its keys.
+    """
+    codecs = [Codec(8, "PCMA"), Codec(0, "PCMU")]
+    if comfort_noise:
+        codecs.append(Codec(NOISE_PAYLOAD_TYPE, COMFORT_NOISE))
+    codecs.append(Codec(DTMF_PAYLOAD_TYPE, TELEPHONE_EVENT, fmtp="0-16"))
+    keys: tuple[Crypto, ...] = ()
+    if srtp is not SrtpPolicy.OFF:
+        if randomness is None:
+            raise SdpError("SRTP needs randomness for its keys")
+        keys = new_keys(randomness)
     return SessionDescription(
-        host=host,
-        port=port,
-        codecs=_codecs(section, formats),
-        direction=_direction(section) or _direction(session) or Direction.SENDRECV,
-        session_id=session_id,
-        version=version,
-        ptime=int(ptime) if ptime.isascii() and ptime.isdigit() and len(ptime) < 4 else PTIME_MS,
-        origin_host=origin,
-        before=before,
-        after=after,
+        host, port, tuple(codecs), session_id=session_id, version=session_id, rtcp_mux=True,
+        profile=SECURE if srtp is SrtpPolicy.REQUIRED else PLAIN, crypto=keys,
+    )  # fmt: skip
+
+
+def parse_offer(body: bytes | str, ours: SessionDescription) -> SessionDescription:
+    """Their offer; of plain and secure audio the one that suits us. Raises SdpError."""
+    return SessionDescription.parse(body, prefer=SECURE if ours.crypto else PLAIN)
+
+
+def make_answer(offer: SessionDescription, ours: SessionDescription) -> SessionDescription:
+    """Our answer: PCMA where it was offered, else PCMU, with the offer's payload types.
+
+    ``ours``: what we would offer; its direction is our wish. Raises SdpError where there is no common
+    codec, or one side insists on SRTP and the other can't.
+    """
+    voice = _voice(offer, prefer_order=True)
+    dtmf, noise = _dtmf(offer), _noise(offer) if _noise(ours) else None
+    codecs = [voice]
+    if noise is not None:
+        codecs.append(noise)
+    if dtmf is not None:
+        codecs.append(replace(dtmf, fmtp="0-16"))
+    theirs = Direction.INACTIVE if offer.host == "0.0.0.0" else offer.direction
+    mine = ours.direction
+    return replace(
+        ours,
+        codecs=tuple(codecs),
+        direction=Direction.of(theirs.receives and mine.sends, theirs.sends and mine.receives),
+        before=tuple(_refused(line) for line in offer.before),
+        after=tuple(_refused(line) for line in offer.after),
+        profile=offer.profile,
+        crypto=_answer_key(offer, ours),
+        rtcp_mux=offer.rtcp_mux and ours.rtcp_mux,
     )
 
 
-def _connection(lines: list[str]) -> str:
-    for line in lines:
-        if line.startswith("c="):
-            parts = line[2:].split()
-            if len(parts) != 3 or parts[:2] != ["IN", "IP4"]:
-                raise SdpError("the connection isn't IPv4: c=IN IP4 ADDRESS is needed")
-            host = parts[2].partition("/")[0]
-            if not _IPV4.fullmatch(host) or any(int(byte) > 255 for byte in host.split(".")):
-                raise SdpError("the connection address isn't a dotted IPv4 address")
-            return host
-    return ""
+def _answer_key(offer: SessionDescription, ours: SessionDescription) -> tuple[Crypto, ...]:
+    """Our key for the first of their lines that we can use (RFC 4568 5.1.2)."""
+    mine = {line.suite: line for line in ours.crypto}
+    for line in offer.crypto:
+        if line.suite in mine:
+            return (replace(mine[line.suite], tag=line.tag),)
+    if ours.profile == SECURE:
+        raise SdpError("SRTP is required here, and the far end offers none that can be used")
+    if offer.profile == SECURE:
+        raise SdpError("the far end insists on SRTP with keys that aren't taken here")
+    return ()
 
 
-def _origin(lines: list[str]) -> tuple[int, int, str]:
-    for line in lines:
-        if line.startswith("o="):
-            parts = line[2:].split()
-            if len(parts) == 6 and all(p.isascii() and p.isdigit() and len(p) < 25 for p in parts[1:3]):
-                return int(parts[1]), int(parts[2]), parts[5]
-    return 0, 0, ""
+def remote_media(
+    local: SessionDescription, remote: SessionDescription, *, we_answered: bool = False
+) -> RemoteMedia:
+    """Where to send and how. ``we_answered``: ``remote`` is their offer, so our preference decided.
+
+    Raises SdpError where there is no common codec, or SRTP was required and isn't there.
+    """
+    voice, dtmf = _voice(remote, prefer_order=we_answered), _dtmf(remote)
+    noise = _noise(remote) if _noise(local) else None
+    mux = local.rtcp_mux and remote.rtcp_mux
+    above = remote.port + 1 if remote.port < 65535 else None
+    return RemoteMedia(
+        remote.host,
+        remote.port,
+        voice.name,
+        voice.payload_type,
+        None if dtmf is None or _dtmf(local) is None else dtmf.payload_type,
+        comfort_noise_payload_type=None if noise is None else noise.payload_type,
+        srtp=_keys(local, remote),
+        rtcp_port=remote.port if mux else remote.rtcp_port or above,
+        sending=not remote.held,
+    )
 
 
-def _attribute(lines: list[str], name: str) -> str:
-    prefix = f"a={name}:"
-    return next((line.removeprefix(prefix).strip() for line in lines if line.startswith(prefix)), "")
-
-
-def _direction(lines: list[str]) -> Direction | None:
-    for line in lines:
-        if line.startswith("a=") and line[2:] in _DIRECTIONS:
-            return Direction(line[2:])
+def _keys(local: SessionDescription, remote: SessionDescription) -> SrtpKeys | None:
+    """Both directions' keys: the lines of one tag, whoever offered."""
+    mine = {(line.tag, line.suite): line.key for line in local.crypto}
+    for line in remote.crypto:
+        if (line.tag, line.suite) in mine:
+            return SrtpKeys(line.suite, send=mine[line.tag, line.suite], receive=line.key)
+    if SECURE in (local.profile, remote.profile):
+        raise SdpError("SRTP is required, and the other side gave no key for it")
     return None
 
 
-def _codecs(section: list[str], formats: str) -> tuple[Codec, ...]:
-    named: dict[int, tuple[str, int]] = {}
-    fmtp: dict[int, str] = {}
-    for line in section:
-        if line.startswith("a=rtpmap:") and (match := _RTPMAP.match(line[9:])):
-            name = match[2].lower() if match[2].lower() == TELEPHONE_EVENT else match[2].upper()
-            named[int(match[1])] = (name, int(match[3]))
-        elif line.startswith("a=fmtp:"):
-            number, _, value = line[7:].partition(" ")
-            if number.isascii() and number.isdigit() and len(number) < 4:
-                fmtp[int(number)] = value.strip()
-    codecs: list[Codec] = []
-    for number in formats.split():
-        if not (number.isascii() and number.isdigit() and len(number) < 4 and int(number) < 128):
-            raise SdpError("a payload type isn't 0-127")
-        payload_type = int(number)
-        name, rate = named.get(payload_type, (_STATIC.get(payload_type, ""), 8000))
-        if name:
-            codecs.append(Codec(payload_type, name, rate, fmtp.get(payload_type, "")))
-    return tuple(codecs)
-
-
-def make_offer(host: str, port: int, session_id: int) -> SessionDescription:
-    """PCMA, PCMU and telephone-event, 20 ms, both ways."""
-    codecs = (Codec(8, "PCMA"), Codec(0, "PCMU"), Codec(DTMF_PAYLOAD_TYPE, TELEPHONE_EVENT, fmtp="0-16"))
-    return SessionDescription(host, port, codecs, session_id=session_id, version=session_id)
-
-
-def make_answer(
-    offer: SessionDescription, host: str, port: int, session_id: int, *, version: int | None = None
-) -> SessionDescription:
-    """Our answer: PCMA where it was offered, else PCMU, with the offer's payload types.
-
-    Raises SdpError where neither was offered.
-    """
-    voice = _voice(offer, prefer_order=True)
-    dtmf = _dtmf(offer)
-    codecs = (voice,) if dtmf is None else (voice, replace(dtmf, fmtp="0-16"))
-    return SessionDescription(
-        host,
-        port,
-        codecs,
-        direction=Direction.INACTIVE if offer.host == "0.0.0.0" else offer.direction.mirrored,
-        session_id=session_id,
-        version=session_id if version is None else version,
-        before=tuple(_refused(line) for line in offer.before),
-        after=tuple(_refused(line) for line in offer.after),
-    )
-
-
-def remote_media(remote: SessionDescription, *, we_answered: bool = False) -> RemoteMedia:
-    """Where to send and how. ``we_answered``: ``remote`` is their offer, so our preference decided.
-
-    Raises SdpError where there is no common codec.
-    """
-    voice = _voice(remote, prefer_order=we_answered)
-    dtmf = _dtmf(remote)
-    return RemoteMedia(
-        remote.host, remote.port, voice.name, voice.payload_type, None if dtmf is None else dtmf.payload_type
-    )
+def nowhere(media: RemoteMedia) -> bool:
+    """c=0.0.0.0: hold as RFC 2543 had it."""
+    return media.host == "0.0.0.0"
 
 
 def _voice(description: SessionDescription, *, prefer_order: bool) -> Codec:
     voices = [codec for codec in description.codecs if codec.is_voice]
     if not voices:
         raise SdpError("no common codec: PCMA/8000 or PCMU/8000 is needed")
-    return min(voices, key=lambda codec: _VOICE.index(codec.name)) if prefer_order else voices[0]
+    return min(voices, key=lambda codec: VOICE.index(codec.name)) if prefer_order else voices[0]
 
 
 def _dtmf(description: SessionDescription) -> Codec | None:
     return next((codec for codec in description.codecs if codec.is_dtmf), None)
+
+
+def _noise(description: SessionDescription) -> Codec | None:
+    return next((codec for codec in description.codecs if codec.is_noise), None)
 
 
 def _refused(line: str) -> str:

@@ -64,5 +64,8 @@ class TimerQueue:
         del self._due[key]
         return key
 
+    def __contains__(self, key: Hashable) -> bool:
+        return key in self._due
+
     def __len__(self) -> int:
         return len(self._due)

@@ -11,6 +11,7 @@ from pathlib import Path
 from dialer.errors import ConfigError, SipParseError
 from dialer.sip.address import HOST_PATTERN, parse_uri
 from dialer.sip.numbering import NumberRule, check_destination, check_format
+from dialer.sip.sdes import SrtpPolicy
 
 _HOST = re.compile(HOST_PATTERN)
 _USER = re.compile(r"[0-9A-Za-z+*#._\-]*")
@@ -39,14 +40,6 @@ class Identity(StrEnum):
     """P-Asserted-Identity: between us and a carrier that trusts us."""
     PREFERRED = "preferred"
     """P-Preferred-Identity: the carrier checks it and asserts it itself."""
-
-
-class SrtpPolicy(StrEnum):
-    OFF = "off"
-    OPTIONAL = "optional"
-    """Offered beside plain RTP; the far end chooses."""
-    REQUIRED = "required"
-    """A call without it isn't made."""
 
 
 class KeySending(StrEnum):

@@ -10,15 +10,20 @@ from collections.abc import Callable
 
 from sipmessage import URI, Request, Response
 
-from dialer.errors import SipParseError
+from dialer.errors import SipParseError, TrunkError
 from dialer.ports import RemoteMedia
+from dialer.sip.accepted import Accepted
 from dialer.sip.address import KNOWN_SCHEMES, Addr, split_quoted
 from dialer.sip.calls import Calls, CallTimer, Phase
 from dialer.sip.config import RegistrarConfig, UserAgentConfig
-from dialer.sip.core import Core
+from dialer.sip.core import Core, Local
+from dialer.sip.description import Direction
 from dialer.sip.digest import Randomness
+from dialer.sip.early import EarlyDialogs
 from dialer.sip.incoming import IncomingCalls
-from dialer.sip.layer import ClientTransaction, ServerTransaction
+from dialer.sip.indialog import DialogClient
+from dialer.sip.info import InfoKeys
+from dialer.sip.layer import ClientTransaction, OnFault, ServerTransaction
 from dialer.sip.message import (
     Essentials,
     Message,
@@ -28,9 +33,13 @@ from dialer.sip.message import (
     response_destination,
     sent_by,
 )
+from dialer.sip.modify import Modifications
 from dialer.sip.outgoing import InviteSpec, OutgoingCall, OutgoingCalls
+from dialer.sip.refer import Refers, ReferTimer
 from dialer.sip.registrar import Registrar
 from dialer.sip.registration import RegisterSpec, Registrations, RegistrationTimer
+from dialer.sip.replaces import Replaces
+from dialer.sip.sessiontimer import SessionTimers
 from dialer.sip.signals import OptionsAnswered, Signal
 from dialer.sip.transaction import InviteServer
 
@@ -45,13 +54,25 @@ class UserAgent:
     """UAC and UAS over one UDP port, optionally with a registrar."""
 
     def __init__(
-        self, config: UserAgentConfig, randomness: Randomness, registrar: RegistrarConfig | None = None
+        self,
+        config: UserAgentConfig,
+        randomness: Randomness,
+        registrar: RegistrarConfig | None = None,
+        local: Local | None = None,
+        on_fault: OnFault | None = None,
     ) -> None:
-        self._core = Core(config, randomness)
+        self._core = Core(config, randomness, local, on_fault)
         self._calls = Calls(self._core)
         self._calls.on_timer("guard", lambda call, now: self.hang_up(call.number, "rang too long", now))
-        self._outgoing = OutgoingCalls(self._core, self._calls)
-        self._incoming = IncomingCalls(self._core, self._calls)
+        client = DialogClient(self._calls)
+        timers = SessionTimers(self._calls)
+        self._accepted = Accepted(self._calls, timers)
+        self._changes = Modifications(self._calls, client, self._accepted, timers)
+        early = EarlyDialogs(self._calls, client)
+        self._outgoing = OutgoingCalls(self._calls, early, timers, self._changes)
+        self._incoming = IncomingCalls(self._calls, self._accepted, timers)
+        self._info = InfoKeys(self._calls, client)
+        self._refers = Refers(self._calls, client)
         self._registrations = Registrations(self._core)
         self._registrar = None if registrar is None else Registrar(self._core, registrar)
         self._outside: dict[str, OnOutside] = {
@@ -89,10 +110,16 @@ class UserAgent:
         """The contact URI registered with us for ``aor``."""
         return None if self._registrar is None else self._registrar.lookup(aor, now)
 
+    def flow(self, aor: str, now: float) -> Addr | None:
+        """The connection that ``aor`` registered over; None over UDP."""
+        return None if self._registrar is None else self._registrar.flow(aor, now)
+
     # --- commands
 
     def invite(self, spec: InviteSpec, now: float) -> int:
-        """Place a call; its number is in every event about it."""
+        """Place a call; its number is in every event about it. Raises TrunkError at ``max_calls``."""
+        if len(self._calls.active) >= self.config.max_calls:
+            raise TrunkError(f"all {self.config.max_calls} calls that this SIP socket may have are taken")
         return self._outgoing.invite(spec, now)
 
     def cancel(self, call: int, now: float) -> None:
@@ -100,6 +127,24 @@ class UserAgent:
         found = self._calls.active.get(call)
         if isinstance(found, OutgoingCall):
             self._outgoing.cancel(found, now)
+
+    def refer(
+        self, call: int, target: str, wait_s: float, now: float, replaces: int | None = None
+    ) -> int | None:
+        """Ask the far end of an answered call to call ``target`` itself, or to take the place of our
+        other call ``replaces`` there (whose far end it calls where ``target`` is empty). TransferEnded
+        with this number follows; None where a call is gone."""
+        found = self._calls.active.get(call)
+        other = None if replaces is None else self._calls.active.get(replaces)
+        if found is None or (replaces is not None and (other is None or other.dialog is None)):
+            return None
+        if other is not None and other.dialog is not None:
+            target = f"{target or other.dialog.target}?{Replaces.of(other.dialog).in_uri}"
+        return self._refers.refer(found, target, wait_s, now)
+
+    def report_refer(self, refer: int, code: int, now: float) -> None:
+        """Tell the far end how the call goes that its REFER wanted."""
+        self._refers.report(refer, code, now)
 
     def bye(self, call: int, reason: str, now: float) -> None:
         """End an answered call."""
@@ -114,9 +159,29 @@ class UserAgent:
         if found.phase is not Phase.INVITING:
             self._calls.bye(found, reason, now)
         elif isinstance(found, OutgoingCall):
-            self._outgoing.cancel(found, now)
+            self._outgoing.cancel(found, now, reason)
         else:
             self._incoming.reject(found, 480, reason, None, now)
+
+    def send_keys(self, call: int, keys: str, now: float) -> None:
+        """DTMF keys by INFO in an answered call; KeysSent follows."""
+        if (found := self._calls.active.get(call)) is not None:
+            self._info.send(found, keys, now)
+
+    def hold(self, call: int, now: float) -> None:
+        """Ask the far end to send nothing; CallModified follows."""
+        if (found := self._calls.active.get(call)) is not None:
+            self._changes.direct(found, Direction.SENDONLY, now)
+
+    def resume(self, call: int, now: float) -> None:
+        """The end of ``hold``; CallModified follows."""
+        if (found := self._calls.active.get(call)) is not None:
+            self._changes.direct(found, Direction.SENDRECV, now)
+
+    def move(self, call: int, host: str, port: int, now: float) -> None:
+        """Our media is at another address; CallModified follows."""
+        if (found := self._calls.active.get(call)) is not None:
+            self._changes.move(found, host, port, now)
 
     def ring(self, call: int, now: float) -> None:
         """180 to an incoming call."""
@@ -174,14 +239,20 @@ class UserAgent:
         while (key := self._core.timers.pop(now)) is not None:
             if isinstance(key, CallTimer):
                 self._calls.timer_due(key, now)
+            elif isinstance(key, ReferTimer):
+                self._refers.timer_due(key)
             elif isinstance(key, RegistrationTimer):
                 self._registrations.on_timer(key.registration, now)
             elif isinstance(key, ClientTransaction | ServerTransaction):
                 self._core.layer.on_timer(key, now)
 
-    def transport_failed(self, peer: Addr, reason: str, now: float) -> None:
-        """The shell could not send to ``peer``."""
-        self._core.layer.transport_failed(peer, reason, now)
+    def transport_failed(self, peer: Addr, reason: str, now: float, *, unsent: bool = True) -> None:
+        """The shell could not send to ``peer``, or, not ``unsent``, lost the connection to it."""
+        self._core.layer.transport_failed(peer, reason, now, unsent=unsent)
+
+    def receive_broken(self, data: bytes, addr: Addr, reason: str) -> None:
+        """Headers of a message whose end can't be told: its sender gets 400, where it can be."""
+        self._bad_request(data, addr, reason)
 
     def receive_datagram(self, data: bytes, addr: Addr, now: float) -> None:
         """One datagram. Never raises: malformed requests get 400, the rest is dropped."""
@@ -204,7 +275,7 @@ class UserAgent:
         core = self._core
         if request.method == "ACK":
             if not core.layer.receive_ack(found, now):
-                self._calls.receive_ack(request, found, now)
+                self._accepted.receive_ack(request, found, now)
             return
         transaction = core.layer.receive_request(request, found, addr, now)
         if transaction is None:
@@ -217,11 +288,12 @@ class UserAgent:
         elif request.method == "CANCEL":
             self._incoming.receive_cancel(transaction, found, addr, now)
         elif found.to_tag:
-            call = self._calls.find(found)
-            if call is None:
-                core.reply(transaction, 481, addr, now)
+            known = self._calls.find(found)
+            if known is None:
+                if not self._refers.receive_late(transaction, found, addr, now):
+                    core.reply(transaction, 481, addr, now)
             else:
-                self._calls.receive(call, transaction, found, addr, now)
+                self._calls.receive(*known, transaction, found, addr, now)
         else:
             self._receive_outside(request, transaction, found, addr, now)
 
@@ -230,8 +302,8 @@ class UserAgent:
     ) -> None:
         """A request outside of any dialog (RFC 3261 8.2)."""
         core = self._core
-        if required := header_values(request, "Require"):
-            core.reply(transaction, 420, addr, now, headers={"Unsupported": ", ".join(required)})
+        if unknown := core.unknown_extensions(request):
+            core.reply(transaction, 420, addr, now, headers={"Unsupported": unknown})
         elif (handler := self._outside.get(request.method)) is not None:
             handler(transaction, found, addr, now)
         else:

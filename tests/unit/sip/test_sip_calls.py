@@ -26,7 +26,7 @@ def test_we_hang_up() -> None:
     pair.a.bye(call, "done", pair.net.now)
     pair.net.deliver()
     assert events(pair.a) == [CallEnded(call, by_remote=False, reason="done")]
-    assert events(pair.b) == [CallEnded(theirs, by_remote=True)]
+    assert events(pair.b) == [CallEnded(theirs, by_remote=True, reason=CLEARED)]
     pair.net.advance(SILENCE)
     assert (pair.a.size, pair.b.size) == (0, 0)
 
@@ -36,7 +36,7 @@ def test_they_hang_up() -> None:
     call, theirs = pair.talk()
     pair.b.bye(theirs, "", pair.net.now)
     pair.net.deliver()
-    assert events(pair.a) == [CallEnded(call, by_remote=True)]
+    assert events(pair.a) == [CallEnded(call, by_remote=True, reason=CLEARED)]
     pair.a.hang_up(call, "too late", pair.net.now)
     assert events(pair.a) == []
 
@@ -114,8 +114,8 @@ def test_old_sequence_numbers_and_other_methods() -> None:
     pair = Pair()
     pair.talk()
     peer = Peer(pair.a)
-    peer.give(in_dialog(pair, "INFO", 10, branch="z9hG4bK1"), pair.net.now)
-    peer.give(in_dialog(pair, "UPDATE", 11, branch="z9hG4bK2"), pair.net.now)
+    peer.give(in_dialog(pair, "SUBSCRIBE", 10, branch="z9hG4bK1"), pair.net.now)
+    peer.give(in_dialog(pair, "MESSAGE", 11, branch="z9hG4bK2"), pair.net.now)
     peer.give(in_dialog(pair, "OPTIONS", 12, branch="z9hG4bK3"), pair.net.now)
     peer.give(in_dialog(pair, "OPTIONS", 11, branch="z9hG4bK4"), pair.net.now)
     sent = peer.sent()

@@ -31,7 +31,7 @@ def test_trying_at_once_then_ringing_and_an_answer_from_the_offer() -> None:
     progress, answered = events(pair.a)
     assert progress == CallProgress(call, 180, early_media=False)
     assert isinstance(answered, CallAnswered)
-    assert [c.name for c in answered.remote.codecs] == ["PCMA", "telephone-event"]
+    assert (answered.remote.codec, answered.remote.dtmf_payload_type) == ("PCMA", 101)
     assert isinstance(events(pair.b)[0], CallAnswered)
 
 
@@ -57,7 +57,8 @@ def test_cancel_gets_its_200_and_the_invite_487() -> None:
     assert pair.net.starts()[3:] == ["CANCEL", "200", "487", "ACK"]
     (failed,) = events(pair.b)
     assert isinstance(failed, CallFailed)
-    assert (failed.code, failed.reason) == (487, "cancelled by the caller")
+    assert failed.code == 487
+    assert failed.reason.startswith("cancelled by the caller")
 
 
 def test_our_200_is_repeated_until_its_ack_and_then_given_up_with_bye() -> None:
@@ -106,7 +107,7 @@ def test_an_invite_without_offer_gets_ours_and_its_answer_in_the_ack() -> None:
         ({}, b"v=0\r\nc=IN IP4 1.2.3.4\r\nm=audio 9 RTP/AVP 18\r\n", "488"),
         ({"Contact": "<tel:1>"}, ANSWER, "400"),
         ({"Record_Route": "<urn:x>"}, ANSWER, "400"),
-        ({"Require": "timer, 100rel"}, ANSWER, "420"),
+        ({"Require": "timer, precondition"}, ANSWER, "420"),
         ({"To": "<sip:1001@h>;tag=ghost"}, ANSWER, "481"),
     ],
 )
@@ -117,7 +118,7 @@ def test_invites_that_cannot_be_taken(headers: dict[str, str], body: bytes, code
     assert codes([response]) == [code]
     assert events(peer.agent) == []
     if code == "420":
-        assert response.headers["Unsupported"] == "timer, 100rel"
+        assert response.headers["Unsupported"] == "precondition"
 
 
 def test_the_same_invite_over_two_ways_is_taken_once() -> None:

@@ -17,6 +17,7 @@ def offer(media: str = "m=audio 4000 RTP/AVP 0 8 101", *attributes: str, host: s
     return "\r\n".join(lines) + "\r\n"
 
 
+OURS = make_offer("192.0.2.1", 40000, 1)
 DTMF = "a=rtpmap:101 telephone-event/8000"
 
 
@@ -49,15 +50,15 @@ def test_the_answer_prefers_pcma_and_keeps_the_offers_payload_types() -> None:
     theirs = SessionDescription.parse(
         offer("m=audio 4000 RTP/AVP 0 97 96", "a=rtpmap:97 pcma/8000", "a=rtpmap:96 TELEPHONE-EVENT/8000")
     )
-    answer = make_answer(theirs, "192.0.2.1", 40000, 1)
+    answer = make_answer(theirs, OURS)
     assert [(c.payload_type, c.name) for c in answer.codecs] == [(97, "PCMA"), (96, "telephone-event")]
-    media = remote_media(theirs, we_answered=True)
+    media = remote_media(OURS, theirs, we_answered=True)
     assert (media.host, media.port, media.codec) == ("192.0.2.7", 4000, "PCMA")
     assert (media.payload_type, media.dtmf_payload_type) == (97, 96)
 
 
 def test_the_first_voice_codec_of_their_answer_counts() -> None:
-    media = remote_media(SessionDescription.parse(offer("m=audio 4000 RTP/AVP 0 8")))
+    media = remote_media(OURS, SessionDescription.parse(offer("m=audio 4000 RTP/AVP 0 8")))
     assert (media.codec, media.payload_type, media.dtmf_payload_type) == ("PCMU", 0, None)
 
 
@@ -67,26 +68,26 @@ def test_the_first_voice_codec_of_their_answer_counts() -> None:
 )
 def test_hold_is_mirrored(said: str, answered: str) -> None:
     theirs = SessionDescription.parse(offer("m=audio 4000 RTP/AVP 8", f"a={said}"))
-    assert f"a={answered}\r\n" in str(make_answer(theirs, "192.0.2.1", 4, 1))
+    assert f"a={answered}\r\n" in str(make_answer(theirs, OURS))
     assert theirs.held == (said in ("sendonly", "inactive"))
 
 
 def test_hold_as_rfc_2543_had_it() -> None:
     theirs = SessionDescription.parse(offer("m=audio 4000 RTP/AVP 8", host="0.0.0.0"))
     assert theirs.held
-    assert make_answer(theirs, "192.0.2.1", 4, 1).direction is Direction.INACTIVE
+    assert make_answer(theirs, OURS).direction is Direction.INACTIVE
 
 
 def test_other_streams_are_refused_in_their_places() -> None:
     text = offer("m=video 5000 RTP/AVP 31", "m=audio 4000 RTP/AVP 8", "m=application 9 UDP/BFCP *")
-    answer = str(make_answer(SessionDescription.parse(text), "192.0.2.1", 40000, 1))
+    answer = str(make_answer(SessionDescription.parse(text), OURS))
     media = [line for line in answer.split("\r\n") if line.startswith("m=")]
     assert media == ["m=video 0 RTP/AVP 31", "m=audio 40000 RTP/AVP 8", "m=application 0 UDP/BFCP *"]
 
 
 def test_the_connection_of_the_stream_wins() -> None:
     text = offer("m=audio 4000 RTP/AVP 8", "c=IN IP4 198.51.100.9")
-    assert remote_media(SessionDescription.parse(text)).host == "198.51.100.9"
+    assert remote_media(OURS, SessionDescription.parse(text)).host == "198.51.100.9"
 
 
 @pytest.mark.parametrize(
@@ -97,7 +98,7 @@ def test_the_connection_of_the_stream_wins() -> None:
         ("v=0\r\nnonsense", "type=value"),
         (offer("m=video 4000 RTP/AVP 31"), "m=audio"),
         (offer("m=audio 0 RTP/AVP 8"), "m=audio"),
-        (offer("m=audio 4000 RTP/SAVP 8"), "m=audio"),
+        (offer("m=audio 4000 UDP/TLS/RTP/SAVP 8"), "m=audio"),
         (offer("m=audio 70000 RTP/AVP 8"), "65535"),
         (offer("m=audio RTP/AVP"), "m= line"),
         (offer("m=audio 4000 RTP/AVP x"), "payload type"),
@@ -115,9 +116,9 @@ def test_bad_bodies_say_what_is_wrong(body: str, says: str) -> None:
 def test_no_common_codec() -> None:
     theirs = SessionDescription.parse(offer("m=audio 4000 RTP/AVP 18 9"))
     with pytest.raises(SdpError, match="PCMA"):
-        make_answer(theirs, "192.0.2.1", 4, 1)
+        make_answer(theirs, OURS)
     with pytest.raises(SdpError, match="PCMA"):
-        remote_media(theirs)
+        remote_media(OURS, theirs)
 
 
 @given(st.text(max_size=200) | st.binary(max_size=200))

@@ -94,8 +94,8 @@ async def test_a_call_from_ringing_to_our_hang_up(house: House) -> None:
     assert isinstance(await leg.next_event(), Progress)
     assert isinstance(await leg.next_event(), Answered)
     stream, far_stream = house.media.streams[0], house.far_media.streams[0]
-    assert stream.remote == RemoteMedia(*far_stream.local, "PCMA", 8, 101)
-    assert far_stream.remote == RemoteMedia(*stream.local, "PCMA", 8, 101)
+    assert stream.remote == RemoteMedia(*far_stream.local, "PCMA", 8, 101, rtcp_port=far_stream.local[1])
+    assert far_stream.remote == RemoteMedia(*stream.local, "PCMA", 8, 101, rtcp_port=stream.local[1])
     assert (house.legs[0].caller, house.legs[0].called) == ("4008001234", "9+8613812345678")
     assert (house.legs[0].header("user-agent"), house.legs[0].header("X")) == ("Huifang", None)
     stream.sink(KeyPressed(1.0, "5", 2.0))

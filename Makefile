@@ -5,7 +5,7 @@ UV := sh scripts/uv.sh
 HOME_DIR ?= build/demo
 PYTEST_ARGS ?=
 
-.PHONY: demo test check setup prompts diagram clean
+.PHONY: demo test check setup prompts diagram clean bench-calls bench-stall bench-progress
 
 setup: .venv/.ready
 
@@ -32,6 +32,18 @@ check: setup
 
 prompts: setup
 	$(UV) run --frozen dialer prompts build
+
+# 500 recorded calls, and Asterisk 22 on the same work (ARGS=--no-peer leaves it out). Needs SIPp and root.
+bench-calls: setup
+	$(UV) run --frozen python -m bench.calls --calls $(or $(N),500) --seconds $(or $(SECONDS),60) $(ARGS)
+
+# The control loop blocked 200 ms every second: lateness on the wire with and without.
+bench-stall: setup
+	$(UV) run --frozen python -m bench.stall --calls $(or $(N),100) --seconds $(or $(SECONDS),20) $(ARGS)
+
+# Call progress detection on generated calls: who is taken for what. Needs espeak-ng.
+bench-progress: setup
+	$(UV) run --frozen python -m bench.progress_corpus $(ARGS)
 
 clean:
 	rm -rf build .venv .uv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

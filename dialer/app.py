@@ -134,6 +134,7 @@ async def open_daemon(site: Site, clock: Clock, sinks: Sequence[EventSink] = ())
                 min_speech_s=settings.listening.min_speech_s,
                 max_speech_s=settings.listening.max_speech_s,
             ),
+            progress=settings.progress.use,
         )
         scheduler = Scheduler(
             store,

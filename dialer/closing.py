@@ -116,7 +116,7 @@ class Closing:
                 failure.code, ours=failure.ours, rang=self.rang, cancelled=self.cancelled
             )
             said = f"{failure.code} {failure.reason}".strip()
-            if failure.cause:
+            if failure.cause and "Q.850" not in said:
                 said += f" (Q.850 cause {failure.cause})"
             return self._refined(outcome, failure.code, failure.cause), self.reason or said
         if self.cancelled:

@@ -16,7 +16,7 @@ from dialer.asr.config import AsrConfig
 from dialer.errors import ConfigError
 from dialer.intake.config import IntakeConfig
 from dialer.ivr.config import TurnSettings
-from dialer.media.config import MediaConfig
+from dialer.media.config import MediaConfig, ProgressConfig
 from dialer.policy.settings import PolicySettings, Window
 from dialer.scheduler import SchedulerConfig
 from dialer.sip.config import EndpointConfig, RegistrarConfig
@@ -84,6 +84,7 @@ class Settings:
     sip: EndpointConfig
     registrar: RegistrarConfig
     media: MediaConfig
+    progress: ProgressConfig
     recogniser: AsrConfig
     listening: ListenSettings
     turns: TurnSettings
@@ -103,6 +104,7 @@ TABLES = (
     "sip",
     "registrar",
     "media",
+    "progress",
     "recogniser",
     "listening",
     "turns",
@@ -121,6 +123,7 @@ HIDDEN: Mapping[str, tuple[str, ...]] = {
     "trunks": ("password",),
     "registrar": ("users",),
     "sip": ("timers",),
+    "media": ("progress",),
     "turns": ("agents_available",),
 }
 """Fields that no file sets: they come from another key, a secret or the call, or are for tests."""
@@ -161,6 +164,7 @@ def read_settings(text: str, file: str, home: Path, environ: Mapping[str, str]) 
     site = toml.table("site", SiteSettings)
     secrets = toml.table("secrets", SecretSettings)
     shipped = shipped_dir()
+    progress = toml.table("progress", ProgressConfig)
     asr = toml.table(
         "recogniser", AsrConfig, given=_unless_set(toml, "recogniser", "model_dir", shipped / _MODEL)
     )
@@ -181,7 +185,8 @@ def read_settings(text: str, file: str, home: Path, environ: Mapping[str, str]) 
         registrar=toml.table(
             "registrar", RegistrarConfig, HIDDEN["registrar"], {"users": _agents(toml, secrets, home)}
         ),
-        media=toml.table("media", MediaConfig),
+        media=toml.table("media", MediaConfig, HIDDEN["media"], {"progress": progress}),
+        progress=progress,
         recogniser=replace(asr, model_dir=home / asr.model_dir),
         listening=toml.table("listening", ListenSettings),
         turns=toml.table("turns", TurnSettings, HIDDEN["turns"]),

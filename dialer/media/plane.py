@@ -18,7 +18,15 @@ from dialer.errors import MediaError
 from dialer.media import protocol as p
 from dialer.media.config import MediaConfig
 from dialer.model import RtpStats
-from dialer.ports import ListenSpec, MediaEvent, MediaFailed, MediaStream, RecordedAudio, RemoteMedia
+from dialer.ports import (
+    ListenSpec,
+    MediaEvent,
+    MediaFailed,
+    MediaStream,
+    RecordedAudio,
+    RemoteMedia,
+    Watch,
+)
 
 log = logging.getLogger("dialer.media")
 
@@ -259,6 +267,9 @@ class ProcessMediaStream:
 
     async def listen(self, spec: ListenSpec | None) -> None:
         await self._plane.request(p.Listen(self._plane.next_id(), self._id, spec))
+
+    async def watch(self, what: Watch | None) -> None:
+        await self._plane.request(p.SetWatch(self._plane.next_id(), self._id, what))
 
     async def record(self, path: Path) -> None:
         command = p.Record(self._plane.next_id(), self._id, _absolute(path))

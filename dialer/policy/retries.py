@@ -34,6 +34,7 @@ RETRIES: dict[Disposition, Retry] = {
     Disposition.NO_ANSWER: Retry.ANOTHER_SLOT,
     Disposition.BUSY: Retry.ANOTHER_SLOT,
     Disposition.UNREACHABLE: Retry.ANOTHER_SLOT,
+    Disposition.MACHINE: Retry.ANOTHER_SLOT,
     Disposition.UNKNOWN: Retry.ANOTHER_SLOT,
     Disposition.APPOINTMENT: Retry.AGREED_TIME,
     Disposition.REJECTED: Retry.NEXT_DAY,

@@ -39,6 +39,8 @@ HANDED_ON = f"{TRUNKS}::test_what_the_call_itself_heeds_is_handed_on"
 PASSWORDS = f"{SETTINGS}::test_each_trunk_has_a_password_of_its_own_and_never_another_ones"
 MEDIA = "unit/media/test_media_settings.py"
 STOPPED = f"{MEDIA}::test_how_long_a_stopped_process_is_waited_for"
+PROGRESS = "unit/media/test_media_progress.py::test_every_threshold_changes_what_is_heard"
+CONDUCTOR = "unit/test_conductor_progress.py"
 ASR = "unit/asr/test_asr_settings.py"
 STARTED = f"{ASR}::test_each_worker_is_started_with_the_model"
 RESTARTED = f"{ASR}::test_a_dead_worker_is_started_later_each_time"
@@ -143,6 +145,18 @@ PROOFS = {
     "media.reply_timeout_s": STOPPED,
     "media.disk_timeout_s": STOPPED,
     "media.watchdog_s": f"{MEDIA}::test_how_long_a_silent_process_lives",
+    "progress.use": f"{CONDUCTOR}::test_how_call_progress_is_used",
+    "progress.tone_floor_dbov": PROGRESS,
+    "progress.tone_purity": PROGRESS,
+    "progress.speech_floor_dbov": PROGRESS,
+    "progress.machine_floor_dbov": PROGRESS,
+    "progress.person_speech_s": PROGRESS,
+    "progress.person_silence_s": PROGRESS,
+    "progress.machine_speech_s": PROGRESS,
+    "progress.beep_min_s": PROGRESS,
+    "progress.beep_max_s": PROGRESS,
+    "progress.beep_wait_s": PROGRESS,
+    "progress.decide_s": PROGRESS,
     "recogniser.model_dir": STARTED,
     "recogniser.engine": "unit/asr/test_asr_dtmf_only.py::test_the_setting_chooses_the_engine",
     "recogniser.workers": STARTED,

@@ -15,13 +15,17 @@ from typing import Protocol
 
 from dialer.errors import DigestError
 from dialer.sip.address import split_quoted
+from dialer.sip.message import clean
 
 _HASHES: Mapping[str, Callable[[bytes], str]] = {
+    "SHA-512-256": lambda data: hashlib.new("sha512_256", data).hexdigest(),
     "SHA-256": lambda data: hashlib.sha256(data).hexdigest(),
     "MD5": lambda data: hashlib.md5(data, usedforsecurity=False).hexdigest(),
 }
-_STRENGTH = ("SHA-256", "MD5")
-"""Known algorithms, strongest first."""
+_STRENGTH = (*(("SHA-512-256",) if "sha512_256" in hashlib.algorithms_available else ()), "SHA-256", "MD5")
+"""Algorithms that can be answered, strongest first (RFC 8760)."""
+_OFFERED = ("SHA-256", "MD5")
+"""What our own challenges offer: phones know no other."""
 _NEW_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9\-]*)\s+(\S.*)", re.DOTALL)
 _MAX_TRACKED_NONCES = 4096
 
@@ -131,25 +135,38 @@ def choose(challenges: list[Challenge], realm: str = "") -> Challenge:
     wanted = [c for c in challenges if not realm or c.realm == realm]
     if not wanted:
         raise DigestError("the challenge is for another realm than the configured one")
-    known = [c for c in wanted if c.base in _HASHES]
+    known = [c for c in wanted if c.base in _STRENGTH]
     if not known:
         names = ", ".join(sorted({c.algorithm for c in wanted}))
-        raise DigestError(f"unknown digest algorithm {names[:60]}: MD5 and SHA-256 are supported")
-    usable = [c for c in known if not c.qop or "auth" in c.qop]
+        supported = ", ".join(_STRENGTH)
+        raise DigestError(f"unknown digest algorithm {clean(names)[:60]}: {supported} are supported")
+    usable = [c for c in known if not c.qop or _qop(c)]
     if not usable:
-        raise DigestError("the challenge asks for qop auth-int: only auth is supported")
+        raise DigestError("the challenge's qop is neither auth nor auth-int")
     return min(usable, key=lambda c: _STRENGTH.index(c.base))
 
 
+def _qop(challenge: Challenge) -> str:
+    """``auth`` where it is offered: a body that a gateway rewrites on its way breaks ``auth-int``."""
+    return next((qop for qop in ("auth", "auth-int") if qop in challenge.qop), "")
+
+
 def response_value(
-    challenge: Challenge, credentials: Credentials, method: str, uri: str, cnonce: str, nc: str, qop: str
+    challenge: Challenge,
+    credentials: Credentials,
+    method: str,
+    uri: str,
+    cnonce: str,
+    nc: str,
+    qop: str,
+    body: bytes = b"",
 ) -> str:
-    """RFC 7616 3.4.1. ``qop`` empty: the form of RFC 2069."""
+    """RFC 7616 3.4.1. ``qop`` empty: the form of RFC 2069; ``auth-int`` covers ``body`` too."""
     hash_ = _HASHES[challenge.base]
     secret = hash_(_wire(f"{credentials.username}:{challenge.realm}:{credentials.password}"))
     if challenge.session:
         secret = hash_(_wire(f"{secret}:{challenge.nonce}:{cnonce}"))
-    request = hash_(_wire(f"{method}:{uri}"))
+    request = hash_(_wire(f"{method}:{uri}:{hash_(body)}" if qop == "auth-int" else f"{method}:{uri}"))
     middle = f"{nc}:{cnonce}:{qop}:" if qop else ""
     return hash_(_wire(f"{secret}:{challenge.nonce}:{middle}{request}"))
 
@@ -158,43 +175,93 @@ def _wire(text: str) -> bytes:
     return text.encode("utf-8", "surrogateescape")
 
 
-class DigestClient:
-    """Our credentials towards one peer: counts the nonce's uses and says when to give up."""
+@dataclass(slots=True)
+class _Nonce:
+    challenge: Challenge
+    count: int = 0
+    """Requests that used it (nc)."""
 
-    def __init__(self, credentials: Credentials, randomness: Randomness) -> None:
+
+class NonceMemory:
+    """The last challenges of one peer, shared by all calls and registrations with the same credentials.
+
+    So one challenge serves until its nonce is too old. A 401 and a 407 are kept beside each other,
+    because a carrier may use one for REGISTER and the other for calls.
+    """
+
+    def __init__(self) -> None:
+        self._nonces: dict[bool, _Nonce] = {}
+        """By whether a proxy asked (407)."""
+        self._wanted: dict[bool, bool] = {}
+        """By whether it is REGISTER: what was asked last."""
+
+    def learn(self, method: str, proxy: bool, challenge: Challenge) -> None:
+        self._nonces[proxy] = _Nonce(challenge)
+        self._wanted[method == "REGISTER"] = proxy
+
+    def forget(self) -> None:
+        self._nonces.clear()
+        self._wanted.clear()
+
+    def use(self, method: str) -> tuple[bool, Challenge, int] | None:
+        """Whether for a proxy, the challenge and this use's number; None before any challenge."""
+        proxy = self._wanted.get(method == "REGISTER", next(iter(self._nonces), None))
+        if proxy is None:
+            return None
+        nonce = self._nonces[proxy]
+        nonce.count += 1
+        return proxy, nonce.challenge, nonce.count
+
+    @property
+    def known(self) -> bool:
+        return bool(self._nonces)
+
+
+class DigestClient:
+    """Our credentials in one call or registration: says when to give up.
+
+    ``memory`` is shared with others at the same peer; without one, nothing is.
+    """
+
+    def __init__(
+        self, credentials: Credentials, randomness: Randomness, memory: NonceMemory | None = None
+    ) -> None:
         self._credentials = credentials
         self._randomness = randomness
-        self._challenge: Challenge | None = None
-        self._count = 0
-        self._proxy = False
+        self._memory = memory or NonceMemory()
         self._rounds = 0
 
     @property
     def ready(self) -> bool:
         """A challenge is known, so a request can be authorised before it is asked for."""
-        return self._challenge is not None
+        return self._memory.known
 
-    def accept(self, code: int, headers: list[str]) -> None:
-        """Take the challenges of a 401 or 407. Raises DigestError where another try is useless."""
+    def accept(self, code: int, headers: list[str], method: str = "INVITE") -> None:
+        """Take the challenges of a 401 or 407 to ``method``. Raises DigestError where another try is useless.
+
+        A request may have carried an old nonce of the memory, so the first challenge always counts;
+        a second one only with stale=true.
+        """
         challenge = choose(parse_challenges(headers), self._credentials.realm)
         if self._rounds >= 1 and not (challenge.stale and self._rounds < 2):
+            self._memory.forget()
             raise DigestError("the credentials were refused: check user name and password")
         self._rounds += 1
-        self._challenge, self._count, self._proxy = challenge, 0, code == 407
+        self._memory.learn(method, code == 407, challenge)
 
     def settled(self) -> None:
         """The peer took the credentials: a later challenge starts afresh."""
         self._rounds = 0
 
-    def authorise(self, method: str, uri: str) -> tuple[str, str]:
+    def authorise(self, method: str, uri: str, body: bytes = b"") -> tuple[str, str]:
         """Header name and value for one more request. Raises DigestError without a challenge."""
-        challenge = self._challenge
-        if challenge is None:
+        used = self._memory.use(method)
+        if used is None:
             raise DigestError("nothing has been challenged yet")
-        self._count += 1
-        nc, cnonce = f"{self._count:08x}", token(self._randomness)
-        qop = "auth" if "auth" in challenge.qop else ""
-        digest = response_value(challenge, self._credentials, method, uri, cnonce, nc, qop)
+        proxy, challenge, count = used
+        nc, cnonce = f"{count:08x}", token(self._randomness)
+        qop = _qop(challenge)
+        digest = response_value(challenge, self._credentials, method, uri, cnonce, nc, qop, body)
         user = self._credentials.username.replace("\\", "\\\\").replace('"', '\\"')
         realm = challenge.realm.replace("\\", "\\\\").replace('"', '\\"')
         parts = [f'username="{user}"', f'realm="{realm}"', f'nonce="{challenge.nonce}"', f'uri="{uri}"']
@@ -205,7 +272,7 @@ class DigestClient:
             parts += [f"qop={qop}", f"nc={nc}"]
         if challenge.opaque is not None:
             parts.append(f'opaque="{challenge.opaque}"')
-        return "Proxy-Authorization" if self._proxy else "Authorization", "Digest " + ", ".join(parts)
+        return "Proxy-Authorization" if proxy else "Authorization", "Digest " + ", ".join(parts)
 
 
 class Check(StrEnum):
@@ -229,7 +296,7 @@ class DigestServer:
         """Header values, strongest first (RFC 8760 2.4)."""
         body = f"{int(now * 1000):012x}{token(self._randomness)}"
         nonce = body + self._seal(body)
-        return [str(Challenge(self.realm, nonce, name, ("auth",), stale=stale)) for name in _STRENGTH]
+        return [str(Challenge(self.realm, nonce, name, ("auth",), stale=stale)) for name in _OFFERED]
 
     def check(self, header: str, method: str, users: Mapping[str, str], now: float) -> tuple[Check, str]:
         """The verdict, and the user name where it is OK."""
@@ -239,7 +306,7 @@ class DigestServer:
             return Check.REFUSED, ""
         user, nonce = values.get("username", ""), values.get("nonce", "")
         challenge = Challenge(self.realm, nonce, values.get("algorithm", "MD5"))
-        if scheme.lower() != "digest" or values.get("realm") != self.realm or challenge.base not in _HASHES:
+        if scheme.lower() != "digest" or values.get("realm") != self.realm or challenge.base not in _OFFERED:
             return Check.REFUSED, ""
         if values.get("qop", "auth").lower() != "auth" or user not in users or not self._sealed(nonce):
             return Check.REFUSED, ""

@@ -46,6 +46,11 @@ class InviteSpec:
     """How our DTMF keys are sent in this call."""
     redirects: int = 0
     """How many 3xx in a row are followed, to the host of ``target`` or ``peer``."""
+    others: tuple[Addr, ...] = ()
+    """Further servers of ``peer``'s domain: the next one gets the INVITE where one surely hasn't got it,
+    or says 503 before any ringing (RFC 3263 4.3)."""
+    not_after: float | None = None
+    """Loop time after which no further server gets it."""
     delayed_offer: bool = False
     """The INVITE goes without SDP: the far end offers, ``offer`` says what we take."""
 
@@ -127,7 +132,7 @@ class OutgoingCalls:
         call.client = core.layer.invite(
             request, call.branch, spec.peer, now,
             lambda response, found, at: self._on_response(call, response, found, at),
-            lambda reason, at: self._on_silence(call, reason),
+            lambda reason, at: self._on_silence(call, reason, at),
             spec.no_response_s,
         )  # fmt: skip
 
@@ -180,7 +185,7 @@ class OutgoingCalls:
                 self._again(call, now)
             elif response.code < 400 and not call.cancel_wanted:
                 self._on_redirect(call, response, now)
-            else:
+            elif response.code != 503 or not self._next_server(call, now):
                 why = described(clean(response.phrase)[:200], response)
                 self._fail(call, response.code, why, retry_after_s(response))
 
@@ -312,7 +317,23 @@ class OutgoingCalls:
                     request.headers.set(name, value)
         return to_bytes(request), peer
 
-    def _on_silence(self, call: OutgoingCall, reason: str) -> None:
+    def _next_server(self, call: OutgoingCall, now: float) -> bool:
+        """Try another server, where the last one has let no telephone ring. Silence is no proof of that."""
+        spec = call.spec
+        if spec is None or not spec.others or call.rang or call.cancel_wanted:
+            return False
+        if spec.not_after is not None and now > spec.not_after:
+            return False
+        call.spec = replace(spec, peer=spec.others[0], others=spec.others[1:])
+        # Another request: the same one again could be taken for a merged one (RFC 3261 8.2.2.2).
+        call.seq += 1
+        self._send_invite(call, call.spec, now)
+        return True
+
+    def _on_silence(self, call: OutgoingCall, reason: str, now: float) -> None:
+        if call.phase is Phase.INVITING and call.client is not None and call.client.unsent:
+            if self._next_server(call, now):
+                return
         if call.phase is Phase.INVITING:
             self._fail(call, 0, reason)
 

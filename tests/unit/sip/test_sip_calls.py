@@ -9,6 +9,8 @@ from sipmessage import Request
 from dialer.sip.message import parse_message
 from dialer.sip.signals import CallEnded, CallUpdated
 
+CLEARED = "Q.850 16 Normal call clearing"
+
 
 def in_dialog(pair: Pair, method: str, cseq: int, body: bytes = b"", branch: str = "z9hG4bKq") -> Request:
     """A request of ``b`` in the dialog that ``a`` opened, made by hand."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import random
 
 import pytest
@@ -15,6 +16,7 @@ from dialer.sip.digest import (
     Credentials,
     DigestClient,
     DigestServer,
+    NonceMemory,
     choose,
     parse_challenges,
     parse_parameters,
@@ -55,7 +57,7 @@ def test_several_challenges_share_a_line_and_the_strongest_known_is_taken() -> N
     line = (
         'Digest realm="a, b", nonce="1", algorithm=MD5, qop="auth,auth-int", '
         'Digest realm="a, b", nonce="2", algorithm=SHA-256, qop="auth", opaque="o", stale=TRUE, '
-        'Digest realm="a, b", nonce="3", algorithm=SHA-512-256, Basic realm="z"'
+        'Digest realm="a, b", nonce="3", algorithm=SHA-3, Basic realm="z"'
     )
     challenges = parse_challenges([line, 'Digest realm="c", nonce="4"'])
     assert [c.nonce for c in challenges] == ["1", "2", "3", "4"]
@@ -69,8 +71,8 @@ def test_several_challenges_share_a_line_and_the_strongest_known_is_taken() -> N
     [
         ([], "no Digest challenge"),
         (['Basic realm="x"'], "no Digest challenge"),
-        (['Digest realm="r", nonce="n", algorithm=SHA-512-256'], "unknown digest algorithm SHA-512-256"),
-        (['Digest realm="r", nonce="n", qop="auth-int"'], "auth-int"),
+        (['Digest realm="r", nonce="n", algorithm=SHA-3'], "unknown digest algorithm SHA-3: .*SHA-256, MD5"),
+        (['Digest realm="r", nonce="n", qop="auth-conf"'], "neither auth nor auth-int"),
         (['Digest realm="r"'], "realm and nonce"),
         (["nonsense"], "scheme"),
     ],
@@ -161,3 +163,84 @@ def test_hostile_quoting_costs_linear_time() -> None:
     hostile = "Digest " + ",".join(['a="b"'] * 5000) + ',"'
     with pytest.raises(DigestError):
         parse_challenges([hostile])
+
+
+def test_sha_512_256_is_that_of_fips_180_4() -> None:
+    """Not SHA-512 cut to 256 bits, which starts from other values (RFC 7616 3.9.2 got that wrong)."""
+    known = "53048e2681941ef99b2e29b76b4c7dabe4c2d0c634fc6d46e0e2f13107e7af23"
+    assert hashlib.new("sha512_256", b"abc").hexdigest() == known
+
+    def hashed(text: str) -> str:
+        return hashlib.new("sha512_256", text.encode()).hexdigest()
+
+    challenge = Challenge("r", "n", "SHA-512-256", ("auth",))
+    value = response_value(challenge, Credentials("u", "p"), "INVITE", "sip:1@x", "c", "00000001", "auth")
+    assert value == hashed(f"{hashed('u:r:p')}:n:00000001:c:auth:{hashed('INVITE:sip:1@x')}")
+
+
+def test_the_strongest_of_three_and_auth_before_auth_int() -> None:
+    names = ["MD5", "SHA-512-256", "SHA-256"]
+    headers = [f'Digest realm="r", nonce="{name}", algorithm={name}, qop="auth-int,auth"' for name in names]
+    client = DigestClient(MUFASA, random.Random(1))
+    client.accept(401, headers)
+    _, value = client.authorise("INVITE", "sip:1@x", b"body")
+    assert 'nonce="SHA-512-256"' in value
+    assert "qop=auth," in value
+
+
+def test_auth_int_covers_the_body() -> None:
+    challenge = Challenge("r", "n", "MD5", ("auth-int",))
+    values = {
+        response_value(challenge, MUFASA, "INVITE", "sip:1@x", "c", "00000001", "auth-int", body)
+        for body in (b"", b"v=0", b"v=1")
+    }
+    assert len(values) == 3
+    client = DigestClient(MUFASA, random.Random(1))
+    client.accept(407, ['Digest realm="r", nonce="n", qop="auth-int"'])
+    name, value = client.authorise("INVITE", "sip:1@x", b"v=0")
+    assert (name, "qop=auth-int" in value) == ("Proxy-Authorization", True)
+
+
+ASKED = ['Digest realm="r", nonce="n1", qop="auth"']
+NEXT = ['Digest realm="r", nonce="n2", qop="auth"']
+STALE = ['Digest realm="r", nonce="n3", qop="auth", stale=true']
+
+
+def test_one_challenge_serves_every_call_of_a_trunk_and_the_count_goes_up() -> None:
+    memory = NonceMemory()
+    first, second = (DigestClient(MUFASA, random.Random(i), memory) for i in (1, 2))
+    assert not second.ready
+    first.accept(401, ASKED)
+    counts = []
+    for client in (first, second, first, second):
+        _, value = client.authorise("INVITE", "sip:1@x")
+        assert 'nonce="n1"' in value
+        counts.append(value.partition("nc=")[2][:8])
+    assert counts == ["00000001", "00000002", "00000003", "00000004"]
+
+
+def test_an_old_nonce_is_replaced_and_stale_counts_once() -> None:
+    memory = NonceMemory()
+    DigestClient(MUFASA, random.Random(1), memory).accept(401, ASKED)
+    client = DigestClient(MUFASA, random.Random(2), memory)
+    client.authorise("INVITE", "sip:1@x")
+    client.accept(401, NEXT)
+    assert 'nonce="n2"' in client.authorise("INVITE", "sip:1@x")[1]
+    client.accept(401, STALE)
+    assert 'nonce="n3"' in client.authorise("INVITE", "sip:1@x")[1]
+    with pytest.raises(DigestError, match="refused"):
+        client.accept(401, STALE)
+    assert not memory.known, "the next call starts without it"
+
+
+def test_a_registrars_401_and_a_proxys_407_are_kept_beside_each_other() -> None:
+    memory = NonceMemory()
+    registration, call = (DigestClient(MUFASA, random.Random(i), memory) for i in (1, 2))
+    registration.accept(401, ASKED, "REGISTER")
+    assert call.authorise("INVITE", "sip:1@x")[0] == "Authorization", "maybe it is the same server"
+    call.accept(407, NEXT)
+    for _ in range(2):
+        name, value = registration.authorise("REGISTER", "sip:x")
+        assert (name, 'nonce="n1"' in value) == ("Authorization", True)
+        name, value = call.authorise("INVITE", "sip:1@x")
+        assert (name, 'nonce="n2"' in value) == ("Proxy-Authorization", True)

@@ -1,0 +1,59 @@
+"""The Replaces header (RFC 3891): an INVITE takes the place of a dialog that stands."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from urllib.parse import quote, unquote
+
+from dialer.errors import SipParseError
+from dialer.sip.address import parse_parameters
+from dialer.sip.dialog import Dialog
+
+
+@dataclass(frozen=True, slots=True)
+class Replaces:
+    """A dialog as its replaced side knows it: ``to_tag`` is that side's own tag."""
+
+    call_id: str
+    to_tag: str
+    from_tag: str
+    early_only: bool = False
+
+    @classmethod
+    def parse(cls, text: str) -> Replaces:
+        """``CALL-ID;to-tag=...;from-tag=...``. Raises SipParseError."""
+        call_id, _, rest = text.partition(";")
+        parameters = parse_parameters(rest)
+        to_tag, from_tag = parameters.get("to-tag") or "", parameters.get("from-tag") or ""
+        if not call_id.strip() or not to_tag or not from_tag:
+            raise SipParseError("Replaces needs a Call-ID, to-tag and from-tag")
+        return cls(call_id.strip(), to_tag, from_tag, "early-only" in parameters)
+
+    @classmethod
+    def of(cls, dialog: Dialog) -> Replaces:
+        """``dialog`` as its far end knows it."""
+        return cls(dialog.call_id, dialog.remote_tag, dialog.local_tag)
+
+    def __str__(self) -> str:
+        early = ";early-only" if self.early_only else ""
+        return f"{self.call_id};to-tag={self.to_tag};from-tag={self.from_tag}{early}"
+
+    @property
+    def in_uri(self) -> str:
+        """As a header of a URI (RFC 3261 19.1.1)."""
+        return f"Replaces={quote(str(self), safe='')}"
+
+
+def cut_replaces(uri: str) -> tuple[str, Replaces | None]:
+    """A URI without its headers, and its Replaces. Others are left out: they could forge anything."""
+    plain, _, headers = uri.partition("?")
+    if "@" in headers and not headers.startswith("Replaces="):
+        # A question mark in the user part isn't the start of headers.
+        user, at, host = uri.rpartition("@")
+        plain, _, headers = host.partition("?")
+        plain = user + at + plain
+    for part in headers.split("&"):
+        name, _, value = part.partition("=")
+        if unquote(name).strip().lower() == "replaces":
+            return plain, Replaces.parse(unquote(value))
+    return plain, None

@@ -102,6 +102,14 @@ class EndpointConfig:
     """RFC 3261 timer values; change them only in tests."""
     max_calls: int = 2000
     """With this many calls over this socket, further incoming ones are refused with 503."""
+    session_expires_s: int = 1800
+    """Session timer (RFC 4028): a call whose far end is gone without a word ends after it; 0: none."""
+    min_se_s: int = 90
+    """Shortest session timer that we take from a far end; RFC 4028 asks for 90 or more."""
+    comfort_noise: bool = False
+    """Whether comfort noise (RFC 3389) is offered and taken: for far ends that send nothing in silence."""
+    srtp: SrtpPolicy = SrtpPolicy.OFF
+    """Encrypted audio with agents' phones: ``off``, ``optional`` or ``required``; only over TLS."""
 
     def __post_init__(self) -> None:
         problem = next(self._problems(), "")
@@ -130,6 +138,8 @@ class EndpointConfig:
             yield "max_message_bytes: must be 1000 to 1000000"
         if not 0 <= self.dscp < 64:
             yield "dscp: must be 0 to 63"
+        if self.session_expires_s and not 0 < self.min_se_s <= self.session_expires_s:
+            yield "min_se_s: must be above 0 and not above session_expires_s"
         try:
             for nameserver in self.nameservers:
                 split_address(nameserver, 53)

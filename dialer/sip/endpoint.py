@@ -1,4 +1,4 @@
-"""The asyncio shell of the user agent: one UDP socket, one timer, and who hears of which call.
+"""The asyncio shell of the user agent: its sockets, one timer, and who hears of which call.
 
 Several trunks and agents may share one endpoint. After everything that touches the user agent,
 ``_pump`` sends what it has, passes its events on and re-arms the timer.
@@ -14,14 +14,17 @@ from contextlib import suppress
 
 from sipmessage import URI
 
-from dialer.errors import MediaError, SipParseError, TrunkError
+from dialer.errors import MediaError, SdpError, SipParseError, TrunkError
 from dialer.ports import MediaPlane, RemoteMedia
 from dialer.sip.address import Addr, parse_uri, uri_destination
 from dialer.sip.config import EndpointConfig, RegistrarConfig, UserAgentConfig
 from dialer.sip.digest import Randomness
 from dialer.sip.leg import IncomingLeg, SipLeg
+from dialer.sip.network import Network
 from dialer.sip.outgoing import InviteSpec
 from dialer.sip.registration import RegisterSpec
+from dialer.sip.sdes import SrtpPolicy, policy_for
+from dialer.sip.sdp import SessionDescription, make_offer
 from dialer.sip.signals import (
     CallEnded,
     CallFailed,
@@ -31,7 +34,6 @@ from dialer.sip.signals import (
     RegistrationFailed,
     Signal,
 )
-from dialer.sip.transport import UdpTransport, outward_address, resolve
 from dialer.sip.useragent import UserAgent
 
 logger = logging.getLogger("dialer.sip")
@@ -65,7 +67,7 @@ class SipEndpoint:
         self._registrar = registrar
         self.on_invite = on_invite
         self._randomness = randomness or _SecretBits()
-        self._transport: UdpTransport | None = None
+        self._network: Network | None = None
         self._agent: UserAgent | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._pumping = False
@@ -78,24 +80,21 @@ class SipEndpoint:
     # --- life
 
     async def start(self) -> None:
-        """Bind the socket. Raises TrunkError."""
+        """Bind the sockets. Raises TrunkError."""
         if self._agent is not None:
             return
         config = self._config
-        transport = await UdpTransport.open(
-            config.bind_host, config.bind_port, self._on_datagram, self._on_send_error
-        )
-        host, port = transport.local[:2]
-        if config.advertised_host:
-            host = config.advertised_host
-        elif host == "0.0.0.0":
-            host = outward_address()
+        network = Network(config, self, self._randomness)
+        await network.start()
+        host, port = network.local(network.bound)
         agent_config = UserAgentConfig(
             host=host, port=port, user_agent=config.user_agent, timers=config.timers,
-            max_calls=config.max_calls,
+            max_calls=config.max_calls, session_expires_s=config.session_expires_s,
+            min_se_s=config.min_se_s, comfort_noise=config.comfort_noise, srtp=config.srtp,
+            udp_max_bytes=config.udp_max_bytes if config.tcp else 0,
         )  # fmt: skip
-        self._transport = transport
-        self._agent = UserAgent(agent_config, self._randomness, self._registrar)
+        self._network = network
+        self._agent = UserAgent(agent_config, self._randomness, self._registrar, network.local, network.avoid)
 
     async def close(self, *, grace_s: float = 0.5) -> None:
         """Hang up what is left, wait up to ``grace_s`` for it to be confirmed, free the socket."""
@@ -115,9 +114,9 @@ class SipEndpoint:
         self._options.clear()
         if self._timer is not None:
             self._timer.cancel()
-        if self._transport is not None:
-            self._transport.close()
-        self._transport, self._agent, self._timer = None, None, None
+        if self._network is not None:
+            self._network.close()
+        self._network, self._agent, self._timer = None, None, None
         self._legs.clear()
 
     @property
@@ -126,10 +125,13 @@ class SipEndpoint:
 
     @property
     def local(self) -> Addr:
-        """The bound address and port. Raises TrunkError before ``start``."""
-        if self._transport is None:
-            raise TrunkError("the SIP endpoint isn't started")
-        return self._transport.local
+        """The bound address and UDP port. Raises TrunkError before ``start``."""
+        return self._net().bound
+
+    @property
+    def tls_port(self) -> int:
+        """The TLS port listened on; 0 for none."""
+        return self._net().tls_port
 
     @property
     def advertised(self) -> Addr:
@@ -145,9 +147,29 @@ class SipEndpoint:
             raise TrunkError("the SIP endpoint isn't started")
         return self._agent
 
+    def _net(self) -> Network:
+        if self._network is None:
+            raise TrunkError("the SIP endpoint isn't started")
+        return self._network
+
     def session_id(self) -> int:
         """A new number for o= of an offer (RFC 4566 5.2)."""
         return self._randomness.getrandbits(31)
+
+    def offer(self, host: str, port: int, srtp: SrtpPolicy = SrtpPolicy.OFF) -> SessionDescription:
+        """What a call of ours offers for media at ``host:port``, with keys of its own."""
+        return make_offer(
+            host, port, self.session_id(), comfort_noise=self._config.comfort_noise, srtp=srtp,
+            randomness=self._randomness,
+        )  # fmt: skip
+
+    def phone_offer(self, host: str, port: int, peer: Addr) -> SessionDescription:
+        """The same for an agent's phone. Raises TrunkError where SRTP is required and it isn't on TLS."""
+        try:
+            policy = policy_for(self._config.srtp, encrypted=peer.transport == "tls")
+        except SdpError as error:
+            raise TrunkError(str(error)) from error
+        return self.offer(host, port, policy)
 
     # --- commands
 
@@ -155,6 +177,7 @@ class SipEndpoint:
         """Send an INVITE whose events go to ``leg``."""
         call = self._running().invite(spec, self.now())
         self._legs[call] = leg
+        leg.key_sending = spec.key_sending
         leg.begin(call)
         self._pump()
 
@@ -162,6 +185,16 @@ class SipEndpoint:
         if self._agent is not None:
             self._agent.hang_up(call, reason, self.now())
             self._pump()
+
+    def send_keys(self, call: int, keys: str) -> None:
+        """Keys by INFO; the leg hears KeysSent."""
+        self._running().send_keys(call, keys, self.now())
+        self._pump()
+
+    def hold(self, call: int, on: bool) -> None:
+        agent = self._running()
+        (agent.hold if on else agent.resume)(call, self.now())
+        self._pump()
 
     def ring(self, call: int) -> None:
         self._running().ring(call, self.now())
@@ -224,21 +257,55 @@ class SipEndpoint:
             uri = parse_uri(self.lookup(target) or target)
         except SipParseError as error:
             raise TrunkError(str(error)) from error
-        if uri.scheme != "sip":
-            raise TrunkError("only sip URIs can be called over UDP")
-        return uri, await resolve(uri_destination(uri))
+        if uri.scheme not in ("sip", "sips"):
+            raise TrunkError("only sip and sips URIs can be called")
+        flow = self._running().flow(target, self.now())
+        if flow is not None and self._net().connected(flow):
+            return uri, flow
+        place = uri_destination(uri)
+        said = place.fixed or place.reliable
+        targets = await self.targets(place.host, place.port, place.transport if said else "auto")
+        return uri, targets[0]
+
+    async def targets(self, host: str, port: int = 0, transport: str = "auto") -> list[Addr]:
+        """The servers of a host in the order to try them (RFC 3263); ``port`` 0: not said, ``transport``
+        ``auto``: by DNS, else UDP. A TCP or TLS connection to the first one stands, or others come first.
+
+        Raises TrunkError where the host isn't found, or no server of it can be connected to.
+        """
+        network, problem = self._net(), ""
+        found = await network.targets(host, port, transport)
+        for index, target in enumerate(found):
+            try:
+                await network.connect(target)
+            except TrunkError as error:
+                logger.warning("sip server not reached", extra={"error": str(error)})
+                network.avoid(target)
+                problem = str(error)
+                continue
+            return found[index:] + found[:index]
+        raise TrunkError(problem)
 
     # --- the loop
 
-    def _on_datagram(self, data: bytes, addr: Addr) -> None:
+    def on_message(self, data: bytes, addr: Addr) -> None:
+        """The network's: a message came."""
         if self._agent is not None:
             self._agent.receive_datagram(data, addr, self.now())
             self._pump()
 
-    def _on_send_error(self, addr: Addr, reason: str) -> None:
-        logger.warning("sip send failed", extra={"error": reason})
+    def on_broken(self, data: bytes, addr: Addr, reason: str) -> None:
+        """The network's: a stream can't be read on after these headers."""
         if self._agent is not None:
-            self._agent.transport_failed(addr, reason, self.now())
+            self._agent.receive_broken(data, addr, reason)
+            self._pump()
+
+    def on_error(self, addr: Addr, reason: str, unsent: bool) -> None:
+        """The network's: nothing can be sent there, or its connection is gone."""
+        if unsent:
+            logger.warning("sip send failed", extra={"error": reason})
+        if self._agent is not None:
+            self._agent.transport_failed(addr, reason, self.now(), unsent=unsent)
             self._pump()
 
     def _on_timer(self) -> None:
@@ -249,15 +316,15 @@ class SipEndpoint:
 
     def _pump(self) -> None:
         """Send, report, re-arm. What a handler does in between is pumped by the outer call."""
-        agent, transport = self._agent, self._transport
-        if self._pumping or agent is None or transport is None:
+        agent, network = self._agent, self._network
+        if self._pumping or agent is None or network is None:
             return
         self._pumping = True
         try:
             while True:
                 datagrams = agent.datagrams_to_send()
                 for data, addr in datagrams:
-                    transport.send(data, addr)
+                    network.send(data, addr)
                 event = agent.next_event()
                 if event is None and not datagrams:
                     break

@@ -13,7 +13,6 @@ from dialer.ports import DialRequest, MediaPlane
 from dialer.sip.endpoint import SipEndpoint
 from dialer.sip.leg import CallSignal, LegEvents, SipLeg
 from dialer.sip.outgoing import InviteSpec
-from dialer.sip.sdp import make_offer
 
 logger = logging.getLogger("dialer.sip")
 
@@ -78,7 +77,7 @@ class DirectCalls:
                 target=uri,
                 from_uri=URI(scheme="sip", user=user, host=self._endpoint.advertised.host),
                 peer=peer,
-                offer=make_offer(host, port, self._endpoint.session_id()),
+                offer=self._endpoint.phone_offer(host, port, peer),
                 display_name=request.display_name or self._display_name,
                 no_response_s=self._no_response_s,
             )

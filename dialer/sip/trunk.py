@@ -23,9 +23,8 @@ from dialer.sip.identity import caller_of, route_of
 from dialer.sip.leg import CallSignal, SipLeg
 from dialer.sip.outgoing import InviteSpec
 from dialer.sip.placing import DirectCalls, place, too_late
-from dialer.sip.probe import ask, domain_of, is_alive, next_hop, uri_port
+from dialer.sip.probe import ask, domain_of, is_alive, next_hops, uri_port
 from dialer.sip.registration import RegisterSpec
-from dialer.sip.sdp import make_offer
 from dialer.sip.signals import (
     CallAnswered,
     CallAnsweredLate,
@@ -120,7 +119,7 @@ class SipTrunk:
         config = self.config
         while True:
             try:
-                peer = await next_hop(config)
+                peer, *others = await next_hops(self._endpoint, config)
             except TrunkError as error:
                 self._register_reason = str(error)
                 self._tell()
@@ -134,6 +133,7 @@ class SipTrunk:
             peer=peer,
             credentials=Credentials(config.username, config.password, config.realm),
             expires_s=config.register_expires_s,
+            others=tuple(others),
         )
         self._registration = self._endpoint.register(spec, self._on_registration)
 
@@ -240,12 +240,12 @@ class SipTrunk:
         line = _Line(self._breaker.took(self._endpoint.now()))
         try:
             await self._turn(request, line)
-            peer = await next_hop(self.config)
+            servers = await self._find()
             leg = await place(
                 self._endpoint,
                 self._media,
                 request,
-                lambda host, port: self._invite(request, number, peer, host, port),
+                lambda host, port: self._invite(request, number, servers, host, port),
                 lambda event: self._on_signal(line, event),
             )
         except BaseException as error:
@@ -258,6 +258,15 @@ class SipTrunk:
             raise
         logger.info("invite sent", extra={"trunk": name, "reference": request.reference})
         return leg
+
+    async def _find(self) -> list[Addr]:
+        """Where the INVITE may go, in order. Raises TrunkError, and the trunk rests: nothing can leave."""
+        try:
+            return await next_hops(self._endpoint, self.config)
+        except TrunkError as error:
+            self._breaker.failed(self._endpoint.now(), str(error), certain=True, silent=True)
+            self._tell()
+            raise
 
     async def _turn(self, request: DialRequest, line: _Line) -> None:
         """Wait for this call's moment. Raises TrunkError where that is too late, or the trunk went down."""
@@ -273,7 +282,7 @@ class SipTrunk:
             raise TrunkError(self._breaker.reason)
 
     def _invite(
-        self, request: DialRequest, number: PhoneNumber, peer: Addr, host: str, port: int
+        self, request: DialRequest, number: PhoneNumber, servers: list[Addr], host: str, port: int
     ) -> InviteSpec:
         config, domain = self.config, domain_of(self.config)
         user = numbering.write(number, config.numbers, config.number_format)
@@ -284,8 +293,10 @@ class SipTrunk:
         return InviteSpec(
             target=URI(scheme="sip", user=user, host=domain, port=uri_port(config)),
             from_uri=caller.from_uri,
-            peer=peer,
-            offer=make_offer(config.media_host or host, port, self._endpoint.session_id()),
+            peer=servers[0],
+            others=tuple(servers[1:]),
+            not_after=request.not_after,
+            offer=self._endpoint.offer(config.media_host or host, port, config.srtp),
             display_name=caller.display_name,
             credentials=self._credentials(),
             no_response_s=config.no_response_s,

@@ -30,6 +30,7 @@ TRANSFER = f"{BEHAVIOUR}::test_every_setting_of_transfer_changes_the_call"
 ARCHIVE = f"{BEHAVIOUR}::test_every_setting_of_the_archive_changes_it"
 INTAKE = "unit/intake/test_intake_reader.py"
 SIP = "unit/sip/test_sip_settings.py"
+DIALOGS = "unit/sip/test_sip_dialog_settings.py"
 IDENTITY = f"{SIP}::test_how_the_trunk_calls_itself_and_the_number"
 RESTS = f"{SIP}::test_how_long_an_ailing_trunk_rests"
 TRUNKS = "unit/sip/test_sip_trunk_settings.py"
@@ -120,6 +121,10 @@ PROOFS = {
     "sip.advertised_host": f"{SIP}::test_peers_are_told_the_advertised_host",
     "sip.user_agent": f"{SIP}::test_the_user_agent_header",
     "sip.max_calls": f"{SIP}::test_calls_beyond_the_limit_are_refused",
+    "sip.session_expires_s": f"{DIALOGS}::test_the_session_timer_that_is_asked_for",
+    "sip.min_se_s": f"{DIALOGS}::test_the_shortest_session_timer_that_is_taken",
+    "sip.comfort_noise": f"{DIALOGS}::test_comfort_noise_is_offered",
+    "sip.srtp": f"{DIALOGS}::test_keys_for_a_phone_on_tls",
     "registrar.realm": f"{SIP}::test_phones_are_asked_for_the_realm_and_found_in_it",
     "registrar.min_expires_s": f"{SIP}::test_shorter_registrations_are_refused",
     "registrar.max_expires_s": f"{SIP}::test_longer_registrations_are_shortened",

@@ -16,10 +16,11 @@ from sipmessage import URI
 
 from dialer.errors import MediaError, SdpError, SipParseError, TrunkError
 from dialer.ports import MediaPlane, RemoteMedia
-from dialer.sip.address import Addr, parse_uri, uri_destination
+from dialer.sip.address import Addr, bracketed, parse_uri, uri_destination
 from dialer.sip.config import EndpointConfig, RegistrarConfig, UserAgentConfig
 from dialer.sip.digest import Randomness
 from dialer.sip.leg import IncomingLeg, SipLeg
+from dialer.sip.moves import Moves
 from dialer.sip.network import Network
 from dialer.sip.outgoing import InviteSpec
 from dialer.sip.registration import RegisterSpec
@@ -30,9 +31,11 @@ from dialer.sip.signals import (
     CallFailed,
     IncomingCall,
     OptionsAnswered,
+    ReferReceived,
     Registered,
     RegistrationFailed,
     Signal,
+    TransferEnded,
 )
 from dialer.sip.useragent import UserAgent
 
@@ -76,6 +79,7 @@ class SipEndpoint:
         self._registrations: dict[int, OnRegistration] = {}
         self._options: dict[int, asyncio.Future[int]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._moves = Moves(self)
 
     # --- life
 
@@ -88,7 +92,7 @@ class SipEndpoint:
         await network.start()
         host, port = network.local(network.bound)
         agent_config = UserAgentConfig(
-            host=host, port=port, user_agent=config.user_agent, timers=config.timers,
+            host=bracketed(host), port=port, user_agent=config.user_agent, timers=config.timers,
             max_calls=config.max_calls, session_expires_s=config.session_expires_s,
             min_se_s=config.min_se_s, comfort_noise=config.comfort_noise, srtp=config.srtp,
             udp_max_bytes=config.udp_max_bytes if config.tcp else 0,
@@ -108,6 +112,7 @@ class SipEndpoint:
                 await asyncio.wait_for(self._idle.wait(), grace_s)
         for task in list(self._tasks):
             task.cancel()
+        self._moves.close()
         for answer in self._options.values():
             if not answer.done():
                 answer.set_result(0)
@@ -185,6 +190,53 @@ class SipEndpoint:
         if self._agent is not None:
             self._agent.hang_up(call, reason, self.now())
             self._pump()
+
+    # --- transfers (moves.py)
+
+    async def transfer(
+        self, call: int, target: str, wait_s: float, replaces: int | None = None
+    ) -> TransferEnded:
+        """Ask the far end to call ``target`` itself, or to take another call's place. Raises TrunkError."""
+        return await self._moves.transfer(call, target, wait_s, replaces)
+
+    def refer(self, call: int, target: str, wait_s: float, replaces: int | None) -> int | None:
+        """Prepare a REFER; ``flush`` sends it."""
+        return self._running().refer(call, target, wait_s, self.now(), replaces)
+
+    def report_refer(self, refer: int, code: int) -> None:
+        if self._agent is not None:
+            self._agent.report_refer(refer, code, self.now())
+            self._pump()
+
+    def invite(self, spec: InviteSpec) -> int:
+        """Prepare an INVITE without a leg; ``flush`` sends it. Raises TrunkError."""
+        return self._running().invite(spec, self.now())
+
+    def flush(self) -> None:
+        self._pump()
+
+    def leg(self, call: int) -> SipLeg | None:
+        return self._legs.get(call)
+
+    def parties(self, call: int) -> tuple[URI, Addr]:
+        """Our identity in a call and where its far end is. Raises TrunkError where it is over."""
+        found = self._running().parties(call)
+        if found is None:
+            raise TrunkError("the call is over")
+        return found
+
+    def answered(self, call: int) -> bool:
+        return self._agent is not None and self._agent.answered(call)
+
+    def move(self, leg: SipLeg, old: int, new: int) -> None:
+        """``leg`` is the leg of ``new`` from now on."""
+        self.drop(old)
+        self._legs[new] = leg
+        leg.moved(new)
+
+    def drop(self, call: int) -> None:
+        """What happens to a call is nobody's business any more."""
+        self._legs.pop(call, None)
 
     def send_keys(self, call: int, keys: str) -> None:
         """Keys by INFO; the leg hears KeysSent."""
@@ -352,6 +404,12 @@ class SipEndpoint:
                 answer = self._options.pop(event.request, None)
                 if answer is not None and not answer.done():
                     answer.set_result(event.code)
+            case TransferEnded():
+                self._moves.transfer_ended(event)
+            case ReferReceived():
+                self._moves.refer_received(event)
+            case _ if self._moves.takes(event):
+                pass
             case _:
                 leg = self._legs.get(event.call)
                 if isinstance(event, CallFailed | CallEnded):
@@ -362,6 +420,9 @@ class SipEndpoint:
                     leg.signal(event, self.now())
 
     def _on_incoming(self, event: IncomingCall) -> None:
+        if event.replaces is not None and (replaced := self._legs.get(event.replaces)) is not None:
+            self._moves.replaced(event, replaced)
+            return
         if self.on_invite is None or self._media is None:
             self._running().reject(event.call, 480, self.now(), "No calls are taken here")
             return

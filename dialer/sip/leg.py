@@ -36,6 +36,7 @@ from dialer.sip.signals import (
     IncomingCall,
     KeySignalled,
     KeysSent,
+    TransferEnded,
 )
 from dialer.sip.trunkconfig import KeySending
 
@@ -163,6 +164,20 @@ class SipLeg:
         if sent.problem:
             raise TrunkError(f"only {sent.sent} of {len(digits)} keys were taken by INFO: {sent.problem}")
 
+    async def refer(
+        self, target: str = "", *, replaces: SipLeg | None = None, wait_s: float = 60.0
+    ) -> TransferEnded:
+        """Ask the far end to call ``target`` (a SIP URI) itself: a blind transfer. With ``replaces``
+        it takes that leg's place there, an attended one, and ``target`` is that leg's far end by default.
+
+        Returns its outcome: accepted, refused with a code, or timed out after ``wait_s``. This leg stays
+        as it is until its far end hangs up. Raises TrunkError where there is nothing to transfer.
+        """
+        if not target and replaces is None:
+            raise TrunkError("a transfer needs a target or a leg to replace")
+        other = None if replaces is None else replaces._call
+        return await self._endpoint.transfer(self._call, target, wait_s, other)
+
     async def close(self) -> RtpStats:
         """Hangs up where the call isn't over."""
         await self.hang_up("closed")
@@ -184,6 +199,14 @@ class SipLeg:
         self._call = call
         self._worker = asyncio.get_running_loop().create_task(self._run())
         self._worker.add_done_callback(self._worker_done)
+
+    @property
+    def has_media(self) -> bool:
+        return self._stream is not None
+
+    def moved(self, call: int) -> None:
+        """The leg's dialog is another one now; its owner notices nothing but the far end."""
+        self._call = call
 
     def signal(self, event: CallSignal, now: float) -> None:
         """Take an event of the user agent; called from the event loop, never waits."""
@@ -237,7 +260,10 @@ class SipLeg:
                     self._report(await self._connect(event.remote))
                 case KeySignalled():
                     if self._events.keys.signalled(event.key, at) and self._stream is not None:
-                        await self._stream.key_signalled(event.key)
+                        try:
+                            await self._stream.key_signalled(event.key)
+                        except MediaError as error:
+                            self._report(str(error) or "media failed")
                 case CallFailed():
                     self._events.put(Failed(at, event.code, event.reason, event.ours, event.retry_after_s))
                     return

@@ -15,8 +15,8 @@ from dialer.sip.message import Message, clean, header_values
 
 Q850 = {
     1: "Unallocated number", 2: "No route to network", 3: "No route to destination",
-    16: "Normal call clearing", 17: "User busy", 18: "No user responding", 19: "No answer from the user", 20: "Subscriber absent",
-    21: "Call rejected", 22: "Number changed", 26: "Non-selected user clearing",
+    16: "Normal call clearing", 17: "User busy", 18: "No user responding", 19: "No answer from the user",
+    20: "Subscriber absent", 21: "Call rejected", 22: "Number changed", 26: "Non-selected user clearing",
     27: "Destination out of order", 28: "Invalid number format", 29: "Facility rejected",
     31: "Normal, unspecified", 34: "No circuit available", 38: "Network out of order",
     41: "Temporary failure", 42: "Switching equipment congestion", 44: "Requested circuit not available",

@@ -13,7 +13,7 @@ from sipmessage import URI, Request, Response
 from dialer.errors import SipParseError, TrunkError
 from dialer.ports import RemoteMedia
 from dialer.sip.accepted import Accepted
-from dialer.sip.address import KNOWN_SCHEMES, Addr, split_quoted
+from dialer.sip.address import KNOWN_SCHEMES, Addr, parse_address, split_quoted
 from dialer.sip.calls import Calls, CallTimer, Phase
 from dialer.sip.config import RegistrarConfig, UserAgentConfig
 from dialer.sip.core import Core, Local
@@ -141,6 +141,17 @@ class UserAgent:
         if other is not None and other.dialog is not None:
             target = f"{target or other.dialog.target}?{Replaces.of(other.dialog).in_uri}"
         return self._refers.refer(found, target, wait_s, now)
+
+    def parties(self, call: int) -> tuple[URI, Addr] | None:
+        """Our identity in a call's dialog, and where its far end is; None where there is none."""
+        found = self._calls.active.get(call)
+        if found is None or found.dialog is None:
+            return None
+        return parse_address(found.dialog.local).uri, found.dialog.path()[2]
+
+    def answered(self, call: int) -> bool:
+        found = self._calls.active.get(call)
+        return found is not None and found.phase is Phase.TALKING
 
     def report_refer(self, refer: int, code: int, now: float) -> None:
         """Tell the far end how the call goes that its REFER wanted."""

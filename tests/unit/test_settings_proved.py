@@ -30,6 +30,10 @@ TRANSFER = f"{BEHAVIOUR}::test_every_setting_of_transfer_changes_the_call"
 ARCHIVE = f"{BEHAVIOUR}::test_every_setting_of_the_archive_changes_it"
 INTAKE = "unit/intake/test_intake_reader.py"
 SIP = "unit/sip/test_sip_settings.py"
+NETWORK = "unit/sip/test_sip_network.py"
+STREAMS = "unit/sip/test_sip_streams.py"
+TLS_FILES = f"{STREAMS}::test_a_tls_server_of_ours_shows_its_certificate_and_a_renewed_one"
+CLIENT_FILES = f"{STREAMS}::test_our_client_certificate_is_shown_to_who_asks"
 DIALOGS = "unit/sip/test_sip_dialog_settings.py"
 IDENTITY = f"{SIP}::test_how_the_trunk_calls_itself_and_the_number"
 RESTS = f"{SIP}::test_how_long_an_ailing_trunk_rests"
@@ -118,6 +122,25 @@ PROOFS = {
     "trunks.max_backoff_s": RESTS,
     "sip.bind_host": f"{SIP}::test_messages_leave_from_the_bound_host",
     "sip.bind_port": f"{SIP}::test_messages_leave_from_the_bound_port",
+    "sip.bind_device": f"{NETWORK}::test_an_interface_is_bound_to_or_the_reason_said",
+    "sip.advertised_port": f"{NETWORK}::test_peers_are_told_the_advertised_ports",
+    "sip.advertised_tls_port": f"{NETWORK}::test_peers_are_told_the_advertised_ports",
+    "sip.tcp": f"{NETWORK}::test_tcp_is_spoken_or_not",
+    "sip.udp_max_bytes": f"{NETWORK}::test_which_requests_go_by_tcp_for_their_size",
+    "sip.tls_port": f"{NETWORK}::test_the_tls_port_that_is_listened_on",
+    "sip.tls_certificate_file": TLS_FILES,
+    "sip.tls_key_file": TLS_FILES,
+    "sip.tls_ca_file": f"{STREAMS}::test_a_wrong_certificate_is_refused_and_explained",
+    "sip.tls_client_certificate_file": CLIENT_FILES,
+    "sip.tls_client_key_file": CLIENT_FILES,
+    "sip.connect_timeout_s": f"{STREAMS}::test_a_peer_that_takes_no_handshake_is_given_up",
+    "sip.keepalive_s": f"{STREAMS}::test_a_silent_connection_of_ours_gets_keep_alives",
+    "sip.idle_s": f"{STREAMS}::test_an_idle_connection_is_closed",
+    "sip.max_connections": f"{STREAMS}::test_no_more_connections_than_max_connections",
+    "sip.max_message_bytes": f"{STREAMS}::test_a_longer_message_than_max_message_bytes_ends_the_connection",
+    "sip.nameservers": f"{NETWORK}::test_the_name_servers_that_are_asked",
+    "sip.dns_timeout_s": f"{NETWORK}::test_how_long_a_silent_name_server_is_waited_for",
+    "sip.dscp": f"{NETWORK}::test_packets_and_connections_carry_the_dscp",
     "sip.advertised_host": f"{SIP}::test_peers_are_told_the_advertised_host",
     "sip.user_agent": f"{SIP}::test_the_user_agent_header",
     "sip.max_calls": f"{SIP}::test_calls_beyond_the_limit_are_refused",
@@ -136,6 +159,9 @@ PROOFS = {
     "media.port_rest_s": f"{MEDIA}::test_a_used_port_rests",
     "media.rtp_timeout_s": f"{MEDIA}::test_how_long_a_silent_wire_is_borne",
     "media.dscp": f"{MEDIA}::test_packets_carry_the_dscp_of_the_settings",
+    "media.rtcp": f"{MEDIA}::test_reports_and_their_port_are_a_setting",
+    "media.rtcp_interval_s": f"{MEDIA}::test_how_often_a_call_reports",
+    "media.comfort_noise_s": f"{MEDIA}::test_comfort_noise_in_our_silence",
     "media.realtime_priority": f"{MEDIA}::test_the_media_process_asks_for_its_realtime_priority",
     "media.niceness": f"{MEDIA}::test_the_media_process_asks_for_its_niceness",
     "media.vad_mode": f"{MEDIA}::test_the_detectors_mode_decides_on_soft_speech_in_noise",

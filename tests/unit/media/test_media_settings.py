@@ -151,6 +151,48 @@ def test_packets_carry_the_dscp_of_the_settings(dscp: int) -> None:
     assert [data[0] >> 2 for _, kind, data in ancillary if kind == socket.IP_TOS] == [dscp]
 
 
+@pytest.mark.parametrize("rtcp", [True, False])
+def test_reports_and_their_port_are_a_setting(rtcp: bool) -> None:
+    with house("rtcp", rtcp) as made:
+        opened = made.open()
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
+            taken = _taken(other, opened.port + 1)
+        remote = RemoteMedia("127.0.0.1", 9, "PCMA", 8, TONE_TYPE, rtcp_port=10)
+        made.ask(lambda number: p.Connect(number, opened.stream, remote))
+        due = made.streams.by_id[opened.stream].leg.reports.due_at
+    assert (taken, due is not None) == (rtcp, rtcp)
+
+
+def _taken(sock: socket.socket, port: int) -> bool:
+    try:
+        sock.bind(("127.0.0.1", port))
+    except OSError:
+        return True
+    return False
+
+
+@pytest.mark.parametrize("rtcp_interval_s", [2.0, 20.0])
+def test_how_often_a_call_reports(rtcp_interval_s: float) -> None:
+    leg = new_leg("rtcp_interval_s", rtcp_interval_s)
+    leg.connect(RemoteMedia("127.0.0.1", 9, "PCMA", 8, TONE_TYPE, rtcp_port=10), 0.0)
+    due = [leg.reports.due_at or 0.0]
+    for number in range(20):
+        leg.tick(number * 160, 0.0)
+        leg.report(number * 160, due[-1])
+        due.append(leg.reports.due_at or 0.0)
+    mean = rtcp_interval_s / 1.21828
+    assert due[0] == pytest.approx(mean / 2)
+    assert due[20] - due[1] == pytest.approx(19 * mean)
+
+
+@pytest.mark.parametrize(("comfort_noise_s", "packets"), [(0.0, 100), (0.5, 4), (1.0, 2)])
+def test_comfort_noise_in_our_silence(comfort_noise_s: float, packets: int) -> None:
+    leg = new_leg("comfort_noise_s", comfort_noise_s)
+    leg.connect(RemoteMedia("127.0.0.1", 9, "PCMA", 8, TONE_TYPE, 13), 0.0)
+    sent = [leg.tick(number * 160, 0.0) for number in range(1, 101)]
+    assert sum(packet is not None for packet in sent) == packets
+
+
 @pytest.mark.parametrize(("rtp_timeout_s", "told_at"), [(3.0, 3), (8.0, 8), (0.0, None)])
 def test_how_long_a_silent_wire_is_borne(rtp_timeout_s: float, told_at: int | None) -> None:
     events = Events()

@@ -63,6 +63,16 @@ class Leg:
     ``emit`` takes each event. ``remote`` is where packets go, None before connect().
     """
 
+    # Slots, because above 30 attributes an instance's dictionary is searched each time.
+    __slots__ = (
+        "_cipher", "_config", "_emit", "_foreign", "_frame", "_frames", "_heard_named", "_inbox",
+        "_jitter", "_key_type", "_keys_in", "_keys_out", "_last_heard", "_late", "_learnt", "_listener",
+        "_loop", "_new_since", "_next_noise", "_next_tick", "_noise", "_noise_heard", "_noise_type",
+        "_order", "_placement", "_plain", "_play_id", "_record_start", "_sending", "_sent", "_sequence",
+        "_short", "_silence", "_ssrc", "_timed_out", "_timeline", "_timestamp", "_type", "_watcher",
+        "codec", "peer", "recorder", "remote", "reports",
+    )  # fmt: skip
+
     def __init__(
         self,
         config: MediaConfig,

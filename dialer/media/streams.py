@@ -61,8 +61,9 @@ class Stream:
     def settle(self) -> None:
         """Connect the socket to the leg's peer. The caller has just read all that came before."""
         try:
-            self.sock.connect(self.leg.remote)
-            self.settled = True
+            if self.leg.remote is not None:
+                self.sock.connect(self.leg.remote)
+                self.settled = True
         except OSError as error:
             log.info("stream not connected", extra={"reason": error.strerror})
 

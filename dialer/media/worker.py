@@ -17,6 +17,7 @@ from typing import Final
 from dialer.media import protocol as p
 from dialer.media.clock import PHASES, TICK_S, TICK_SAMPLES, SubTicks
 from dialer.media.config import MediaConfig
+from dialer.media.leg import Leg
 from dialer.media.streams import Entropy, Streams
 
 log = logging.getLogger("dialer.media")
@@ -108,25 +109,28 @@ class Worker:
         self._flush()
 
     def _tick(self, number: int, now: float) -> None:
-        """One packet of each leg in this phase."""
+        """One packet of each leg in this phase. Made first, then sent, then written: work of one kind in a
+        row runs faster, and the packets leave close together."""
         position = number * TICK_SAMPLES
-        for stream in self._streams.phases[number % PHASES]:
-            leg = stream.leg
-            packet = leg.tick(position, now)
+        phase = self._streams.phases[number % PHASES]
+        packets = [stream.leg.tick(position, now) for stream in phase]
+        for stream, packet in zip(phase, packets, strict=True):
             if packet is not None:
                 try:
                     if stream.settled:
                         stream.send(packet)
-                    else:
-                        stream.sendto(packet, leg.remote)
+                    elif (remote := stream.leg.remote) is not None:
+                        stream.sendto(packet, remote)
                 except OSError as error:
                     # Full buffer, no route, nobody there: as good as lost on the way.
                     log.debug("packet not sent", extra={"reason": error.strerror})
-            recorder = leg.recorder
+        for stream in phase:
+            recorder = stream.leg.recorder
             if recorder is not None and recorder.due(position):
                 self._streams.write(stream, recorder.advance(position))
 
     def _read(self) -> None:
+        """What came since: fetched first, then heard."""
         streams, poll = self._streams.by_fileno, self._epoll.poll
         for _ in range(READ_ROUNDS):
             ready = poll(0, len(streams) + 1)
@@ -134,6 +138,7 @@ class Worker:
                 return
             now = self._clock()
             position = self._ticks.position(now)
+            settled: list[tuple[Leg, bytes]] = []
             for fileno, _mask in ready:
                 stream = streams.get(fileno)
                 if stream is None:
@@ -144,13 +149,15 @@ class Worker:
                     continue
                 try:
                     if stream.settled:
-                        stream.leg.hear(stream.recv(DATAGRAM), position, now)
+                        settled.append((stream.leg, stream.recv(DATAGRAM)))
                     else:
                         data, source = stream.recvfrom(DATAGRAM)
                         stream.leg.receive(data, source, position, now)
                 except OSError:
                     # ICMP errors surface here; the RTP timeout judges a peer that is gone.
                     continue
+            for leg, data in settled:
+                leg.hear(data, position, now)
 
     def _pulse(self, now: float) -> None:
         self._next_pulse = now + PULSE_S

@@ -159,7 +159,7 @@ class Resolver:
         found = [str(record) for record in await self._look_up(name, self._type)]
         if not found:
             kind = "IPv4" if self._type == "A" else "IPv6"
-            raise TrunkError(f"the host {host} has no {kind} address: check the name and DNS")
+            raise TrunkError(f"the host {host} has no address ({kind}): check the name and DNS")
         return found
 
     def _listed(self, name: str) -> list[str]:

@@ -44,4 +44,5 @@ def route_of(config: TrunkConfig) -> tuple[tuple[str, str], ...]:
     """The Route of the outbound proxy (RFC 3261 8.1.2); empty without one."""
     if not config.outbound_proxy:
         return ()
-    return (("Route", f"<{proxy_uri(config.outbound_proxy)};lr>"),)
+    uri = proxy_uri(config.outbound_proxy)
+    return (("Route", f"<{uri}>" if ";lr" in uri.lower() else f"<{uri};lr>"),)

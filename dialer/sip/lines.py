@@ -27,7 +27,11 @@ def socket_of(sip: EndpointConfig, trunk: TrunkConfig) -> EndpointConfig:
         sip,
         bind_host=trunk.bind_host or sip.bind_host,
         bind_port=trunk.bind_port,
+        bind_device=trunk.bind_device or sip.bind_device,
+        tls_port=0,
         advertised_host=trunk.advertised_host,
+        advertised_port=0,
+        advertised_tls_port=0,
     )
 
 
@@ -77,8 +81,8 @@ async def probe_trunks(trunks: Sequence[TrunkConfig], sip: EndpointConfig) -> li
         wait_s = min(_PROBE_S, trunk.no_response_s)
         free = replace(trunk, bind_port=0, no_response_s=wait_s)
         try:
-            async with open_endpoint(replace(sip, bind_port=0), free) as endpoint:
-                await next_hop(free)
+            async with open_endpoint(replace(sip, bind_port=0, tls_port=0), free) as endpoint:
+                await next_hop(endpoint, free)
                 return Probed(trunk, await ask(endpoint, free), wait_s)
         except TrunkError as error:
             return Probed(trunk, 0, wait_s, str(error))

@@ -78,6 +78,8 @@ def classify(number: PhoneNumber) -> Destination:
         if len(rest) != 10:
             return Destination.UNKNOWN
         return Destination.SHARED_COST if rest[0] == "4" else Destination.FREEPHONE
+    if rest.startswith(("95", "96")) and len(rest) < 10:
+        return Destination.SERVICE
     area = _AREA.fullmatch(rest)
     if area is None:
         return Destination.UNKNOWN

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from sipmessage import URI
 
@@ -26,8 +26,9 @@ async def place(
     request: DialRequest,
     make: MakeSpec,
     on_signal: Callable[[CallSignal], None] | None = None,
+    turn: Callable[[], Awaitable[None]] | None = None,
 ) -> SipLeg:
-    """Open a stream, send the INVITE. Raises TrunkError before anything left this host."""
+    """Open a stream, wait for ``turn``, send the INVITE. Raises TrunkError before anything left this host."""
     events = LegEvents()
     try:
         stream = await media.open(events.media, beside=request.beside)
@@ -35,6 +36,8 @@ async def place(
         raise TrunkError(f"no media port: {error}") from error
     leg = SipLeg(endpoint, events, stream, on_signal)
     try:
+        if turn is not None:
+            await turn()  # nothing is waited for between it and the INVITE
         spec = make(*stream.local)
         if too_late(request):
             raise TrunkError("too late for an INVITE: name, port or pace took too long")

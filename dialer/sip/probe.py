@@ -8,11 +8,10 @@ from dataclasses import dataclass
 from sipmessage import URI
 
 from dialer.errors import SipParseError, TrunkError
-from dialer.sip.address import Addr, default_port, is_numeric, parse_uri, uri_destination
+from dialer.sip.address import Addr, parse_uri, uri_destination
 from dialer.sip.config import TrunkConfig
 from dialer.sip.endpoint import SipEndpoint
-from dialer.sip.transport import resolve
-from dialer.sip.trunkconfig import TrunkTransport, proxy_uri
+from dialer.sip.trunkconfig import proxy_uri
 
 _DEAD = frozenset({0, 408, 503})
 """No response, a proxy that had none, and a carrier that says itself that it takes no calls."""
@@ -49,28 +48,29 @@ async def ask(endpoint: SipEndpoint, config: TrunkConfig) -> int:
     """The status code of OPTIONS to the carrier; 0 where none came in ``no_response_s``, or no address."""
     try:
         async with asyncio.timeout(config.no_response_s):
-            peer = await next_hop(config)
+            peer = await next_hop(endpoint, config)
             return await endpoint.ask(URI(scheme="sip", host=domain_of(config), port=uri_port(config)), peer)
     except (TrunkError, TimeoutError):
         return 0
 
 
-async def next_hop(config: TrunkConfig) -> Addr:
-    """Where this trunk's messages go. Raises TrunkError where that has no address."""
-    return await resolve(_target(config))
+async def next_hop(endpoint: SipEndpoint, config: TrunkConfig) -> Addr:
+    """Where this trunk's messages go first. Raises TrunkError where no server of it can be found."""
+    return (await next_hops(endpoint, config))[0]
 
 
-def _target(config: TrunkConfig) -> Addr:
-    transport = "udp" if config.transport is TrunkTransport.AUTO else config.transport.value
-    chosen = config.transport is not TrunkTransport.AUTO
-    if config.outbound_proxy:
-        try:
-            found = uri_destination(parse_uri(proxy_uri(config.outbound_proxy)))
-        except SipParseError as error:
-            raise TrunkError(f"outbound_proxy: {error}") from error
-        return found if found.fixed else found._replace(transport=transport, fixed=chosen)
-    port = config.port or (default_port(transport) if is_numeric(config.host) else 0)
-    return Addr(config.host, port, transport, name=config.host, fixed=chosen)
+async def next_hops(endpoint: SipEndpoint, config: TrunkConfig) -> list[Addr]:
+    """Every server of this trunk, in the order to try them. Raises TrunkError where none can be found."""
+    if not config.outbound_proxy:
+        return await endpoint.targets(config.host, config.port, config.transport.value)
+    try:
+        uri = parse_uri(proxy_uri(config.outbound_proxy))
+    except SipParseError as error:
+        raise TrunkError(f"outbound_proxy: {error}") from error
+    proxy = uri_destination(uri)
+    said = proxy.fixed or proxy.reliable
+    transport = proxy.transport if said else config.transport.value
+    return await endpoint.targets(proxy.host, uri.port or 0, transport)
 
 
 def domain_of(config: TrunkConfig) -> str:

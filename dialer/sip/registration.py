@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sipmessage import URI, Response
 
@@ -33,6 +33,8 @@ class RegisterSpec:
     peer: Addr
     credentials: Credentials
     expires_s: int
+    others: tuple[Addr, ...] = ()
+    """Further servers of ``peer``'s domain, for when it is silent or says 503 (RFC 3263 4.3)."""
 
 
 @dataclass(slots=True)
@@ -45,6 +47,8 @@ class _Registration:
     expires_s: int
     seq: int = 0
     failures: int = 0
+    moves: int = 0
+    """Servers tried since the last success."""
     leaving: bool = False
     asking: bool = False
     """A REGISTER waits for its final response."""
@@ -65,7 +69,7 @@ class Registrations:
         core = self._core
         registration = _Registration(
             core.number(), spec, f"{core.token()}@{core.config.host}", core.token(),
-            DigestClient(spec.credentials, core.randomness), spec.expires_s,
+            core.digest(spec.credentials, spec.peer), spec.expires_s,
         )  # fmt: skip
         self._active[registration.number] = registration
         self._send(registration, now)
@@ -120,7 +124,7 @@ class Registrations:
         registration.asking = False
         if response.code in (401, 407):
             try:
-                registration.digest.accept(response.code, challenge_headers(response))
+                registration.digest.accept(response.code, challenge_headers(response), "REGISTER")
             except DigestError as error:
                 registration.digest.settled()
                 self._failed(registration, response.code, str(error), 0.0, now)
@@ -140,7 +144,7 @@ class Registrations:
 
     def _registered(self, registration: _Registration, response: Response, now: float) -> None:
         registration.digest.settled()
-        registration.failures = 0
+        registration.failures = registration.moves = 0
         if registration.leaving:
             self._core.emit(Registered(registration.number, 0.0))
             return
@@ -148,6 +152,17 @@ class Registrations:
         wait = max(1.0, life * _REFRESH_SHARE)
         self._core.timers.set(RegistrationTimer(registration.number), now + wait)
         self._core.emit(Registered(registration.number, float(life)))
+
+    def _next_server(self, registration: _Registration, now: float) -> bool:
+        """Ask the next server at once; False where all have been asked."""
+        spec = registration.spec
+        if registration.moves >= len(spec.others):
+            registration.moves = 0
+            return False
+        registration.moves += 1
+        registration.spec = replace(spec, peer=spec.others[0], others=(*spec.others[1:], spec.peer))
+        self._send(registration, now)
+        return True
 
     def _granted(self, registration: _Registration, response: Response) -> int:
         """Our Contact's expires, else the Expires header, else what was asked for."""
@@ -168,6 +183,8 @@ class Registrations:
         registration.asking = False
         if registration.leaving:
             self._core.emit(RegistrationFailed(registration.number, code, reason, 0.0))
+            return
+        if code in (0, 503) and self._next_server(registration, now):
             return
         wait = min(retry_after, _LONGEST_RETRY_AFTER_S)
         if not wait:

@@ -41,6 +41,8 @@ _RESOLVE_RETRY_S = 30.0
 _LEAVE_S = 1.0
 """How long the registrar may take to confirm at the end that we are gone."""
 _SHORTEST_WATCH_S = 0.05
+_REDIRECTS = 5
+"""3xx in a row that are followed where the trunk follows them."""
 
 OnChange = Callable[[str, TrunkState], None]
 """(name of the trunk, its state): it went down or came up."""
@@ -77,6 +79,9 @@ class SipTrunk:
         )
         self._breaker = Breaker(config.faults_to_rest, config.backoff_s, config.max_backoff_s)
         self._rate = CallRate(config.cps)
+        self._gate = asyncio.Lock()
+        self._waiting = 0
+        """Calls that wait for their turn."""
         self._busy = 0
         self._told: bool | None = None
         """Whether it was last said to be up."""
@@ -221,9 +226,10 @@ class SipTrunk:
         """Whether this number is on its allow-list."""
         return numbering.allowed(number, self.config.allow, self.config.deny)
 
-    def next_call_at(self) -> float:
-        """Loop time at which its pace lets the next call leave."""
-        return self._rate.next_at(self._endpoint.now())
+    def call_wait_s(self) -> float:
+        """Until its pace lets the next call leave."""
+        now = self._endpoint.now()
+        return self._rate.next_at(now, self._waiting) - now
 
     async def dial(self, request: DialRequest) -> SipLeg:
         """Send one INVITE at the trunk's pace. Raises TrunkError before anything left this host."""
@@ -239,14 +245,17 @@ class SipTrunk:
         self._busy += 1
         line = _Line(self._breaker.took(self._endpoint.now()))
         try:
-            await self._turn(request, line)
             servers = await self._find()
+            now = self._endpoint.now()
+            if request.not_after is not None and now + self.call_wait_s() > request.not_after:
+                raise TrunkError("too late for an INVITE: its pace (cps) leaves no room")
             leg = await place(
                 self._endpoint,
                 self._media,
                 request,
                 lambda host, port: self._invite(request, number, servers, host, port),
                 lambda event: self._on_signal(line, event),
+                lambda: self._turn(request, line),
             )
         except BaseException as error:
             # Also when the caller is cancelled: the line was never used.
@@ -270,16 +279,21 @@ class SipTrunk:
 
     async def _turn(self, request: DialRequest, line: _Line) -> None:
         """Wait for this call's moment. Raises TrunkError where that is too late, or the trunk went down."""
-        now = self._endpoint.now()
-        if request.not_after is not None and self._rate.next_at(now) > request.not_after:
-            raise TrunkError("too late for an INVITE: its pace (cps) leaves no room")
-        if (wait := self._rate.reserve(now) - now) <= 0:
+        if not self.config.cps:
             return
-        await asyncio.sleep(wait)
-        if too_late(request):
-            raise TrunkError("too late for an INVITE")
-        if not line.trial and self._breaker.state(self._endpoint.now()) is not BreakerState.CLOSED:
-            raise TrunkError(self._breaker.reason)
+        self._waiting += 1
+        try:
+            async with self._gate:
+                now = self._endpoint.now()
+                await asyncio.sleep(self._rate.next_at(now) - now)
+                if too_late(request):
+                    raise TrunkError("too late for an INVITE")
+                if not line.trial and self._breaker.state(self._endpoint.now()) is not BreakerState.CLOSED:
+                    raise TrunkError(self._breaker.reason)
+                now = self._endpoint.now()
+                self._rate.take(max(now, self._rate.next_at(now)))
+        finally:
+            self._waiting -= 1
 
     def _invite(
         self, request: DialRequest, number: PhoneNumber, servers: list[Addr], host: str, port: int
@@ -301,6 +315,8 @@ class SipTrunk:
             credentials=self._credentials(),
             no_response_s=config.no_response_s,
             headers=(*route_of(config), *caller.headers),
+            key_sending=config.dtmf,
+            redirects=_REDIRECTS if config.follow_redirects else 0,
         )
 
     def _credentials(self) -> Credentials | None:

@@ -127,13 +127,11 @@ class TrunkGroup:
         if isinstance(request.target, str):
             return None
         choices = []
-        now = asyncio.get_running_loop().time()
         for index, trunk in enumerate(self.trunks):
             state = trunk.state()
             if trunk in tried or not state.up or not state.lines_free or not trunk.may_dial(request.target):
                 continue
-            wait_s = max(0.0, trunk.next_call_at() - now)
-            config = trunk.config
+            config, wait_s = trunk.config, trunk.call_wait_s()
             choices.append(Choice(index, config.priority, config.weight, state.lines_free, wait_s))
         found = in_order(choices)
         return self.trunks[found[0]] if found else None

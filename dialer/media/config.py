@@ -27,10 +27,10 @@ class ProgressConfig:
     machine_floor_dbov: float = -28.0
     """Talk that goes on is a machine's only at this level: quieter, it may be somebody's television."""
     person_speech_s: float = 2.4
-    """Somebody whose phrases aren't longer than this, and who then waits, is a person."""
+    """Somebody whose greeting isn't longer than this, and who then waits, is a person."""
     person_silence_s: float = 1.2
     """How long that somebody waits."""
-    machine_speech_s: float = 9.0
+    machine_speech_s: float = 12.0
     """Whoever talks so long without a pause is a machine or an announcement."""
     beep_min_s: float = 0.16
     """A machine's beep is at least so long."""
@@ -38,7 +38,7 @@ class ProgressConfig:
     """And at most so long."""
     beep_wait_s: float = 2.5
     """How long after a longer greeting a beep is waited for; then it is unsure."""
-    decide_s: float = 12.0
+    decide_s: float = 15.0
     """Who hasn't been made out by then is unsure."""
 
     def __post_init__(self) -> None:
@@ -77,6 +77,8 @@ class MediaConfig:
     """IPv4 address that RTP sockets are bound to."""
     advertised_host: str = ""
     """IPv4 address that our SDP offers where a static NAT stands before ``host``; empty: ``host``."""
+    processes: int = 1
+    """Media processes that share the calls; one carries 500 recorded calls. 0: one for each two cores."""
     port_low: int = 20000
     """Lowest RTP port; RTP has the even ports, RTCP the odd ones above (RFC 3550 section 11)."""
     port_high: int = 23999
@@ -133,6 +135,7 @@ class MediaConfig:
             except ValueError as error:
                 raise ConfigError(f"media.{key}: not an IPv4 address, write e.g. 192.0.2.10") from error
         checks = (
+            ("processes", 0 <= self.processes <= 64, "1 to 64, or 0 for one for each two cores"),
             ("port_low", 1024 <= self.port_low <= 65534, "a port from 1024 to 65534"),
             ("port_high", self.port_low < self.port_high <= 65535, "a port above port_low, at most 65535"),
             ("port_rest_s", 0 <= self.port_rest_s <= 600, "0 to 600 seconds"),

@@ -18,6 +18,8 @@ from dialer.ports import Answerer, Tone
 
 _GAP_S: Final = 0.4
 """A longer pause ends a phrase; people breathe, machines join their phrases."""
+_JOIN_S: Final = 0.7
+"""Phrases so close make one greeting."""
 _BREATH_S: Final = 1.2
 """A machine's pause between two phrases isn't longer."""
 _UNDER_PEAK: Final = 10 ** (-18 / 10)
@@ -74,8 +76,9 @@ class Judge:
         """The last frame with speech or a tone."""
         self._levels: list[float] = []
         """Of every frame since the talk began."""
-        self._longest_s = 0.0
-        """Of the phrases so far."""
+        self._greeting_start = -1
+        self._longest_s = self._greeting_s = 0.0
+        """Of the phrases and of the greetings so far: the longest."""
 
     def hear(self, sound: Sound, speech: bool, found: list[Recognised], tones: Tones) -> Verdict | None:
         """``speech``: the detector's word. ``found``: tones recognised in this frame."""
@@ -93,7 +96,9 @@ class Judge:
                 return Verdict(Answerer.MACHINE, f"speech of {spoken_s:g} s without a pause")
         beep = self._beep(tones)
         if beep is not None and beep.over:
-            return Verdict(Answerer.MACHINE, "a greeting, then a beep", Tone.BEEP)
+            if self._greeting_s > self._config.person_speech_s:
+                return Verdict(Answerer.MACHINE, "a greeting, then a beep", Tone.BEEP)
+            return Verdict(Answerer.UNSURE, "a short greeting, then a beep")
         return self._waited() if beep is None else None
 
     def _foreground(self, power: float) -> bool:
@@ -107,6 +112,8 @@ class Judge:
         quiet_s = (self._frame - self._speech_end) * FRAME_S if self._speech_end >= 0 else math.inf
         if quiet_s > _GAP_S:
             self._phrase_start = self._frame - 1
+        if quiet_s > _JOIN_S:
+            self._greeting_start = self._frame - 1
         if quiet_s > _BREATH_S:
             self._talk_start, self._talk_voiced = self._frame - 1, 0
             self._levels = [power]
@@ -114,6 +121,7 @@ class Judge:
         self._all_voiced += 1
         self._speech_end = self._sound_end = self._frame
         self._longest_s = max(self._longest_s, (self._frame - self._phrase_start) * FRAME_S)
+        self._greeting_s = max(self._greeting_s, (self._frame - self._greeting_start) * FRAME_S)
 
     def _talks_on(self) -> bool:
         """Longer than any greeting by a person, loud enough, and speech rather than noise."""
@@ -132,9 +140,9 @@ class Judge:
         )
 
     def _beep(self, tones: Tones) -> _Beep | None:
-        """One single beep after a greeting that is longer than a person's, or what may become it."""
+        """One single beep after words, or what may become it."""
         config, past = self._config, tones.past
-        if self._longest_s <= config.person_speech_s:
+        if self._all_voiced < _WORD_FRAMES:
             return None
         last = past[-1]
         beep = last if last.first else past[-2] if len(past) > 1 else last
@@ -157,7 +165,7 @@ class Judge:
         config, now_s = self._config, self._frame * FRAME_S
         if self._all_voiced >= _WORD_FRAMES:
             quiet_s = (self._frame - self._sound_end) * FRAME_S
-            greeted = self._longest_s <= config.person_speech_s
+            greeted = self._greeting_s <= config.person_speech_s
             if greeted and quiet_s >= config.person_silence_s:
                 return Verdict(Answerer.PERSON, "a short greeting, then silence")
             if not greeted and quiet_s >= config.beep_wait_s:

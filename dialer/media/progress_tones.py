@@ -85,7 +85,7 @@ _SLOW: Final = (0.60, 0.85)
 
 TABLE: Final[tuple[Cadence, ...]] = (
     # China 1 s / 4 s; ITU-T 0.67-1.5 s / 3-5 s; North America 2 s / 4 s.
-    Cadence(Tone.RINGBACK, _SINGLE, None, ((0.67, 2.3), (2.0, _LONG))),
+    Cadence(Tone.RINGBACK, _SINGLE, None, ((0.67, 2.3), (2.5, _LONG))),
     # United Kingdom and followers: 0.4 / 0.2 / 0.4 / 2.
     Cadence(Tone.RINGBACK, _SINGLE, None, ((0.3, 0.5), (0.12, 0.28), (0.3, 0.5), (1.5, _LONG))),
     # China 0.35 / 0.35; ITU-T, United Kingdom 0.375; North America 0.5 / 0.5.

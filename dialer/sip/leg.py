@@ -265,7 +265,9 @@ class SipLeg:
                         except MediaError as error:
                             self._report(str(error) or "media failed")
                 case CallFailed():
-                    self._events.put(Failed(at, event.code, event.reason, event.ours, event.retry_after_s))
+                    self._events.put(
+                        Failed(at, event.code, event.reason, event.ours, event.retry_after_s, event.cause)
+                    )
                     return
                 case CallEnded():
                     self._events.put(Ended(at, event.by_remote, event.reason))

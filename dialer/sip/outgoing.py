@@ -19,7 +19,7 @@ from dialer.sip.early import MAX_BRANCHES, EarlyDialogs, new_session
 from dialer.sip.message import Essentials, clean, retry_after_s, to_bytes
 from dialer.sip.modify import Modifications
 from dialer.sip.negotiation import Open, Session
-from dialer.sip.reason import described, why_cancelled
+from dialer.sip.reason import described, network_cause, why_cancelled
 from dialer.sip.redirect import destination, next_target, refusal
 from dialer.sip.sessiontimer import SessionTimers
 from dialer.sip.signals import CallAnswered, CallAnsweredLate, CallFailed
@@ -187,7 +187,7 @@ class OutgoingCalls:
                 self._on_redirect(call, response, now)
             elif response.code != 503 or not self._next_server(call, now):
                 why = described(clean(response.phrase)[:200], response)
-                self._fail(call, response.code, why, retry_after_s(response))
+                self._fail(call, response.code, why, retry_after_s(response), network_cause(response))
 
     def _on_provisional(self, call: OutgoingCall, response: Response, found: Essentials, now: float) -> None:
         if not call.provisional:
@@ -225,7 +225,8 @@ class OutgoingCalls:
         hosts = {spec.target.host, spec.peer.host, spec.peer.name}
         target = next_target(response, hosts, tried)
         if target is None:
-            self._fail(call, response.code, "redirected to nowhere that may be called", retry_after_s(response))
+            why = "redirected to nowhere that may be called"
+            self._fail(call, response.code, why, retry_after_s(response))
             return
         call.to, call.tried = call.to or f"<{spec.target}>", tried
         peer = destination(target, spec.peer)
@@ -331,15 +332,15 @@ class OutgoingCalls:
         return True
 
     def _on_silence(self, call: OutgoingCall, reason: str, now: float) -> None:
-        if call.phase is Phase.INVITING and call.client is not None and call.client.unsent:
-            if self._next_server(call, now):
-                return
-        if call.phase is Phase.INVITING:
+        unsent = call.client is not None and call.client.unsent
+        if call.phase is Phase.INVITING and not (unsent and self._next_server(call, now)):
             self._fail(call, 0, reason)
 
-    def _fail(self, call: OutgoingCall, code: int, reason: str, retry_after: float = 0.0) -> None:
+    def _fail(
+        self, call: OutgoingCall, code: int, reason: str, retry_after: float = 0.0, cause: int = 0
+    ) -> None:
         ours = not call.rang and (code in (0, 401, 407, 408) or 500 <= code < 600)
-        self._calls.over(call, CallFailed(call.number, code, reason, ours, retry_after))
+        self._calls.over(call, CallFailed(call.number, code, reason, ours, retry_after, cause))
 
 
 def _settle(session: Session, body: bytes) -> str:

@@ -86,6 +86,12 @@ def read_reasons(message: Message) -> list[Reason]:
     return found
 
 
+def network_cause(message: Message) -> int:
+    """The first Q.850 cause of a response (RFC 6432); 0 for none."""
+    causes = (reason.cause for reason in read_reasons(message) if reason.protocol == "Q.850")
+    return next((cause for cause in causes if cause), 0)
+
+
 def described(said: str, message: Message) -> str:
     """``said`` (a phrase, or nothing) with the message's reasons in compact form behind it."""
     reasons = read_reasons(message)

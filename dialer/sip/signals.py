@@ -44,6 +44,7 @@ class CallFailed:
     reason: str
     ours: bool = False
     retry_after_s: float = 0.0
+    cause: int = 0
 
 
 @dataclass(frozen=True, slots=True)

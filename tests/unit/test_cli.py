@@ -141,6 +141,16 @@ def test_why_of_a_task_that_no_daemon_has_seen(tmp_path: Path) -> None:
     assert found["now"]["verdict"]["kind"] in ("dial", "wait", "refuse")
 
 
+def test_why_tells_of_a_number_that_no_trunk_may_dial(tmp_path: Path) -> None:
+    home = configured(tmp_path / "home", ('allow = ["mobile", "geographic"]', 'allow = ["geographic"]'))
+    file = tmp_path / "list.csv"
+    file.write_text(LIST, encoding="utf-8")
+    dialer(home, "import", file, "--script", "new-policy/short")
+    verdict = json.loads(dialer(home, "why", "1", "--json").output)["now"]["verdict"]
+    assert (verdict["kind"], verdict["rule"]) == ("refuse", "DESTINATION")
+    assert "手机不在任何线路的允许范围内" in verdict["why"]
+
+
 @pytest.mark.parametrize("command", ["show", "why"])
 @pytest.mark.parametrize("number", ["x", str(10**30), "1.5"])
 def test_what_is_no_number_of_a_call_or_task_is_said(home: Path, command: str, number: str) -> None:
@@ -336,6 +346,39 @@ def checks(home: Path) -> dict[str, tuple[bool, str]]:
     made = {check["name"]: (check["ok"], check["detail"]) for check in json.loads(found.output)}
     assert found.exit_code == (0 if all(ok for ok, _ in made.values()) else 1)
     return made
+
+
+@pytest.mark.usefixtures("no_patience")
+def test_the_trunks_and_whether_they_answer(tmp_path: Path) -> None:
+    second = """
+[[trunks]]
+name = "line-2"
+host = "127.0.0.1"
+port = 9
+type = "register"
+username = "u77"
+priority = 2
+cps = 5.0
+"""
+    home = configured(
+        tmp_path, ("\nport = 0", "\nport = 9"), ("# Our SIP socket", second + "\n# Our SIP socket")
+    )
+    found = dialer(home, "trunks", "--json")
+    assert found.exit_code == 1
+    first, line = json.loads(found.output)
+    assert (first["name"], first["place"], first["alive"], first["code"]) == (
+        "trunk-1",
+        "127.0.0.1:9",
+        False,
+        0,
+    )
+    assert (line["name"], line["type"], line["priority"], line["cps"]) == ("line-2", "register", 2, 5.0)
+    assert "u77" not in found.output
+    chinese, english = told(dialer(home, "trunks")), told(dialer(home, "--lang", "en", "trunks"))
+    assert "无应答" in chinese
+    assert "专线" in chinese
+    assert "no answer" in english
+    assert "register" in english
 
 
 @pytest.mark.usefixtures("no_patience")

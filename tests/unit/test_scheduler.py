@@ -106,6 +106,8 @@ class House:
     trunk: TrunkState = TRUNK_UP
     room: tuple[bool, str] = (True, "")
     not_approved: str = ""
+    no_trunk_for: str = ""
+    """Numbers that begin so may be dialled by no trunk."""
     error: Exception | None = None
     started: list[tuple[float, Attempt]] = field(default_factory=list)
     cancelled: int = 0
@@ -133,6 +135,7 @@ class House:
             self.config,
             self.clock,
             lambda task: self.not_approved if task.campaign == "c" else "",
+            lambda number: "国际号码" if number.national.startswith(self.no_trunk_for or "x") else "",
         )
 
     async def conduct(self, claim: Claim, attempt: Attempt, dial: Dial) -> None:
@@ -321,6 +324,29 @@ def test_a_barrier_of_unknown_result_never_dials_and_does_not_count() -> None:
         await job
         assert await house.outcomes() == [Disposition.NOT_DIALLED, Disposition.COMPLETED]
         assert [attempt.id for _, attempt in house.started] == [2]
+
+    virtual(case)
+
+
+def test_a_number_that_no_trunk_may_dial_is_refused_once_before_any_claim_and_others_go_on() -> None:
+    async def case(house: House) -> None:
+        await house.add(tasks(12))
+        house.no_trunk_for = "1380000001"  # 10, 11, 12
+        job = asyncio.create_task(house.scheduler.run(house.stop))
+        await asyncio.sleep(60)
+        assert len(house.started) == 9
+        for task in await house.store.tasks():
+            told = [made for _, made in await house.store.decisions(task.id)]
+            refused = [made for made in told if isinstance(made.verdict, Refuse)]
+            assert len(refused) == (1 if task.policy_no in ("P10", "P11", "P12") else 0)
+            assert all(made.findings[-1].rule == "DESTINATION" for made in refused)
+            assert all("国际号码" in made.findings[-1].why for made in refused)
+        house.no_trunk_for = ""
+        house.scheduler.wake()
+        await asyncio.sleep(5)
+        assert len(house.started) == 12, "an allow-list that was put right lets them be called"
+        house.stop.set()
+        await job
 
     virtual(case)
 

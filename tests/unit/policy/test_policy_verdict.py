@@ -10,7 +10,7 @@ import pytest
 from policy_cases import CALENDAR, FIRST, FREE, SECOND, SETTINGS, at, attempt, task, verdict_on
 
 from dialer.model import Disposition as D
-from dialer.model import Phone, Segment, TaskState
+from dialer.model import Phone, PhoneNumber, Segment, TaskState
 from dialer.policy.settings import PolicySettings, Window
 from dialer.policy.verdict import Dial, Escalate, Refuse, Resources, Wait, decide
 
@@ -54,6 +54,36 @@ def outcome(decision: Any) -> tuple[str, ...]:
 )
 def test_who_may_be_called(change: dict[str, Any], expected: tuple[str, ...]) -> None:
     assert outcome(verdict_on(OPEN_TUESDAY, of=task(**change))) == expected
+
+
+@pytest.mark.parametrize(
+    ("refused", "expected"),
+    [
+        ((), ("dial", "2026-11-10/0")),
+        ((SECOND,), ("dial", "2026-11-10/0")),
+        ((FIRST,), ("dial", "2026-11-10/0")),
+        ((FIRST, SECOND), ("refuse", "DESTINATION")),
+    ],
+)
+def test_numbers_that_no_trunk_may_dial(refused: tuple[PhoneNumber, ...], expected: tuple[str, ...]) -> None:
+    two = task(phones=(Phone(FIRST), Phone(SECOND)))
+    resources = replace(FREE, not_dialable=dict.fromkeys(refused, "国际号码不在任何线路的允许范围内"))
+    decision = verdict_on(OPEN_TUESDAY, of=two, resources=resources)
+    assert outcome(decision) == expected
+    if isinstance(decision.verdict, Dial):
+        assert decision.verdict.number == (SECOND if FIRST in refused else FIRST)
+    else:
+        assert decision.findings[-1].rule == "DESTINATION"
+        assert FIRST.masked in decision.findings[-1].why
+        assert "国际号码" in decision.findings[-1].why
+
+
+def test_another_number_is_not_taken_for_an_unallocated_one() -> None:
+    """The one that trunks may dial is unallocated: the other one's refusal is what stops the call."""
+    two = task(phones=(Phone(FIRST), Phone(SECOND)))
+    gone = attempt("11-09 14:30", D.UNALLOCATED)
+    resources = replace(FREE, not_dialable={SECOND: "国际号码"})
+    assert outcome(verdict_on(OPEN_TUESDAY, gone, of=two, resources=resources)) == ("refuse", "DESTINATION")
 
 
 @pytest.mark.parametrize(

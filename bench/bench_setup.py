@@ -186,9 +186,9 @@ def sipp_limit(folder: Path, calls: int = 6000) -> float:
         began = time.perf_counter()
         caller = sipp(
             "127.0.0.1:19060", "-sf", str(HERE / "call.xml"), "-p", "19070", "-mp", "18100",
-            "-r", "5000", "-l", "1000", "-m", str(calls), "-timeout", "20", folder=folder,
+            "-r", "5000", "-l", "200", "-m", str(calls), "-recv_timeout", "2000", folder=folder,
         )  # fmt: skip
-        caller.wait()
+        caller.wait(60)
         return calls / (time.perf_counter() - began)
     finally:
         stop(callee)

@@ -9,19 +9,21 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from dialer.errors import Fenced, StoreError
+from dialer.departures import UNFORESEEN, Departures
+from dialer.errors import StoreError
 from dialer.livecalls import Conduct, LiveCalls
-from dialer.model import Attempt, CallRecord, Disposition, PhoneNumber, Task, TaskState
+from dialer.model import PhoneNumber, Task, TaskState
 from dialer.policy.calendar import Calendar
 from dialer.policy.deadlines import call_order
-from dialer.policy.pacing import Pacer, lines_free
+from dialer.policy.pacing import lines_free
+from dialer.policy.ruling import INTERNAL_ERROR
 from dialer.policy.settings import PolicySettings
-from dialer.policy.verdict import Decision, Dial, Resources, Wait, decide
-from dialer.ports import Archive, Candidate, Claim, Store, Trunk
+from dialer.policy.verdict import Decision, Dial, Finding, Resources, Wait, decide
+from dialer.ports import Archive, Candidate, Store, Trunk
 
 log = logging.getLogger("dialer.scheduler")
 
@@ -31,6 +33,8 @@ Approval = Callable[[Task], str]
 Destination = Callable[[PhoneNumber], str]
 """Empty where some trunk may dial the number, else why none may."""
 
+_PER_LINE = 4
+"""How many tasks are looked at for each free line: some will have to wait."""
 _MOST_REFUSED = 1000
 """How far a look at the queue reaches past tasks that are refused but stay open."""
 
@@ -97,15 +101,18 @@ class Scheduler:
         self._store, self._trunk, self._archive = store, trunk, archive
         self._calendar, self._settings, self._config = calendar, settings, config
         self._clock, self._approval, self._destination = clock, approval, destination
-        self._pacer = Pacer(config.cps)
         self._calls = LiveCalls(store, conduct, config.lease_s, clock, over=self.wake)
+        self._departures = Departures(
+            store, self._calls, config.cps, config.node, config.lease_s, clock,
+            check=lambda one: self._decide(one, len(self._departures) - 1),
+            refused=self._refused_at_barrier,
+            failed=self._set_aside,
+        )  # fmt: skip
         self._wake, self._drain = asyncio.Event(), asyncio.Event()
         self._beat = asyncio.Lock()
-        """Held while a heartbeat works: a call may be between its claim and its start."""
+        """Held while a heartbeat works."""
         self._refused: dict[int, tuple[str, str]] = {}
         """Tasks that stay visible although they aren't dialled, with what was recorded of them."""
-        self._doubtful: list[Claim] = []
-        """Claims whose barrier broke off: the attempt row may or may not be there."""
         self._blocked_until = float("-inf")
         """Loop time: a fault that stops every call is written to one task, not to each in turn."""
 
@@ -157,6 +164,7 @@ class Scheduler:
         """End every live call now: each conductor hangs up and writes its row."""
         self._begin_draining()
         async with self._beat:
+            await self._departures.until_none()
             await asyncio.sleep(0)  # a call started just now must have begun, or it can't clean up
             self._calls.cancel()
         await self._until_idle()
@@ -164,10 +172,11 @@ class Scheduler:
     def _begin_draining(self) -> None:
         self._drain.set()
         self._wake.set()
+        self._departures.moved()
 
     async def _until_idle(self) -> None:
         async with self._beat:
-            pass
+            await self._departures.until_none()
         await self._calls.until_none()
 
     async def _stop_with(self, stop: asyncio.Event) -> None:
@@ -183,44 +192,79 @@ class Scheduler:
 
     async def _heartbeat(self) -> None:
         """Raises StoreError."""
-        await self._settle_doubtful()
-        if self._free() == 0 or self._blocked():
+        await self._departures.settle()
+        free = self._free()
+        if free == 0 or self._blocked():
             return  # nothing to decide: the order of the queue stands
         now = self._clock()
-        limit = self._config.batch + min(len(self._refused), _MOST_REFUSED)
+        limit = min(self._config.batch, _PER_LINE * free) + min(len(self._refused), _MOST_REFUSED)
+        limit += len(self._departures)
         found = await self._store.candidates(now, limit)
         there = {one.task.id for one in found}
         self._refused = {key: said for key, said in self._refused.items() if key in there}
-        for one in sorted(found, key=lambda c: call_order(c.task, c.attempts, now)):
-            if self.draining or self._free() == 0:
-                return
-            decision = self._decide(one)
+        keeping: list[asyncio.Task[bool]] = []
+        try:
+            begun = await self._take_turns(found, now, keeping)
+        finally:
+            kept = await asyncio.gather(*keeping)
+        if len(found) >= limit and (begun or any(kept)):
+            self.wake()  # there may be more
+
+    async def _take_turns(
+        self, found: Sequence[Candidate], now: datetime, keeping: list[asyncio.Task[bool]]
+    ) -> int:
+        """Prepare a call for each that may be dialled, record what the others wait for. Raises StoreError."""
+        begun = 0
+        for one in sorted(found, key=lambda c: self._order(c, now)):
+            if one.task.id in self._departures:
+                continue
+            if not await self._departures.room(lambda: self.draining) or not self._free() or self._blocked():
+                return begun
+            try:
+                decision = self._decide(one, len(self._departures))
+            except UNFORESEEN as error:
+                keeping.append(asyncio.create_task(self._fail(one.task, error)))
+                continue
             if isinstance(decision.verdict, Dial):
-                if await self._pace():
-                    decision = await self._place(one.task) or decision
+                self._departures.begin(one.task)
+                begun += 1
             else:
-                await self._keep(one.task, decision)
-            if _stops_all(decision):
-                self._blocked_until = asyncio.get_running_loop().time() + self._settings.fault_recheck_s
-                return
+                keeping.append(asyncio.create_task(self._keep(one.task, decision)))
+                self._note_block(decision)
+        return begun
+
+    @staticmethod
+    def _order(one: Candidate, now: datetime) -> tuple[object, ...]:
+        """Who was promised a time first, then by deadline."""
+        appointment = one.task.appointment
+        return (appointment is None or appointment > now, *call_order(one.task, one.attempts, now))
 
     def _free(self) -> int:
         """Lines for another call. A trunk that is down is the verdict's matter: it says why."""
-        trunk = self._trunk.state()
-        return lines_free(self._config.lines, self.live, trunk.lines_free if trunk.up else 1)
+        trunk, preparing = self._trunk.state(), len(self._departures)
+        return lines_free(
+            self._config.lines, self.live + preparing, trunk.lines_free - preparing if trunk.up else 1
+        )
+
+    def _note_block(self, decision: Decision) -> None:
+        if _stops_all(decision):
+            self._blocked_until = asyncio.get_running_loop().time() + self._settings.fault_recheck_s
 
     def _blocked(self) -> bool:
         """Whether the fault that stopped the last heartbeat lasts and its task waits still."""
         waiting = asyncio.get_running_loop().time() < self._blocked_until
         return waiting and not (self._trunk.state().up and self._archive.has_room()[0])
 
-    def _decide(self, one: Candidate) -> Decision:
-        """The verdict on these rows at this moment with what this node has."""
+    def _decide(self, one: Candidate, preparing: int) -> Decision:
+        """The verdict on these rows at this moment with what this node has.
+
+        ``preparing``: the other calls that have a line in view.
+        """
         room, why_no_room = self._archive.has_room()
         trunk = self._trunk.state()
         why_not_approved = self._approval(one.task)
         resources = Resources(
-            lines_free=lines_free(self._config.lines, self.live, trunk.lines_free),
+            lines_free=lines_free(self._config.lines, self.live + preparing, trunk.lines_free - preparing),
             can_record=room,
             can_record_why=why_no_room,
             approved=not why_not_approved,
@@ -234,62 +278,34 @@ class Scheduler:
             one.task, one.attempts, one.customer_attempts, now, self._calendar, self._settings, resources
         )
 
-    async def _keep(self, task: Task, decision: Decision) -> None:
-        """Record what isn't a call. What stays visible is recorded once, not at each heartbeat."""
+    async def _keep(self, task: Task, decision: Decision) -> bool:
+        """Record what isn't a call. What stays visible is recorded once, not at each heartbeat.
+
+        Returns whether it was recorded. Raises StoreError.
+        """
         verdict = decision.verdict
         if task.state is not TaskState.OPEN:
-            return
+            return False
         if not isinstance(verdict, Wait):
             said = (verdict.rule, verdict.why)
             if self._refused.get(task.id) == said:
-                return
+                return False
             self._refused[task.id] = said
         await self._store.record_decision(task.id, decision, self._clock())
+        return True
 
-    async def _pace(self) -> bool:
-        """Wait for the next call's turn; False where draining began meanwhile."""
-        loop = asyncio.get_running_loop()
-        while (wait := self._pacer.wait_s(loop.time())) > 0 and not self.draining:
-            await self._until(self._drain, wait)
-        return not self.draining
+    async def _refused_at_barrier(self, task: Task, decision: Decision) -> None:
+        self._note_block(decision)
+        await self._keep(task, decision)
 
-    async def _place(self, task: Task) -> Decision | None:
-        """Claim, barrier, start. What the barrier decided, or None without one. Raises StoreError."""
-        claim = await self._store.claim(task.id, self._config.node, self._config.lease_s, self._clock())
-        if claim is None:
-            return None
-        try:
-            decision, attempt = await self._store.barrier(claim, self._decide, self._clock())
-        except Fenced:
-            log.warning("claim lost at the barrier", extra={"task_id": int(task.id)})
-            return None
-        except StoreError:
-            self._doubtful.append(claim)
-            raise
-        if attempt is not None and isinstance(decision.verdict, Dial):
-            self._pacer = self._pacer.take(asyncio.get_running_loop().time())
-            self._calls.start(claim, attempt, decision.verdict)
-        else:
-            await self._store.release(claim)
-            await self._keep(claim.task, decision)
-        return decision
+    async def _set_aside(self, task: Task, error: Exception) -> None:
+        """A fault of the program at this task: it waits, the others go on. Raises StoreError."""
+        log.error("task set aside", extra={"task_id": int(task.id)}, exc_info=error)
+        now, why = self._clock(), f"internal error ({type(error).__name__}), see the log"
+        until = now + timedelta(seconds=self._settings.fault_recheck_s)
+        decision = Decision(Wait(until, INTERNAL_ERROR, why), (Finding(INTERNAL_ERROR, "wait", why),))
+        await self._store.record_decision(task.id, decision, now)
 
-    async def _settle_doubtful(self) -> None:
-        """A barrier whose commit is unknown: no INVITE left, so its row, if any, doesn't count."""
-        while self._doubtful:
-            claim = self._doubtful[0]
-            row = await self._store.candidate(claim.task.id)
-            for attempt in row.attempts if row else ():
-                if attempt.live and attempt.id not in self._calls:
-                    await self._not_dialled(claim, attempt)
-            await self._store.release(claim)
-            del self._doubtful[0]
-
-    async def _not_dialled(self, claim: Claim, attempt: Attempt) -> None:
-        why = "the database broke off at the barrier; no INVITE left"
-        ended = self._clock()
-        record = CallRecord(attempt.id, claim.task.id, Disposition.NOT_DIALLED, ended, reason=why)
-        try:
-            await self._store.finish(claim, record)
-        except Fenced:
-            log.info("attempt belongs to another claim", extra={"call_id": int(attempt.id)})
+    async def _fail(self, task: Task, error: Exception) -> bool:
+        await self._set_aside(task, error)
+        return True

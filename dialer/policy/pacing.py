@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import math
+from dataclasses import dataclass
+
+_SAME_S = 1e-7
+"""Times this near are one time: sums of floats differ."""
+CATCH_UP_S = 0.05
+"""How late a call may leave without moving those behind it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pacer:
-    """Calls per second as a token bucket of one: calls leave at least ``1/cps`` seconds apart.
+    """Calls leave ``1/cps`` seconds apart, and no second ever holds more than ``cps`` of them (rounded up).
 
-    One token and no more, so that no second ever holds more than ``cps`` calls (rounded up).
+    A timer that fires late costs no calls: the next one keeps its place in the rhythm.
     """
 
     cps: float
     next_at: float = float("-inf")
     """Loop time from which the next call may leave."""
+    recent: tuple[float, ...] = ()
+    """When the last calls left: as many as a second may hold."""
 
     def __post_init__(self) -> None:
         if not 0 < self.cps <= 1000:
@@ -22,13 +30,17 @@ class Pacer:
 
     def wait_s(self, now: float) -> float:
         """Seconds until a call may leave; 0 for now."""
-        return max(0.0, self.next_at - now)
+        full = self.recent[0] + 1 if len(self.recent) >= math.ceil(self.cps) else float("-inf")
+        wait = max(self.next_at - now, full - now)
+        return wait if wait > _SAME_S else 0.0
 
     def take(self, now: float) -> Pacer:
         """The pacer once a call has left at ``now``. Raises ValueError where it had to wait."""
         if self.wait_s(now) > 0:
             raise ValueError("no call may leave yet")
-        return replace(self, next_at=now + 1 / self.cps)
+        beat = self.next_at if now - self.next_at <= CATCH_UP_S else now
+        recent = (*self.recent, now)[-math.ceil(self.cps) :]
+        return Pacer(self.cps, beat + 1 / self.cps, recent)
 
 
 def lines_free(configured: int, live: int, trunk_free: int) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -72,6 +73,9 @@ class MemoryStore:
         self._clock = clock or (lambda: asyncio.get_running_loop().time())
         self._tasks: dict[TaskId, _Task] = {}
         self._calls: dict[CallId, _Call] = {}
+        self._live_tasks: set[TaskId] = set()
+        self._of_customer: dict[str, list[_Call]] = defaultdict(list)
+        self._known: set[tuple[str, str]] = set()
         self._tickets: dict[TicketId, Ticket] = {}
         self._outbox: dict[int, Event] = {}
         self._events = 0
@@ -84,8 +88,7 @@ class MemoryStore:
     async def add_tasks(self, tasks: Sequence[Task], now: datetime) -> ImportReport:
         if any(not task.phones for task in tasks):
             raise StoreError("a task without a telephone number can't be stored")
-        known = {(kept.task.campaign, kept.task.policy_no) for kept in self._tasks.values()}
-        accepted = 0
+        known, accepted = self._known, 0
         for task in tasks:
             key = (task.campaign, task.policy_no)
             if key in known:
@@ -107,7 +110,10 @@ class MemoryStore:
             and not self._live(kept.task.id)
         ]
         free.sort(key=lambda task: ((day := deadline(task)) is None, day, task.id))
-        return [self._candidate(task) for task in free[:limit]]
+        due = [task for task in free if task.appointment is not None and task.appointment <= now]
+        first = {task.id: task for task in (*due, *free[:limit])}
+        kept = sorted(list(first.values())[:limit], key=free.index) if due else free[:limit]
+        return [self._candidate(task) for task in kept]
 
     async def candidate(self, task_id: TaskId) -> Candidate | None:
         kept = self._tasks.get(task_id)
@@ -182,7 +188,10 @@ class MemoryStore:
             slot=decision.verdict.slot,
             invited_at=now,
         )
-        self._calls[attempt.id] = _Call(attempt, claim, kept.task.customer_key)
+        call = _Call(attempt, claim, kept.task.customer_key)
+        self._calls[attempt.id] = call
+        self._live_tasks.add(claim.task.id)
+        self._of_customer[call.customer_key].append(call)
         self._emit(CallDialled(now, attempt.id, claim.task.id))
         return decision, attempt
 
@@ -272,7 +281,7 @@ class MemoryStore:
         return self._claimed(kept) and kept.claim is not None and kept.claim.fence == claim.fence
 
     def _live(self, task_id: TaskId) -> bool:
-        return any(c.attempt.live and c.attempt.task_id == task_id for c in self._calls.values())
+        return task_id in self._live_tasks
 
     def _call(self, call_id: CallId) -> _Call:
         if call_id not in self._calls:
@@ -280,7 +289,7 @@ class MemoryStore:
         return self._calls[call_id]
 
     def _candidate(self, task: Task) -> Candidate:
-        calls = [c for c in self._calls.values() if c.customer_key == task.customer_key]
+        calls = self._of_customer[task.customer_key]
         own = tuple(c.attempt for c in calls if c.attempt.task_id == task.id)
         others = tuple(c.attempt for c in calls if c.attempt.task_id != task.id)
         return Candidate(task, own, others)
@@ -291,6 +300,7 @@ class MemoryStore:
     def _close(self, call: _Call, record: CallRecord) -> list[Ticket]:
         kept = self._tasks[record.task_id]
         kept.claim = None
+        self._live_tasks.discard(record.task_id)
         kept.task = replace(
             kept.task,
             appointment=appointment_after_call(kept.task, call.attempt, record),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import logging
 import os
+import resource
 import signal
 import socket
 import sys
@@ -30,6 +31,7 @@ def main(argv: list[str]) -> int:
     except (p.ProtocolError, OSError) as error:
         print(f"dialer.media: no configuration from control: {error}", file=sys.stderr)
         return 2
+    _ask_for_files()
     _ask_for_priority(command.config.niceness)
     _ask_for_real_time(command.config.realtime_priority)
     control.setblocking(False)
@@ -45,6 +47,12 @@ def main(argv: list[str]) -> int:
     gc.disable()
     worker.run()
     return 0
+
+
+def _ask_for_files() -> None:
+    """A call takes three: RTP, RTCP and the recording. The usual soft limit of 1024 would end at 340."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def _ask_for_priority(niceness: int) -> None:

@@ -7,6 +7,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from media_peer import Events, frames_of, silence, vowel
 
 from dialer.media import comfort, rtcp, rtp
@@ -351,6 +353,45 @@ class TestComfortNoise:
         after = [p for p in played[3:] if p is not None]
         assert [p.sequence for p in after] == [(9 + 3 + 3 + 1 + n) & 0xFFFF for n in range(len(after))]
         assert after[-1].payload_type == 13
+
+
+# -- anything at all --------------------------------------------------------------------------
+
+packets = st.tuples(
+    st.integers(0, 30), st.sampled_from((0, 160, 320, 4800, 1 << 31, 0xFFFFFFF0)), st.integers(0, 12),
+    st.sampled_from((0, 8, 13, 101, 96)), st.sampled_from((SSRC, 7)), st.binary(min_size=1, max_size=400),
+)  # fmt: skip
+
+
+@given(st.lists(st.one_of(st.binary(max_size=100), packets), max_size=60), st.booleans(), st.randoms())
+def test_whatever_comes_nothing_raises_and_memory_is_bounded(
+    arriving: list[bytes | tuple[int, int, int, int, int, bytes]], encrypted: bool, chance: random.Random
+) -> None:
+    cipher = SrtpContext(mirrored(KEYS)) if encrypted else None
+    leg = new_leg(remote=replace(REMOTE, srtp=KEYS if encrypted else None, rtcp_port=4000))
+    other = new_leg(remote=replace(REMOTE, codec=PCMU, payload_type=0))
+    leg.record(Recorder(PCMA, 0, 1.0))
+    leg.listen(ListenSpec())
+    leg.bridge(other, 0.0)
+    position = given_out = 0
+    for item in arriving:
+        position += chance.choice((0, 40, 160, 8000))
+        data = item
+        if isinstance(item, tuple):
+            sequence, base, step, kind, ssrc, payload = item
+            data = datagram(sequence, base + step * 160, payload, kind, ssrc)
+            data = data if cipher is None else cipher.protect(data) or b""
+        assert isinstance(data, bytes)
+        arrive(leg, data, position)
+        leg.hear_report(data, RTCP_SOURCE, position / 8000)
+        tick(leg, position)
+        tick(other, position)
+        leg.report(position, position / 8000)
+        assert leg.recorder is not None
+        given_out += len(leg.recorder.advance(position))
+    assert leg.recorder is not None
+    assert given_out + len(leg.recorder.finish(position)) == 2 * position
+    assert leg.stats().received <= len(arriving)
 
 
 # -- a bad network ----------------------------------------------------------------------------

@@ -5,7 +5,7 @@ UV := sh scripts/uv.sh
 HOME_DIR ?= build/demo
 PYTEST_ARGS ?=
 
-.PHONY: demo test check setup prompts diagram clean bench-calls bench-stall bench-progress
+.PHONY: demo test check fuzz setup prompts diagram clean bench-calls bench-stall bench-progress
 
 setup: .venv/.ready
 
@@ -29,6 +29,10 @@ check: setup
 	$(UV) run --frozen ruff format --check .
 	$(UV) run --frozen mypy
 	$(UV) run --frozen lint-imports
+
+# The fuzzing tests again and again with new examples, FUZZ_SECONDS long (300).
+fuzz: setup
+	$(UV) run --frozen python tests/fuzz/run.py
 
 prompts: setup
 	$(UV) run --frozen dialer prompts build

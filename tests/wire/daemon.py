@@ -110,13 +110,22 @@ class Home:
     daemons: list[Daemon] = field(default_factory=list)
 
     @classmethod
-    def make(cls, path: Path, trunk_port: int, tables: Tables | None = None) -> Home:
-        """Keys only (no speech model) unless ``tables`` says otherwise; RTP ports in a range of its own."""
+    def make(
+        cls,
+        path: Path,
+        trunk_port: int,
+        tables: Tables | None = None,
+        trunks: Sequence[Mapping[str, object]] = (),
+    ) -> Home:
+        """Keys only (no speech model) unless ``tables`` says otherwise; RTP ports in a range of its own.
+
+        ``trunks``: several instead of the one to ``trunk_port``.
+        """
         low = random.Random().randrange(10000, 19000, 2)
         settings: dict[str, dict[str, object]] = {
             "site": {"node": "test", "drain_s": 60.0},
             "sip": {"bind_host": "127.0.0.1", "bind_port": 0},
-            "trunk": {"name": "test", "host": "127.0.0.1", "port": trunk_port},
+            "trunk": {"name": "test", "host": "127.0.0.1", "port": trunk_port, "options_interval_s": 0},
             "media": {"port_low": low, "port_high": low + 398},
             "recogniser": {"engine": "dtmf"},
             "scheduler": {"heartbeat_s": 0.3, "cps": 10.0},
@@ -124,10 +133,14 @@ class Home:
         }
         for table, values in (tables or {}).items():
             settings.setdefault(table, {}).update(values)
+        written = [
+            (f"[{table}]", values) for table, values in settings.items() if not trunks or table != "trunk"
+        ]
+        written += [("[[trunks]]", values) for values in trunks]
         (path / "config").mkdir(parents=True)
         text = "".join(
-            f"[{table}]\n" + "".join(f"{key} = {json.dumps(value)}\n" for key, value in values.items())
-            for table, values in settings.items()
+            f"{header}\n" + "".join(f"{key} = {json.dumps(value)}\n" for key, value in values.items())
+            for header, values in written
         )
         (path / "config" / "dialer.toml").write_text(text, encoding="utf-8")
         return cls(path)

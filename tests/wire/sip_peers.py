@@ -111,9 +111,9 @@ class Peers:
         return peer
 
     async def sipp(
-        self, scenario: str, *, contact_port: int = 0, patience_s: int = 40, **values: str
+        self, scenario: str, *, contact_port: int = 0, patience_s: int = 40, calls: int = 1, **values: str
     ) -> Peer:
-        """SIPp as the callee of one call, with a scenario of tests/peers/ and its @NAMES@ filled in."""
+        """SIPp as the callee of ``calls``, with a scenario of tests/peers/ and its @NAMES@ filled in."""
         port, media = free_ports(2)
         text = (PEERS / f"{scenario}.xml").read_text()
         for name, value in values.items():
@@ -122,7 +122,7 @@ class Peers:
         script.write_text(text)
         command = [
             need("sipp", "sip-tester"), "-sf", str(script), "-i", "127.0.0.1",
-            "-p", str(port), "-mp", str(media), "-m", "1", "-nostdin",
+            "-p", str(port), "-mp", str(media), "-m", str(calls), "-nostdin",
             "-timeout", str(patience_s), "-timeout_error",
             "-trace_err", "-trace_msg", "-key", "contact_port", str(contact_port or port),
         ]  # fmt: skip

@@ -153,16 +153,16 @@ class Caller:
 
     async def _pulses(self, plane: ProcessMediaPlane) -> None:
         """The media process's own view of its timing."""
-        seen, report = None, self._report
+        report = self._report
+        seen: set[tuple[float, int]] = set()
         while True:
-            pulse = plane.pulse
-            if pulse is not None and pulse is not seen:
-                if seen is not None:
+            for number, pulse in enumerate(plane.pulses):
+                if (pulse.at, number) not in seen:
+                    seen.add((pulse.at, number))
                     report.pulse_worst_ms = max(report.pulse_worst_ms, pulse.worst_ms)
                     report.pulse_late += pulse.late
                     report.pulse_turns += pulse.turns
                     report.pulse_skipped += pulse.skipped
-                seen = pulse
             await asyncio.sleep(0.5)
 
     async def _stall(self, seconds: float) -> None:

@@ -23,6 +23,7 @@ from dialer.ports import (
     KeyPressed,
     Leg,
     MediaFailed,
+    MediaStream,
     MediaTimeout,
     Played,
     Synthesiser,
@@ -127,7 +128,7 @@ class WarmTransfer:
                 return False
             agent, uri = free[0]
             tried.add(agent.name)
-            async with self._offer(agent, uri) as leg:
+            async with self._offer(agent, uri, customer.media) as leg:
                 if leg is None:
                     continue
                 try:
@@ -144,13 +145,13 @@ class WarmTransfer:
         return False
 
     @asynccontextmanager
-    async def _offer(self, agent: Agent, uri: str) -> AsyncIterator[Leg | None]:
+    async def _offer(self, agent: Agent, uri: str, beside: MediaStream) -> AsyncIterator[Leg | None]:
         """An accepted leg to this agent, or None; whatever happens, the leg is gone afterwards."""
         self._busy.add(agent.name)
         leg: Leg | None = None
         try:
             try:
-                leg = await self._trunk.dial(DialRequest(uri, reference=agent.name))
+                leg = await self._trunk.dial(DialRequest(uri, reference=agent.name, beside=beside))
                 accepted = await self._accept(leg)
             except (TrunkError, MediaError) as error:
                 log.warning("agent can't be called", extra={"agent": agent.name, "why": str(error)})

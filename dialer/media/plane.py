@@ -1,331 +1,102 @@
-"""Control side of the media plane: starts the media process and speaks its protocol. An asyncio shell.
-
-``at`` of every event is CLOCK_MONOTONIC, which both processes and ``loop.time()`` share on Linux.
-"""
+"""The media plane: one or several media processes, the calls shared out between them. An asyncio shell."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import os
-import socket
-import sys
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from dataclasses import replace
 
 from dialer.errors import MediaError
 from dialer.media import protocol as p
 from dialer.media.config import MediaConfig
-from dialer.model import RtpStats
-from dialer.ports import (
-    ListenSpec,
-    MediaEvent,
-    MediaFailed,
-    MediaStream,
-    RecordedAudio,
-    RemoteMedia,
-    Watch,
-)
+from dialer.media.process import GONE, MediaProcess, ProcessMediaStream, Sink
+from dialer.ports import MediaStream
 
 log = logging.getLogger("dialer.media")
 
-Sink = Callable[[MediaEvent], None]
-AUDIBLE_MS = 60.0
-"""Three frames: what a far end's jitter buffer usually bridges."""
-GONE = "the media process is gone: its calls must end; start() brings up another"
+CORES_EACH = 2
+"""With ``processes`` 0 there is one for so many cores: the other processes want to run, too."""
 
 
 class ProcessMediaPlane:
-    """The MediaPlane port over a child process.
+    """The MediaPlane port over child processes, each with its part of the ports.
 
-    ``start()`` before the first ``open()``, and again once ``alive`` is false. Where the process dies or
-    hangs, every open stream's sink gets MediaFailed once and every request raises MediaError. Use from
-    one event loop only.
+    ``start()`` before the first ``open()``, and again while not ``whole``. Where a process dies or hangs,
+    the sink of each of its streams gets MediaFailed once, and every request to it raises MediaError; the
+    calls of the others go on. Use from one event loop only.
     """
 
     def __init__(self, config: MediaConfig) -> None:
         self.config = config
-        self._process: asyncio.subprocess.Process | None = None
-        self._writer: asyncio.StreamWriter | None = None
-        self._tasks: list[asyncio.Task[None]] = []
-        self._waiting: dict[int, asyncio.Future[p.Reply]] = {}
-        self._streams: dict[int, ProcessMediaStream] = {}
-        self._last_id = 0
-        self._last_word = 0.0
-        self._pulse: p.Pulse | None = None
+        self._processes = [MediaProcess(part) for part in split(config, os.cpu_count() or 1)]
 
     @property
     def alive(self) -> bool:
-        return self._writer is not None
+        """Calls can be placed: a process lives."""
+        return any(process.alive for process in self._processes)
 
     @property
-    def pulse(self) -> p.Pulse | None:
-        """Its last word on timing: for metrics."""
-        return self._pulse
+    def whole(self) -> bool:
+        """Every process lives."""
+        return all(process.alive for process in self._processes)
+
+    @property
+    def pids(self) -> list[int]:
+        """Of the processes that run, in their order."""
+        return [process.pid for process in self._processes if process.pid is not None]
 
     @property
     def pid(self) -> int | None:
-        return self._process.pid if self._process is not None else None
-
-    async def start(self) -> None:
-        """Bring the media process up. Raises MediaError where it isn't ready in time."""
-        if self.alive:
-            return
-        await self._reap()
-        ours, theirs = socket.socketpair()
-        with theirs:
-            ours.setblocking(False)
-            try:
-                # A session of its own keeps a terminal's Ctrl-C away: control ends the calls first.
-                self._process = await asyncio.create_subprocess_exec(
-                    sys.executable, "-m", "dialer.media", str(theirs.fileno()),
-                    pass_fds=(theirs.fileno(),), stdin=asyncio.subprocess.DEVNULL, start_new_session=True,
-                    env=_environment(),
-                )  # fmt: skip
-            except OSError as error:
-                ours.close()
-                raise MediaError(f"the media process can't be started: {error.strerror}") from error
-        reader, self._writer = await asyncio.open_connection(sock=ours)
-        self._tasks = [asyncio.create_task(self._read(reader))]
-        self._tasks[0].add_done_callback(self._reader_ended)
-        try:
-            await self.request(p.Configure(self.next_id(), self.config), self.config.start_timeout_s)
-        except MediaError as error:
-            await self.close()
-            raise MediaError(f"the media process didn't start: {error}") from error
-        # Loading has its own limit; from its first word on, silence counts as hung.
-        self._last_word = asyncio.get_running_loop().time()
-        self._tasks.append(asyncio.create_task(self._watch()))
-
-    async def open(self, sink: Sink, *, beside: MediaStream | None = None) -> MediaStream:
-        """A stream with a port of its own. Raises MediaError: no free port, or the process is gone."""
-        if isinstance(beside, ProcessMediaStream) and beside._plane is not self:
-            raise MediaError("only streams of one media plane can be bridged")
-        reply = await self.request(p.Open(self.next_id()))
-        if not isinstance(reply, p.Opened):
-            raise MediaError(f"unexpected reply {type(reply).__name__} to Open")
-        stream = ProcessMediaStream(self, reply.stream, (reply.host, reply.port), sink)
-        self._streams[reply.stream] = stream
-        return stream
-
-    async def close(self) -> None:
-        """End the media process. Recordings still open stay as ``.part``. Idempotent."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        self._tasks.clear()
-        self._fail("the media plane was closed")
-        await self._reap()
-
-    # --- used by the streams ---
-
-    def next_id(self) -> int:
-        self._last_id += 1
-        return self._last_id
-
-    async def request(self, command: p.AnyCommand, timeout_s: float | None = None) -> p.Reply:
-        """Send and wait for the reply. Raises MediaError: refused, late, or the process is gone."""
-        if self._writer is None:
-            raise MediaError(GONE)
-        future: asyncio.Future[p.Reply] = asyncio.get_running_loop().create_future()
-        self._waiting[command.id] = future
-        self._writer.write(p.encode(command))
-        try:
-            reply = await asyncio.wait_for(future, timeout_s or self.config.reply_timeout_s)
-        except TimeoutError:
-            raise MediaError(f"the media process didn't answer {type(command).__name__} in time") from None
-        finally:
-            self._waiting.pop(command.id, None)
-        if isinstance(reply, p.Refused):
-            raise MediaError(reply.reason)
-        return reply
-
-    def forget(self, stream: int) -> None:
-        self._streams.pop(stream, None)
-
-    # --- inside ---
-
-    async def _read(self, reader: asyncio.StreamReader) -> None:
-        try:
-            while True:
-                (length,) = p.LENGTH.unpack(await reader.readexactly(p.LENGTH.size))
-                if length > p.MAX_MESSAGE:
-                    raise p.ProtocolError("message too long")
-                self._take(p.decode_message(await reader.readexactly(length)))
-        except (asyncio.IncompleteReadError, ConnectionError):
-            self._fail("the media process died")
-        except p.ProtocolError as error:
-            self._kill()
-            self._fail(f"the media process sent what isn't a message: {error}")
-
-    def _reader_ended(self, task: asyncio.Task[None]) -> None:
-        """A sink that raises must not leave a plane that looks alive and hears nothing."""
-        if not task.cancelled() and (error := task.exception()) is not None:
-            log.error("an event sink failed", exc_info=error)
-            self._kill()
-            self._fail("an event sink failed")
-
-    def _take(self, message: p.AnyMessage) -> None:
-        self._last_word = asyncio.get_running_loop().time()
-        if isinstance(message, p.Notice):
-            stream = self._streams.get(message.stream)
-            if stream is not None:
-                stream.sink(p.event_of(message))
-        elif isinstance(message, p.Pulse):
-            self._pulse = message
-            if message.skipped or message.worst_ms > AUDIBLE_MS:
-                log.warning(
-                    "media plane late",
-                    extra={"late": message.late, "skipped": message.skipped, "worst_ms": message.worst_ms},
-                )
-        else:
-            future = self._waiting.get(message.id)
-            if future is not None and not future.done():
-                future.set_result(message)
-            elif isinstance(message, p.Opened) and self._writer is not None:
-                # Whoever asked has given up: don't leak the port.
-                self._writer.write(p.encode(p.Close(self.next_id(), message.stream)))
-
-    async def _watch(self) -> None:
-        """Two looks in a row without a word: a blocked loop of ours alone can't trip it."""
-        silent = 0
-        while True:
-            await asyncio.sleep(self.config.watchdog_s / 2)
-            quiet_s = asyncio.get_running_loop().time() - self._last_word
-            silent = silent + 1 if quiet_s >= self.config.watchdog_s / 2 else 0
-            if silent >= 2:
-                self._kill()
-                self._fail("the media process hung and was killed")
-                return
-
-    def _fail(self, reason: str) -> None:
-        if self._writer is None:
-            return
-        self._writer.close()
-        self._writer = None
-        level = logging.ERROR if self._streams else logging.INFO
-        log.log(level, "media plane down", extra={"reason": reason})
-        for future in self._waiting.values():
-            if not future.done():
-                future.set_exception(MediaError(reason))
-        streams, self._streams = self._streams, {}
-        loop = asyncio.get_running_loop()
-        failed = MediaFailed(loop.time(), reason)
-        for stream in streams.values():
-            # Each by itself: one that raises can't hide it from the rest.
-            loop.call_soon(stream.sink, failed)
-
-    def _kill(self) -> None:
-        if self._process is not None and self._process.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                self._process.kill()
-
-    async def _reap(self) -> None:
-        """Wait for the old process: EOF makes it go, a hung one is killed."""
-        for task in self._tasks:
-            task.cancel()
-        self._tasks.clear()
-        if self._process is None:
-            return
-        try:
-            await asyncio.wait_for(self._process.wait(), self.config.reply_timeout_s)
-        except TimeoutError:
-            self._kill()
-            await self._process.wait()
-        self._process = None
-
-
-class ProcessMediaStream:
-    """The MediaStream port: each method is one command to the media process.
-
-    play() and record() need connect() first (the codec). While bridged, a play() is heard instead of the
-    other leg until it is over. send_keys() returns once the keys are queued. A recording that is open at
-    close() is closed as stop_recording() would.
-    """
-
-    def __init__(self, plane: ProcessMediaPlane, stream: int, local: tuple[str, int], sink: Sink) -> None:
-        self._plane = plane
-        self._id = stream
-        self._local = local
-        self._closing: asyncio.Task[RtpStats] | None = None
-        self.sink = sink
+        """The first one's."""
+        return self._processes[0].pid
 
     @property
-    def local(self) -> tuple[str, int]:
-        return self._local
+    def pulses(self) -> list[p.Pulse]:
+        """Each one's last word on timing: for metrics."""
+        return [process.pulse for process in self._processes if process.pulse is not None]
 
-    async def connect(self, remote: RemoteMedia) -> None:
-        await self._plane.request(p.Connect(self._plane.next_id(), self._id, remote))
+    async def start(self) -> None:
+        """Bring up every process that doesn't live. Raises MediaError where one isn't ready in time."""
+        ends = await asyncio.gather(*(one.start() for one in self._processes), return_exceptions=True)
+        for end in ends:
+            if isinstance(end, BaseException):
+                raise end
 
-    async def play(self, clips: Sequence[Path], play_id: int, *, loop: bool = False) -> None:
-        paths = [_absolute(clip) for clip in clips]
-        await self._plane.request(p.Play(self._plane.next_id(), self._id, paths, play_id, loop))
+    async def open(self, sink: Sink, *, beside: MediaStream | None = None) -> MediaStream:
+        """A stream with a port of its own, in the process with the fewest.
 
-    async def stop_playing(self) -> None:
-        await self._plane.request(p.StopPlaying(self._plane.next_id(), self._id))
-
-    async def listen(self, spec: ListenSpec | None) -> None:
-        await self._plane.request(p.Listen(self._plane.next_id(), self._id, spec))
-
-    async def watch(self, what: Watch | None) -> None:
-        await self._plane.request(p.SetWatch(self._plane.next_id(), self._id, what))
-
-    async def record(self, path: Path) -> None:
-        command = p.Record(self._plane.next_id(), self._id, _absolute(path))
-        await self._plane.request(command, self._plane.config.disk_timeout_s)
-
-    async def stop_recording(self) -> RecordedAudio:
-        command = p.StopRecording(self._plane.next_id(), self._id)
-        reply = await self._plane.request(command, self._plane.config.disk_timeout_s)
-        if not isinstance(reply, p.RecordingClosed):
-            raise MediaError(f"unexpected reply {type(reply).__name__} to StopRecording")
-        return RecordedAudio(Path(reply.path), reply.codec, reply.duration_s, reply.size)
-
-    async def bridge(self, other: MediaStream) -> None:
-        if not isinstance(other, ProcessMediaStream) or other._plane is not self._plane:
-            raise MediaError("only streams of one media plane can be bridged")
-        await self._plane.request(p.Bridge(self._plane.next_id(), self._id, other._id))
-
-    async def unbridge(self) -> None:
-        await self._plane.request(p.Unbridge(self._plane.next_id(), self._id))
-
-    async def send_keys(self, digits: str) -> None:
-        await self._plane.request(p.SendKeys(self._plane.next_id(), self._id, digits))
-
-    async def key_signalled(self, digit: str) -> None:
-        if len(digit) != 1 or digit not in "0123456789*#":
-            raise MediaError(f"{digit!r} is no key: 0-9, * or #")
-        await self._plane.request(p.KeySignalled(self._plane.next_id(), self._id, digit))
-
-    async def close(self) -> RtpStats:
-        """The stream's counts; zeros where the media process died with them.
-
-        Goes through even where the caller is cancelled: no port may leak.
+        ``beside``: in that stream's process. Raises MediaError: no free port, or the processes are gone.
         """
-        if self._closing is None:
-            self._closing = asyncio.create_task(self._close())
-        return await asyncio.shield(self._closing)
+        if beside is not None:
+            if not isinstance(beside, ProcessMediaStream) or beside.process not in self._processes:
+                raise MediaError("only streams of one media plane can be bridged")
+            return await beside.process.open(sink)
+        refusal = MediaError(GONE)
+        for process in sorted(self._processes, key=lambda one: one.load):
+            if process.alive:
+                try:
+                    return await process.open(sink)
+                except MediaError as error:
+                    refusal = error
+        raise refusal
 
-    async def _close(self) -> RtpStats:
-        command = p.Close(self._plane.next_id(), self._id)
-        try:
-            reply = await self._plane.request(command, self._plane.config.disk_timeout_s)
-        except MediaError as error:
-            log.info("stream closed without counts", extra={"reason": str(error)})
-            return RtpStats()
-        finally:
-            self._plane.forget(self._id)
-        return reply.stats if isinstance(reply, p.Closed) else RtpStats()
-
-
-def _absolute(path: Path) -> str:
-    """The media process may have another working directory."""
-    return str(path.absolute())
+    async def close(self) -> None:
+        """End the media processes. Recordings still open stay as ``.part``. Idempotent."""
+        await asyncio.gather(*(process.close() for process in self._processes))
 
 
-def _environment() -> dict[str, str]:
-    """Ours, with this package importable whatever the working directory."""
-    root = str(Path(__file__).resolve().parents[2])
-    paths = [root, *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
+def split(config: MediaConfig, cores: int) -> list[MediaConfig]:
+    """One configuration for each process: the ports in parts of whole pairs, the last has what is over."""
+    count = config.processes or max(1, cores // CORES_EACH)
+    low = config.port_low + config.port_low % 2
+    count = min(count, (config.port_high - low + 1) // 2)
+    if count <= 1:
+        return [replace(config, processes=1)]
+    step = (config.port_high - low + 1) // 2 // count * 2
+    lows = [low + number * step for number in range(count)]
+    highs = [*(following - 1 for following in lows[1:]), config.port_high]
+    return [
+        replace(config, processes=1, port_low=first, port_high=last)
+        for first, last in zip(lows, highs, strict=True)
+    ]

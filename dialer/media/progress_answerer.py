@@ -142,7 +142,7 @@ class Judge:
     def _beep(self, tones: Tones) -> _Beep | None:
         """One single beep after words, or what may become it."""
         config, past = self._config, tones.past
-        if self._all_voiced < _WORD_FRAMES:
+        if self._all_voiced < _WORD_FRAMES or not past:
             return None
         last = past[-1]
         beep = last if last.first else past[-2] if len(past) > 1 else last

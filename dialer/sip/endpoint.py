@@ -73,6 +73,7 @@ class SipEndpoint:
         self._network: Network | None = None
         self._agent: UserAgent | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._timer_at = 0.0
         self._pumping = False
         self._legs: dict[int, SipLeg] = {}
         self._idle = asyncio.Event()
@@ -386,12 +387,13 @@ class SipEndpoint:
             self._pumping = False
         when = agent.get_timer()
         if self._timer is not None:
-            if when is not None and self._timer.when() <= when and not self._timer.cancelled():
+            if when is not None and self._timer_at <= when and not self._timer.cancelled():
                 return
             self._timer.cancel()
             self._timer = None
         if when is not None:
-            self._timer = asyncio.get_running_loop().call_at(when, self._on_timer)
+            # Its own when() isn't there where it is due at once (uvloop).
+            self._timer, self._timer_at = asyncio.get_running_loop().call_at(when, self._on_timer), when
 
     def _dispatch(self, event: Signal) -> None:
         match event:

@@ -208,10 +208,10 @@ async def _recogniser(site: Site, stack: AsyncExitStack) -> Recogniser:
 
 
 async def _keep_media(media: ProcessMediaPlane) -> None:
-    """Start the media process again where it died; until then every dial fails closed."""
+    """Start a media process again where it died; while none lives every dial fails closed."""
     while True:
         await asyncio.sleep(_MEDIA_LOOK_S)
-        if not media.alive:
+        if not media.whole:
             try:
                 await media.start()
                 log.warning("media process started again")

@@ -154,6 +154,7 @@ PROOFS = {
     "registrar.max_contacts": f"{SIP}::test_one_phone_too_many_takes_the_oldests_place",
     "media.host": f"{MEDIA}::test_audio_comes_in_at_the_host",
     "media.advertised_host": f"{MEDIA}::test_the_offer_names_the_advertised_host",
+    "media.processes": "unit/media/test_media_plane.py::test_calls_are_shared_out",
     "media.port_low": f"{MEDIA}::test_streams_have_the_ports_of_the_range",
     "media.port_high": f"{MEDIA}::test_streams_have_the_ports_of_the_range",
     "media.port_rest_s": f"{MEDIA}::test_a_used_port_rests",

@@ -7,8 +7,9 @@ While the far end holds us nothing leaves, prompts and keys wait; time and recor
 
 Source rule: packets count only from the address that SDP named. A peer behind a symmetric NAT sends from
 the same host and another port; that port is learnt once, from its first valid audio or key packet, and
-only while nothing has come from the named port. Everything else is foreign: dropped and counted. Once
-``settled`` the caller may let the kernel drop it, uncounted, and call ``hear`` instead of ``receive``.
+only while nothing has come from the named port, which wins it back. Everything else is foreign: dropped and
+counted. Once ``settled`` the caller may let the kernel drop it, uncounted, and call ``hear`` instead of
+``receive``.
 
 ``tick`` and ``hear`` run 50 times a second for each call: what almost every packet is (20 ms of the agreed
 codec, next in order, in time) goes a short way there, all else the long one.
@@ -67,7 +68,7 @@ class Leg:
     __slots__ = (
         "_cipher", "_config", "_emit", "_foreign", "_frame", "_frames", "_heard_named", "_inbox",
         "_jitter", "_key_type", "_keys_in", "_keys_out", "_last_heard", "_late", "_learnt", "_listener",
-        "_loop", "_new_since", "_next_noise", "_next_tick", "_noise", "_noise_heard", "_noise_type",
+        "_loop", "_named", "_new_since", "_next_noise", "_next_tick", "_noise", "_noise_heard", "_noise_type",
         "_order", "_placement", "_plain", "_play_id", "_record_start", "_sending", "_sent", "_sequence",
         "_short", "_silence", "_ssrc", "_timed_out", "_timeline", "_timestamp", "_type", "_watcher",
         "codec", "peer", "recorder", "remote", "reports",
@@ -88,6 +89,7 @@ class Leg:
         self._emit = emit
         # out
         self.remote: Address | None = None
+        self._named: Address | None = None
         self.codec = PCMA
         self._type = STATIC_TYPE[PCMA]
         self._key_type: int | None = None
@@ -156,7 +158,7 @@ class Leg:
                 self._cipher.rekey(remote.srtp)
         self.reports.connect(remote, now)
         self._sending = remote.sending
-        self.remote = (remote.host, remote.port)
+        self.remote = self._named = (remote.host, remote.port)
         self._last_heard = now
         self._timed_out = False
 
@@ -364,6 +366,11 @@ class Leg:
     def receive(self, data: bytes, source: Address, position: int, now: float) -> None:
         """``position``: that of its arrival. What isn't RTP of ours is dropped."""
         if source == self.remote:
+            self.hear(data, position, now)
+        elif self._learnt and source == self._named:
+            # Whoever was learnt was somebody else on that host.
+            self.remote, self._learnt = source, False
+            self._timeline.awaited = -1
             self.hear(data, position, now)
         elif not self._learn(source, data, position, now):
             self._foreign += self.remote is not None  # Before connect() nobody is foreign yet.

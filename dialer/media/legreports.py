@@ -77,13 +77,13 @@ class LegReports:
         if session is None or named is None:
             return True
         if source is not None:
-            strange = source != self.to and (self._heard_named or self._learnt)
+            strange = source not in (self.to, named) and (self._heard_named or self._learnt)
             if self.muxed or strange or source[0] != named[0]:
                 return False
         plain = data if cipher is None else cipher.unprotect_rtcp(data)
         good = plain is not None and session.receive(plain, now)
         if good and source == named:
-            self._heard_named = True
+            self.to, self._heard_named = named, True
         elif good and source is not None:
             self.to, self._learnt = source, True
         return good or source is None or source == self.to

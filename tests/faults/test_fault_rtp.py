@@ -111,6 +111,7 @@ async def test_injected_packets_never_reach_the_recording(plane: ProcessMediaPla
         await stream.connect(peer.remote())
         await stream.record(tmp_path / "call.wav")
         speaking = peer.speak(stream.local, frames_of(silence(4.0)))
+        await asyncio.sleep(0.1)
         with (
             socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger,
             socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as neighbour,

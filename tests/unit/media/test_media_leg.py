@@ -88,8 +88,10 @@ def test_learning_needs_the_named_host_and_a_packet_of_ours() -> None:
     leg.receive(datagram(1, 0), ("192.0.2.7", 5000), 0, 0.0)
     assert leg.remote == ("192.0.2.7", 5000)
     leg.receive(datagram(1, 0), ("192.0.2.7", 6000), 0, 0.0)
-    leg.receive(datagram(1, 0), SOURCE, 0, 0.0)
-    assert leg.stats().foreign == 5
+    assert leg.remote == ("192.0.2.7", 5000)
+    leg.receive(datagram(2, 160), SOURCE, 160, 0.0)
+    assert leg.remote == SOURCE, "the named port wins it back"
+    assert leg.stats().foreign == 4
     leg.connect(replace(REMOTE, port=7000), 0.0)
     assert leg.remote == ("192.0.2.7", 7000)
 

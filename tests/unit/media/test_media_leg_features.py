@@ -260,6 +260,21 @@ class TestReports:
         tick(leg, 160)
         assert report_of(leg.report(160, 0.1, bye=True)).left == (0xFEED,)
 
+    def test_the_named_port_wins_back_what_a_neighbour_was_learnt_for(self) -> None:
+        leg, good = new_leg(), rtcp.build(SSRC, None, [], "x")
+        neighbour = ("192.0.2.7", 5001)
+        arrive(leg, datagram(1, 160, b"\x2a" * 160, ssrc=66), 160, neighbour)
+        leg.hear_report(good, neighbour, 1.0)
+        assert (leg.remote, leg.reports.to) == (neighbour, neighbour)
+        for number in range(5):
+            arrive(leg, datagram(number, number * 160), 320 + number * 160)
+        leg.hear_report(good, RTCP_SOURCE, 1.0)
+        assert (leg.remote, leg.reports.to) == (SOURCE, RTCP_SOURCE)
+        arrive(leg, datagram(2, 320, ssrc=66), 2000, neighbour)
+        leg.hear_report(good, neighbour, 1.0)
+        assert (leg.remote, leg.reports.to) == (SOURCE, RTCP_SOURCE)
+        assert leg.stats() == replace(leg.stats(), received=6, foreign=2)
+
 
 # -- comfort noise ----------------------------------------------------------------------------
 

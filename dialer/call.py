@@ -80,7 +80,8 @@ class Call:
     """State and ring clock of one call. Times are loop seconds.
 
     R41: the phone rings at least ``ring_s``, counted from the first 18x, or from
-    ``no_progress_s`` after the INVITE where no 18x comes.
+    ``no_progress_s`` after the INVITE where no 18x comes. A first 180 after other 18x counts anew:
+    what a 183 lets hear may be an announcement, and the phone rings only now.
     """
 
     ring_s: float
@@ -88,6 +89,8 @@ class Call:
     state: State = State.READY
     invited_at: float = 0.0
     rang_at: float | None = None
+    alerted: bool = False
+    """A 180 came."""
 
     def apply(self, event: Event, now: float) -> State:
         """The next state. Raises IllegalTransition, changing nothing."""
@@ -100,6 +103,11 @@ class Call:
             self.rang_at = now
         self.state = target
         return target
+
+    def alerting(self, now: float) -> None:
+        """A 180 came, after it was applied as progress."""
+        if not self.alerted and self.state is State.RINGING:
+            self.rang_at, self.alerted = now, True
 
     def ring_deadline(self) -> float | None:
         """When to CANCEL; None unless the far end may still ring."""

@@ -182,6 +182,8 @@ class _LiveCall:
         match item:
             case Progress():
                 self.call.apply(Event.PROGRESS, now)
+                if item.code == 180:
+                    self.call.alerting(now)
                 if item.early_media:
                     await self._watch_early(leg)
                 if note.ringing_at is None:

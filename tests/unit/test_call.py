@@ -132,3 +132,15 @@ def test_the_document_shows_this_table() -> None:
     assert shown.strip() == f"```mermaid\n{diagram()}\n```", (
         "docs/architecture.md is old: put the output of `python -m dialer.call` between its markers"
     )
+
+
+def test_the_phone_rings_from_its_first_180_whatever_was_heard_before() -> None:
+    """R41: an announcement in a 183 isn't ringing time; a second 180 is the same ringing."""
+    call = Call(20, 5)
+    call.apply(Event.INVITED, 100.0)
+    call.apply(Event.PROGRESS, 101.0)
+    assert call.ring_deadline() == 121.0
+    for now in (110.0, 115.0):
+        call.apply(Event.PROGRESS, now)
+        call.alerting(now)
+    assert call.ring_deadline() == 130.0

@@ -6,8 +6,13 @@ check() { command -v "$1" >/dev/null 2>&1 || need="$need $2"; }
 check sipp sip-tester
 check baresip baresip-core
 check kamailio kamailio
+[ -e /usr/lib/*/kamailio/modules/tls.so ] || need="$need kamailio-tls-modules"
+check dnsmasq dnsmasq-base
+check openssl openssl
 check espeak-ng espeak-ng
 check sox sox
+check iptables iptables
+check ip iproute2
 [ -z "$need" ] && exit 0
 if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
   echo "Installing for the tests:$need" >&2

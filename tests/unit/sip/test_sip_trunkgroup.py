@@ -5,10 +5,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import ssl
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import pytest
+from certificates import Authority
 from hypothesis import given
 from hypothesis import strategies as st
 from sip_carrier import NUMBER, call, carriers, group_of, over, says, silent, to, users
@@ -18,7 +21,9 @@ from sipmessage import Request, Response
 from dialer.errors import TrunkError
 from dialer.model import PhoneNumber
 from dialer.ports import DialRequest, Failed, Progress, TrunkState
+from dialer.sip.config import TrunkConfig
 from dialer.sip.message import response_to
+from dialer.sip.trunkconfig import TrunkTransport
 from dialer.sip.trunkgroup import Choice, in_order
 
 REFUSED = says(486)
@@ -197,6 +202,30 @@ async def test_a_name_that_is_not_found_sends_the_call_elsewhere(caplog: pytest.
             assert (await call(group)).code == 486
             assert not group.trunks[0].state().up, "it isn't asked for each call"
             assert "carrier.invalid" in group.trunks[0].state().reason
+
+
+async def test_a_server_with_a_wrong_certificate_gets_no_call_and_is_told(tmp_path: Path) -> None:
+    ours, theirs = Authority.make(tmp_path, "ours"), Authority.make(tmp_path, "theirs")
+    pem, key = theirs.sign("server", "IP:127.0.0.1")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(pem, key)
+    heard: list[bytes] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        heard.append(await reader.read(1))
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=context)
+    port = server.sockets[0].getsockname()[1]
+    async with server, carriers(REFUSED) as (second,):
+        secure = TrunkConfig("a", "127.0.0.1", port, transport=TrunkTransport.TLS, options_interval_s=0.0)
+        async with group_of(secure, to(second, "b", priority=2), sip={"tls_ca_file": ours.ca}) as group:
+            assert (await call(group)).code == 486
+            state = group.trunks[0].state()
+            assert not state.up
+            assert "signed by nobody we trust" in state.reason
+            assert (await call(group)).code == 486
+    assert heard in ([], [b""]), "not even one INVITE"
 
 
 # -- which numbers ------------------------------------------------------------------------------

@@ -17,11 +17,12 @@ from sip_fakes import FakeMediaPlane, Peer, until
 from sipmessage import Request, Response
 
 from dialer.errors import ConfigError, TrunkError
+from dialer.ports import Answered, Ended
 from dialer.sip.address import Addr, parse_uri
 from dialer.sip.config import EndpointConfig
 from dialer.sip.endpoint import SipEndpoint
 from dialer.sip.framing import KeepAlive, StreamFramer
-from dialer.sip.leg import LegEvents, SipLeg
+from dialer.sip.leg import IncomingLeg, LegEvents, SipLeg
 from dialer.sip.message import parse_message, response_to, to_bytes
 from dialer.sip.outgoing import InviteSpec
 from dialer.sip.sdp import make_offer
@@ -414,6 +415,31 @@ async def test_requests_over_tcp_are_answered_on_their_connection_and_broken_one
         assert (answer.code, answer.phrase) == (400, "Content-Length is mandatory on a stream")
         assert await asyncio.wait_for(reader.read(), 5) == b""
         writer.close()
+
+
+async def test_a_call_over_tcp_survives_its_connection_and_ends_on_a_new_one() -> None:
+    async def take(leg: IncomingLeg) -> None:
+        await leg.answer()
+        heard.append(leg)
+
+    heard: list[IncomingLeg] = []
+    async with endpoint() as near, endpoint() as far:
+        far.on_invite = take
+        stream = await FakeMediaPlane().open(lambda _event: None)
+        leg = SipLeg(near, LegEvents(), stream)
+        peer = Addr(LOOPBACK, far.local.port, "tcp")
+        offer = make_offer(*stream.local, 1)
+        near.place(InviteSpec(parse_uri(f"sip:1@{LOOPBACK}"), parse_uri("sip:2@h"), peer, offer), leg)
+        while not isinstance(await asyncio.wait_for(leg.next_event(), 5), Answered):
+            pass
+        (connection,) = near._net()._streams._connections
+        connection.abort("cut")
+        await until(lambda: len(near._net()._streams) == len(far._net()._streams) == 0)
+        await heard[0].hang_up("the far end hangs up")
+        while not isinstance(event := await asyncio.wait_for(leg.next_event(), 5), Ended):
+            pass
+        assert event.by_remote
+        assert len(near._net()._streams) == 1
 
 
 async def test_wrong_settings_are_named() -> None:

@@ -36,13 +36,14 @@ def answer(code: int, method: str = "INVITE") -> Response:
 
 
 class Wire:
-    def __init__(self) -> None:
+    def __init__(self, peer: Addr = PEER) -> None:
+        self.peer = peer
         self.sent: list[bytes] = []
         self.times: list[float] = []
         self.now = 0.0
 
     def send(self, data: bytes, peer: tuple[str, int]) -> None:
-        assert peer == PEER
+        assert peer == self.peer
         self.sent.append(data)
         self.times.append(self.now)
 
@@ -184,3 +185,68 @@ def test_nothing_is_heard_after_the_end(code: int) -> None:
     machine.abandon()
     assert not machine.receive(answer(code), 1.0)
     assert machine.deadline is None
+
+
+# -- over a stream: nothing is repeated (RFC 3261 17.1.1.2, 17.1.2.2, 17.2) ---------------------------
+
+STREAM = PEER._replace(transport="tcp")
+
+
+@pytest.mark.parametrize("peer", [STREAM, PEER._replace(transport="tls")])
+def test_requests_over_a_stream_leave_once_and_still_time_out(peer: Addr) -> None:
+    wire = Wire(peer)
+    calling = InviteClient(request(), peer, VALUES, wire.send, 0.0)
+    assert wire.run(calling).count(True) == 1
+    assert (wire.times, wire.now) == ([0.0], 32.0)
+    wire = Wire(peer)
+    asking = NonInviteClient(request("OPTIONS"), peer, VALUES, wire.send, 0.0)
+    assert wire.run(asking).count(True) == 1
+    assert (wire.times, wire.now) == ([0.0], 32.0)
+    wire = Wire(peer)
+    asking = NonInviteClient(request("OPTIONS"), peer, VALUES, wire.send, 0.0)
+    assert asking.receive(answer(100, "OPTIONS"), 1.0)
+    wire.run(asking)
+    assert wire.times == [0.0]
+
+
+def test_over_a_stream_completed_transactions_end_at_once() -> None:
+    wire = Wire(STREAM)
+    refused = InviteClient(request(), STREAM, VALUES, wire.send, 0.0)
+    refused.receive(answer(486), 1.0)
+    asked = NonInviteClient(request("OPTIONS"), STREAM, VALUES, wire.send, 0.0)
+    asked.receive(answer(200, "OPTIONS"), 1.0)
+    replied = NonInviteServer(request("OPTIONS"), STREAM, VALUES, wire.send)
+    replied.respond(answer(200, "OPTIONS"), 1.0)
+    refusing = InviteServer(request(), STREAM, VALUES, wire.send)
+    refusing.respond(answer(486), 0.5)
+    refusing.receive_ack(1.0)
+    for machine in (refused, asked, replied, refusing):
+        assert machine.deadline == 1.0
+        machine.on_timer(1.0)
+        assert machine.terminated
+
+
+def test_over_a_stream_a_refusal_is_said_once_and_its_ack_waited_for() -> None:
+    wire = Wire(STREAM)
+    refusing = InviteServer(request(), STREAM, VALUES, wire.send)
+    refusing.respond(answer(486), 0.0)
+    wire.run(refusing)
+    assert (len(wire.sent), wire.now) == (1, 32.0)
+
+
+def test_an_answered_invite_over_a_stream_still_listens_for_forks_answers() -> None:
+    wire = Wire(STREAM)
+    calling = InviteClient(request(), STREAM, VALUES, wire.send, 0.0)
+    assert calling.receive(answer(200), 1.0)
+    assert calling.deadline == 33.0
+    assert calling.receive(answer(200), 10.0)
+
+
+def test_a_request_that_never_left_moves_to_another_place_within_its_time() -> None:
+    wire = Wire(STREAM)
+    calling = InviteClient(request(), STREAM, VALUES, wire.send, 0.0)
+    wire.peer, wire.now = PEER, 1.0
+    calling.move(PEER, 1.0)
+    assert wire.run(calling).count(True) == 1
+    assert wire.times == [0.0, 1.0, 1.5, 2.5, 4.5, 8.5, 16.5]
+    assert wire.now == 32.0

@@ -69,6 +69,8 @@ class SecretSettings:
     """Environment variable with the password of the only trunk; unset: the file below, or none."""
     trunk_password_file: Path | None = None
     """File whose first line is that password. One of several trunks names its own, never these."""
+    database_url_env: str = "DIALER_DATABASE_URL"
+    """Environment variable with the URL of a PostgreSQL database; unset: the file of [site] database."""
     agents_file: Path | None = None
     """File with one ``name:password`` a line: the agents' phones that may register here."""
 
@@ -125,6 +127,7 @@ HIDDEN: Mapping[str, tuple[str, ...]] = {
     "sip": ("timers",),
     "media": ("progress",),
     "turns": ("agents_available",),
+    "store": ("url",),
 }
 """Fields that no file sets: they come from another key, a secret or the call, or are for tests."""
 
@@ -179,9 +182,7 @@ def read_settings(text: str, file: str, home: Path, environ: Mapping[str, str]) 
         calling=toml.table("calling", PolicySettings),
         scheduler=toml.table("scheduler", SchedulerConfig, HIDDEN["scheduler"], {"node": site.node}),
         trunks=_trunks(toml, secrets, home, environ),
-        sip=toml.table(
-            "sip", EndpointConfig, HIDDEN["sip"], _unless_set(toml, "sip", "bind_host", _LOOPBACK)
-        ),
+        sip=_sip(toml, home),
         registrar=toml.table(
             "registrar", RegistrarConfig, HIDDEN["registrar"], {"users": _agents(toml, secrets, home)}
         ),
@@ -196,10 +197,29 @@ def read_settings(text: str, file: str, home: Path, environ: Mapping[str, str]) 
             synthetic=home / prompts.synthetic,
             built=home / prompts.built,
         ),
-        store=toml.table("store", StoreConfig),
+        store=toml.table(
+            "store", StoreConfig, HIDDEN["store"], {"url": environ.get(secrets.database_url_env, "")}
+        ),
         archive=replace(archive, root=home / archive.root),
         intake=toml.table("intake", IntakeConfig),
         transfer=toml.table("transfer", TransferConfig),
+    )
+
+
+def _sip(toml: TomlFile, home: Path) -> EndpointConfig:
+    """``[sip]``, its files found from the installation's folder."""
+    sip = toml.table("sip", EndpointConfig, HIDDEN["sip"], _unless_set(toml, "sip", "bind_host", _LOOPBACK))
+
+    def place(file: Path | None) -> Path | None:
+        return None if file is None else home / file
+
+    return replace(
+        sip,
+        tls_certificate_file=place(sip.tls_certificate_file),
+        tls_key_file=place(sip.tls_key_file),
+        tls_ca_file=place(sip.tls_ca_file),
+        tls_client_certificate_file=place(sip.tls_client_certificate_file),
+        tls_client_key_file=place(sip.tls_client_key_file),
     )
 
 

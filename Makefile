@@ -5,7 +5,7 @@ UV := sh scripts/uv.sh
 HOME_DIR ?= build/demo
 PYTEST_ARGS ?=
 
-.PHONY: demo test check fuzz setup prompts diagram clean bench-calls bench-stall bench-progress
+.PHONY: demo test check fuzz setup prompts diagram clean bench-setup bench-calls bench-srtp bench-stall bench-progress
 
 setup: .venv/.ready
 
@@ -40,6 +40,10 @@ prompts: setup
 # 500 recorded calls, and Asterisk 22 on the same work (ARGS=--no-peer leaves it out). Needs SIPp and root.
 bench-calls: setup
 	$(UV) run --frozen python -m bench.calls --calls $(or $(N),500) --seconds $(or $(SECONDS),60) $(ARGS)
+
+# What SRTP and RTCP cost a call, beside the same calls without them.
+bench-srtp: setup
+	$(UV) run --frozen python -m bench.security --calls $(or $(N),100) --seconds $(or $(SECONDS),10) $(ARGS)
 
 # The control loop blocked 200 ms every second: lateness on the wire with and without.
 bench-stall: setup

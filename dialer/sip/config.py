@@ -33,7 +33,7 @@ class UserAgentConfig:
     follow_refer: bool = False
     """Whether a REFER in a call is followed; else it is refused with 603."""
     max_calls: int = 2000
-    """With this many calls, further incoming ones are refused with 503."""
+    """With this many calls, further incoming ones are refused with 503, and none is placed."""
     max_server_transactions: int = 4000
     """Requests in work at one time; more are refused with 503: the bound on a flood's memory."""
     udp_max_bytes: int = 0
@@ -101,7 +101,10 @@ class EndpointConfig:
     timers: TimerValues = field(default_factory=TimerValues)
     """RFC 3261 timer values; change them only in tests."""
     max_calls: int = 2000
-    """With this many calls over this socket, further incoming ones are refused with 503."""
+    """With this many calls over this socket, further incoming ones are refused with 503, ours not placed."""
+    follow_refer: bool = False
+    """Whether a call that its far end transfers by REFER follows, to our own phones and to that far end's
+    host only; else REFER is refused with 603."""
     session_expires_s: int = 1800
     """Session timer (RFC 4028): a call whose far end is gone without a word ends after it; 0: none."""
     min_se_s: int = 90

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from sipmessage import URI, Request, Response
 
 from dialer.errors import SipParseError
-from dialer.sip.address import Addr, parse_address, uri_destination
+from dialer.sip.address import Addr, is_numeric, parse_address, uri_destination
 from dialer.sip.message import MAGIC_COOKIE, Essentials, Message, header_values
 from dialer.sip.negotiation import Session
 
@@ -33,6 +33,8 @@ class Dialog:
     """CSeq of their INVITE that opened it; 0: we opened it."""
     session: Session = field(default_factory=Session)
     """What both sides have agreed about media."""
+    reached_at: Addr | None = None
+    """Where the far end is reached instead of at its Contact: it is behind a NAT (RFC 3581)."""
     allows: frozenset[str] = frozenset()
     """Methods that the far end takes, as far as it has said."""
 
@@ -108,10 +110,16 @@ class Dialog:
         self.local_seq += 1
         return self.local_seq
 
+    def mark_nat(self, private_host: str, reached_at: Addr) -> None:
+        """The far end calls itself ``private_host`` and is reached at another address: keep to that one."""
+        host = self.target.host.strip("[]")
+        if not self.routes and host == private_host != reached_at.host and is_numeric(host):
+            self.reached_at = reached_at
+
     def path(self) -> tuple[URI, tuple[str, ...], Addr]:
         """Request-URI, Route values and where the datagram goes (12.2.1.1)."""
         if not self.routes:
-            return self.target, (), uri_destination(self.target)
+            return self.target, (), self.reached_at or uri_destination(self.target)
         first = parse_address(self.routes[0]).uri
         if "lr" in first.parameters:
             return self.target, self.routes, uri_destination(first)

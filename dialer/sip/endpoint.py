@@ -94,7 +94,8 @@ class SipEndpoint:
         host, port = network.local(network.bound)
         agent_config = UserAgentConfig(
             host=bracketed(host), port=port, user_agent=config.user_agent, timers=config.timers,
-            max_calls=config.max_calls, session_expires_s=config.session_expires_s,
+            max_calls=config.max_calls, follow_refer=config.follow_refer,
+            session_expires_s=config.session_expires_s,
             min_se_s=config.min_se_s, comfort_noise=config.comfort_noise, srtp=config.srtp,
             udp_max_bytes=config.udp_max_bytes if config.tcp else 0,
         )  # fmt: skip
@@ -313,7 +314,7 @@ class SipEndpoint:
         if uri.scheme not in ("sip", "sips"):
             raise TrunkError("only sip and sips URIs can be called")
         flow = self._running().flow(target, self.now())
-        if flow is not None and self._net().connected(flow):
+        if flow is not None and (not flow.reliable or self._net().connected(flow)):
             return uri, flow
         place = uri_destination(uri)
         said = place.fixed or place.reliable

@@ -153,7 +153,7 @@ class SipLeg:
                 raise TrunkError("keys can't be sent: the far end takes no telephone-event")
             await self.media.send_keys(digits)
             return
-        if self._over or self._keys_sent is not None:
+        if self._over or self._worker is None or self._keys_sent is not None:
             raise TrunkError("keys can't be sent: the call is over, or others are on their way")
         self._keys_sent = asyncio.get_running_loop().create_future()
         try:
@@ -175,6 +175,8 @@ class SipLeg:
         """
         if not target and replaces is None:
             raise TrunkError("a transfer needs a target or a leg to replace")
+        if self._over or self._worker is None:
+            raise TrunkError("the call can't be transferred: it is over")
         other = None if replaces is None else replaces._call
         return await self._endpoint.transfer(self._call, target, wait_s, other)
 

@@ -298,12 +298,16 @@ class OutgoingCalls:
                 early.dialog.confirm(response)
             except SipParseError as error:
                 return early.dialog, str(error)
+            if call.spec is not None:
+                early.dialog.mark_nat(call.spec.target.host.strip("[]"), call.spec.peer)
             return early.dialog, ""
         try:
             dialog, problem = Dialog.as_caller(invite, response, found), ""
         except SipParseError as error:
             dialog, problem = Dialog.as_caller(invite, response, found, routed=False), str(error)
         dialog.session = new_session(call)
+        if call.spec is not None:
+            dialog.mark_nat(call.spec.target.host.strip("[]"), call.spec.peer)
         return dialog, problem
 
     def _ack(self, call: OutgoingCall, dialog: Dialog, answer: bytes) -> tuple[bytes, Addr]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from sipmessage import Request, Response
 
 from dialer.errors import SipParseError
-from dialer.sip.address import Addr, parse_address, parse_uri
+from dialer.sip.address import Addr, is_numeric, parse_address, parse_uri, uri_destination
 from dialer.sip.config import RegistrarConfig
 from dialer.sip.core import Core
 from dialer.sip.digest import Check, DigestServer
@@ -42,9 +42,14 @@ class Registrar:
         return None if found is None else found.contact
 
     def flow(self, aor: str, now: float) -> Addr | None:
-        """The connection that the newest contact registered over (RFC 5626); None over UDP."""
+        """Where the newest contact is reached, if not at its URI: on the connection that it registered
+        over (RFC 5626), or behind a NAT, at the address that its REGISTER came from (RFC 3581)."""
         found = self._find(aor, now)
-        return found.source if found is not None and found.source.reliable else None
+        if found is None:
+            return None
+        host = uri_destination(parse_uri(found.contact)).host
+        behind = is_numeric(host) and host != found.source.host
+        return found.source if found.source.reliable or behind else None
 
     def _find(self, aor: str, now: float) -> Binding | None:
         user = aor

@@ -22,6 +22,8 @@ BEHAVIOUR = "unit/test_settings_behaviour.py"
 SETTINGS = "unit/test_settings.py"
 PASSWORD = f"{SETTINGS}::test_the_trunks_password_comes_from_the_environment_or_a_file"
 STORE = "unit/store/test_store_settings.py"
+GROUPED = "unit/store/test_store_group.py"
+POSTGRES = "unit/store/test_store_postgres.py"
 COMPOSED = f"{BEHAVIOUR}::test_the_composition_root_hands_every_setting_on"
 VERDICTS = "unit/policy/test_policy_verdict.py::test_every_setting_changes_a_verdict"
 SCHEDULER = f"{BEHAVIOUR}::test_the_schedulers_settings_change_its_work"
@@ -59,6 +61,7 @@ PROOFS = {
     "site.drain_s": f"{BEHAVIOUR}::test_how_long_live_calls_may_take_at_the_end",
     "secrets.trunk_password_env": PASSWORD,
     "secrets.trunk_password_file": PASSWORD,
+    "secrets.database_url_env": f"{SETTINGS}::test_the_databases_url_comes_from_the_environment",
     "secrets.agents_file": f"{SETTINGS}::test_the_agents_phones_come_from_a_file",
     "calling.windows": VERDICTS,
     "calling.government_windows": VERDICTS,
@@ -144,6 +147,7 @@ PROOFS = {
     "sip.advertised_host": f"{SIP}::test_peers_are_told_the_advertised_host",
     "sip.user_agent": f"{SIP}::test_the_user_agent_header",
     "sip.max_calls": f"{SIP}::test_calls_beyond_the_limit_are_refused",
+    "sip.follow_refer": "unit/sip/test_sip_moves.py::test_a_refer_is_followed_where_the_setting_says_so",
     "sip.session_expires_s": f"{DIALOGS}::test_the_session_timer_that_is_asked_for",
     "sip.min_se_s": f"{DIALOGS}::test_the_shortest_session_timer_that_is_taken",
     "sip.comfort_noise": f"{DIALOGS}::test_comfort_noise_is_offered",
@@ -223,6 +227,11 @@ PROOFS = {
     "prompts.words_per_minute": VOICE,
     "store.busy_timeout_s": f"{STORE}::test_how_long_a_locked_database_is_waited_for",
     "store.busy_retries": f"{STORE}::test_how_long_a_locked_database_is_waited_for",
+    "store.gather_s": f"{GROUPED}::test_callers_share_a_transaction",
+    "store.group_size": f"{GROUPED}::test_callers_share_a_transaction",
+    "store.connections": f"{POSTGRES}::test_how_many_transactions_run_at_once",
+    "store.connect_timeout_s": f"{POSTGRES}::test_a_server_that_does_not_answer",
+    "store.statement_timeout_s": f"{POSTGRES}::test_a_statement_that_takes_too_long",
     "store.quick_check": f"{STORE}::test_damage_is_looked_for_at_the_start",
     "store.customer_busy_wait_s": f"{STORE}::test_how_long_the_customers_other_task_waits",
     "store.excluding_rules": f"{STORE}::test_which_rules_exclude_for_good",

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
 from sip_fakes import B_ADDR, Net, Peer, codes, events
+from sipmessage import Response
 
-from dialer.sip.address import parse_uri
-from dialer.sip.config import RegistrarConfig
-from dialer.sip.digest import Credentials
+from dialer.sip.address import Addr, parse_uri
+from dialer.sip.config import RegistrarConfig, UserAgentConfig
+from dialer.sip.digest import Credentials, DigestClient
+from dialer.sip.message import parse_message, response_to, to_bytes
+from dialer.sip.outgoing import InviteSpec
 from dialer.sip.registration import RegisterSpec
+from dialer.sip.sdp import make_offer
 from dialer.sip.signals import Registered, RegistrationFailed
+from dialer.sip.useragent import UserAgent
 
 CONFIG = RegistrarConfig(users={"1001": "secret", "1002": "other"}, min_expires_s=60, max_expires_s=600)
 
@@ -117,3 +124,51 @@ def test_a_star_needs_expires_zero_and_a_password() -> None:
     peer.give(peer.request("REGISTER", Contact="*", Expires="0"), office.net.now)
     assert codes(peer.sent()) == ["401"]
     assert office.lookup("1001") == CONTACT
+
+
+def test_a_phone_behind_a_nat_is_reached_where_its_register_came_from() -> None:
+    """RFC 3581: its Contact names an address that nobody else can send to."""
+    far = Peer(UserAgent(UserAgentConfig(), random.Random(1), RegistrarConfig(realm="r", users={"u": "pw"})))
+    outside = Addr("203.0.113.7", 31000)
+    client = DigestClient(Credentials("u", "pw"), random.Random(2))
+
+    def register(contact: str, cseq: int) -> None:
+        headers = {"To": "<sip:u@r>", "From": "<sip:u@r>;tag=p", "Contact": contact, "Call_ID": f"reg-{cseq}"}
+        for step in range(2):
+            request = far.request("REGISTER", cseq=cseq + step, branch=f"z9hG4bKn{cseq + step}", **headers)
+            if client.ready:
+                name, value = client.authorise("REGISTER", str(request.uri))
+                request.headers.set(name, value)
+            far.agent.receive_datagram(to_bytes(request), outside, 1.0)
+            ((data, peer),) = far.agent.datagrams_to_send()
+            answer = parse_message(data)
+            assert isinstance(answer, Response)
+            assert peer == outside
+            if answer.code == 200:
+                return
+            client.accept(401, list(answer.headers.getlist("WWW-Authenticate")), "REGISTER")
+        raise AssertionError("never registered")
+
+    register("<sip:u@192.168.1.20:5062>", 1)
+    assert far.agent.lookup("u", 1.0) == "sip:u@192.168.1.20:5062"
+    assert far.agent.flow("u", 1.0) == outside
+    register("<sip:u@203.0.113.7:5062>", 11)
+    assert far.agent.flow("u", 1.0) is None, "its own address: the Contact is right"
+
+
+def test_a_call_to_a_phone_behind_a_nat_stays_on_the_way_that_works() -> None:
+    """ACK and BYE too go where the INVITE went, not to the private Contact."""
+    agent = UserAgent(UserAgentConfig(), random.Random(1))
+    outside, target = Addr("203.0.113.7", 31000), parse_uri("sip:u@192.168.1.20:5062")
+    call = agent.invite(InviteSpec(target, target, outside, make_offer("127.0.0.1", 40000, 1)), 0.0)
+    ((data, peer),) = agent.datagrams_to_send()
+    assert peer == outside
+    answer = response_to(parse_message(data), 200, outside, to_tag="p")  # type: ignore[arg-type]
+    answer.headers.set("Contact", "<sip:u@192.168.1.20:5062>")
+    answer.body = make_offer("192.168.1.20", 41000, 2).encode()
+    agent.receive_datagram(to_bytes(answer), outside, 0.1)
+    agent.hang_up(call, "over", 1.0)
+    sent = [(parse_message(data), peer) for data, peer in agent.datagrams_to_send()]
+    assert [(m.method, str(m.uri), peer) for m, peer in sent] == [  # type: ignore[union-attr]
+        ("ACK", "sip:u@192.168.1.20:5062", outside), ("BYE", "sip:u@192.168.1.20:5062", outside),
+    ]  # fmt: skip

@@ -53,5 +53,10 @@ bench-stall: setup
 bench-progress: setup
 	$(UV) run --frozen python -m bench.progress_corpus $(ARGS)
 
+# Call set-ups per second. RATE=100 SECONDS=20 STORE=sqlite, postgres or none. Needs SIPp.
+bench-setup: setup
+	RATE=$(or $(RATE),100) SECONDS=$(or $(SECONDS),20) STORE=$(or $(STORE),sqlite) \
+	  $(UV) run --frozen python bench/bench_setup.py
+
 clean:
 	rm -rf build .venv .uv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

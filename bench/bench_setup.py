@@ -23,8 +23,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -48,6 +48,7 @@ from dialer.sip.leg import SipLeg
 from dialer.sip.trunk import SipTrunk
 from dialer.site import Site
 from dialer.store import SqlStore
+from dialer.testing.postgres import PrivatePostgres
 from dialer.testing.store import MemoryStore
 from dialer.transfer import WarmTransfer
 
@@ -211,6 +212,14 @@ def cpu_s(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
+def server_cpu_s(postgres: PrivatePostgres | None) -> float:
+    """Of the postmaster and its children."""
+    if postgres is None or postgres.pid is None:
+        return 0.0
+    children = Path(f"/proc/{postgres.pid}/task/{postgres.pid}/children").read_text().split()
+    return sum(cpu_s(pid) for pid in (postgres.pid, *map(int, children)))
+
+
 @asynccontextmanager
 async def opened(kind: str, site: Site) -> AsyncIterator[Any]:
     if kind == "none":
@@ -226,7 +235,24 @@ async def opened(kind: str, site: Site) -> AsyncIterator[Any]:
         await store.close()
 
 
-async def bench(kind: str, rate: float, seconds: float, folder: Path) -> dict[str, float | str]:
+@contextmanager
+def server(kind: str) -> Iterator[PrivatePostgres | None]:
+    """A durable server of our own, unless DIALER_BENCH_POSTGRES names another."""
+    if kind != "postgres" or "DIALER_BENCH_POSTGRES" in os.environ:
+        yield None
+        return
+    postgres = PrivatePostgres()
+    try:
+        postgres.start()
+        os.environ["DIALER_BENCH_POSTGRES"] = postgres.make("bench")
+        yield postgres
+    finally:
+        postgres.stop()
+
+
+async def bench(
+    kind: str, rate: float, seconds: float, folder: Path, postgres: PrivatePostgres | None
+) -> dict[str, float | str]:
     port = 19080
     site = install(folder / "home", port, rate)
     loop = asyncio.get_running_loop()
@@ -277,6 +303,7 @@ async def bench(kind: str, rate: float, seconds: float, folder: Path) -> dict[st
             await asyncio.sleep(WARM_S)
             children = {"media": media.pid or 0, "sipp": callee.pid}
             before = {name: cpu_s(pid) for name, pid in children.items()}
+            server_before = server_cpu_s(postgres)
             own = time.process_time()
             profile = cProfile.Profile() if os.environ.get("PROFILE") else None
             if profile:
@@ -289,6 +316,7 @@ async def bench(kind: str, rate: float, seconds: float, folder: Path) -> dict[st
                 profile.dump_stats(os.environ["PROFILE"])
             own = time.process_time() - own
             used = {name: cpu_s(pid) - before[name] for name, pid in children.items()}
+            server_used = server_cpu_s(postgres) - server_before
             live = scheduler.live
             await scheduler.drain(5.0)
             await scheduler.abort()
@@ -315,6 +343,7 @@ async def bench(kind: str, rate: float, seconds: float, folder: Path) -> dict[st
         "control_cpu": round(own / wall, 3),
         "media_cpu": round(used["media"] / wall, 3),
         "sipp_cpu": round(used["sipp"] / wall, 3),
+        "postgres_cpu": round(server_used / wall, 3),
         "import_tasks_per_s": round(len(waiting) / import_s, 1),
         "rss_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1),
     }
@@ -330,8 +359,8 @@ def main() -> None:
         limits = {"sipp_to_sipp_per_s": round(sipp_limit(folder), 1)}
         if kind == "sqlite":
             limits["sqlite_commits_per_s"] = round(sqlite_limit(folder), 1)
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            result |= runner.run(bench(kind, rate, seconds, folder))
+        with server(kind) as postgres, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            result |= runner.run(bench(kind, rate, seconds, folder, postgres))
         result |= limits
         result["of_sipp_limit"] = round(float(result["setups_per_s"]) / limits["sipp_to_sipp_per_s"], 4)
     width = max(map(len, result))

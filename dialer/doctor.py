@@ -78,15 +78,15 @@ def _disk(site: Site) -> str:
 
 
 async def _database(site: Site) -> Check:
-    place = site.settings.site.database
-    if not place.exists():
+    place, url = site.settings.site.database, site.settings.store.url
+    if not (url or place.exists()):
         return Check("database", True, f"{place}: made by the first import")
     try:
         store = await SqlStore.open(place, site.settings.store)
         await store.close()
     except DialerError as error:
         return Check("database", False, str(error))
-    return Check("database", True, str(place))
+    return Check("database", True, store.place)
 
 
 async def _trunks(site: Site) -> list[Check]:

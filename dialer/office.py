@@ -36,7 +36,7 @@ _PAUSE_S = 0.11
 async def with_store(home: Path, work: Callable[[SqlStore], Awaitable[T]]) -> T:
     """Open the installation's database, do ``work``, close. Raises StoreError, ConfigError."""
     settings = Site(home).settings
-    if not settings.site.database.exists():
+    if not (settings.store.url or settings.site.database.exists()):
         raise DialerError(f"{home} has no database yet: import customers first, or check --home")
     store = await SqlStore.open(settings.site.database, settings.store)
     try:

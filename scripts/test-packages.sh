@@ -11,6 +11,7 @@ check dnsmasq dnsmasq-base
 check openssl openssl
 check espeak-ng espeak-ng
 check sox sox
+ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 || need="$need postgresql"
 check iptables iptables
 check ip iproute2
 [ -z "$need" ] && exit 0

@@ -3,12 +3,19 @@ how the tests are spread over several workers."""
 
 from __future__ import annotations
 
+import asyncio
+import itertools
 import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+from dialer.store import SqlStore
+from dialer.testing.postgres import PrivatePostgres, find_programs
 
 if TYPE_CHECKING:
     from xdist.scheduler import LoadScopeScheduling
@@ -46,3 +53,38 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeSch
             return file if Path(file).name in ON_ONE_WORKER else nodeid
 
     return ByUnit(config, log)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PrivatePostgres]:
+    """A server for this worker's tests, with a database ``migrated`` to copy."""
+    if find_programs() is None:
+        pytest.fail("PostgreSQL is missing: apt-get install postgresql", pytrace=False)
+    server = PrivatePostgres(durable=False)
+    try:
+        server.start()
+
+        async def migrate() -> None:
+            await (await SqlStore.open(server.make("migrated"))).close()
+
+        with ThreadPoolExecutor(1) as thread:  # this fixture may be asked for inside a loop
+            thread.submit(lambda: asyncio.run(migrate())).result()
+        yield server
+    finally:
+        server.stop()
+
+
+@pytest.fixture(scope="session")
+def _numbers() -> Iterator[int]:
+    return itertools.count(1)
+
+
+@pytest.fixture
+def new_postgres(postgres: PrivatePostgres, _numbers: Iterator[int]) -> Callable[[], str]:
+    """Each call: the URL of another empty database with the tables in it."""
+    return lambda: postgres.make(f"test{next(_numbers)}", "migrated")
+
+
+@pytest.fixture
+def postgres_url(new_postgres: Callable[[], str]) -> str:
+    return new_postgres()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from dialer.policy.ruling import DO_NOT_CALL, SURRENDERED
 
@@ -10,6 +10,10 @@ from dialer.policy.ruling import DO_NOT_CALL, SURRENDERED
 @dataclass(frozen=True, slots=True)
 class StoreConfig:
     """How the store treats its database."""
+
+    url: str = field(default="", repr=False)
+    """PostgreSQL: ``postgresql://user:password@host/name?sslmode=verify-full&sslrootcert=ca.pem``.
+    It holds a password, so it comes from the environment; empty: the file of ``[site]`` database."""
 
     busy_timeout_s: float = 2.0
     """How long one statement waits for another process's lock."""

@@ -51,10 +51,11 @@ class SqlStore:
     async def open(cls, place: str | Path, config: StoreConfig | None = None) -> SqlStore:
         """Open a file (made with its folder where missing) or a database URL, and migrate it.
 
-        Raises StoreError: damaged, locked, not ours, or written by a newer version.
+        ``config.url`` goes before ``place``. Raises StoreError: damaged, locked, not ours, or written
+        by a newer version.
         """
         config = config or StoreConfig()
-        database = engine.make(place, config)
+        database = engine.make(config.url or place, config)
         store = cls(database, config)
         try:
             if config.quick_check and isinstance(database, SqliteDatabase):
@@ -64,6 +65,11 @@ class SqlStore:
             await store.close()
             raise
         return store
+
+    @property
+    def place(self) -> str:
+        """The file, or the URL without its password."""
+        return self._database.place
 
     async def close(self) -> None:
         await self._group.close()

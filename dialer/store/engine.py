@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import ssl
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -26,6 +27,7 @@ from dialer.store.config import StoreConfig
 T = TypeVar("T")
 
 _READERS = 2
+_SSL_NAMES = ("sslmode", "sslrootcert", "sslcert", "sslkey")
 _LOOP_S = 60.0
 """How long a writer waits for the event loop before it gives its transaction up."""
 
@@ -122,6 +124,7 @@ class PostgresDatabase:
 
     def __init__(self, url: URL, config: StoreConfig) -> None:
         self.place, self.writers = url.render_as_string(hide_password=True), config.connections
+        url, secured = _secured(url)
         try:
             self.engine: AsyncEngine = create_async_engine(
                 url,
@@ -131,6 +134,7 @@ class PostgresDatabase:
                 pool_pre_ping=True,
                 hide_parameters=True,
                 connect_args={
+                    **secured,
                     "timeout": config.connect_timeout_s,
                     "command_timeout": config.statement_timeout_s,
                     "server_settings": {
@@ -155,6 +159,31 @@ class PostgresDatabase:
 
     async def close(self) -> None:
         await self.engine.dispose()
+
+
+def _secured(url: URL) -> tuple[URL, dict[str, Any]]:
+    """TLS as libpq names it (sslmode, sslrootcert, sslcert, sslkey), for asyncpg. Raises StoreError."""
+    given = {name: str(url.query[name]) for name in _SSL_NAMES if name in url.query}
+    url = url.difference_update_query(_SSL_NAMES)
+    mode = given.get("sslmode", "verify-full" if "sslrootcert" in given else "")
+    if not mode:
+        return url, {}
+    if mode not in ("disable", "allow", "prefer", "require", "verify-ca", "verify-full"):
+        raise StoreError(
+            "sslmode in the database URL: write disable, prefer, require, verify-ca or verify-full"
+        )
+    if not mode.startswith("verify-") and "sslcert" not in given:
+        return url, {"ssl": mode}
+    try:
+        context = ssl.create_default_context(cafile=given.get("sslrootcert"))
+        if "sslcert" in given:
+            context.load_cert_chain(given["sslcert"], given.get("sslkey"))
+    except (OSError, ssl.SSLError) as error:
+        raise StoreError(f"a certificate that the database URL names can't be read: {error}") from error
+    context.check_hostname = mode == "verify-full"
+    if not mode.startswith("verify-"):
+        context.verify_mode = ssl.CERT_NONE
+    return url, {"ssl": context}
 
 
 def _at_once(visit: Callable[[], None]) -> None:

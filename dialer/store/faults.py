@@ -59,6 +59,10 @@ def is_one_callers(error: BaseException) -> bool:
 
 def explain(error: SQLAlchemyError | OSError, place: str) -> str:
     """One line for an operator: no statement and no values, they hold personal data."""
+    if isinstance(error, TimeoutError):
+        return f"{place}: no answer in time: check the server, the network, and for locks pg_stat_activity"
+    if isinstance(error, OSError):
+        return f"{place}: the database can't be reached: {error.strerror or error}"
     if not isinstance(error, DBAPIError):
         return f"{place}: {error}"
     code = _code(error)

@@ -43,16 +43,19 @@ NOW = datetime(2026, 11, 10, 10, 0, tzinfo=CHINA)
 Opener = Callable[[], Awaitable[Store]]
 
 
-@pytest.fixture(params=["sqlite", "memory"])
+@pytest.fixture(params=["sqlite", "memory", "postgres"])
 async def opener(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Opener]:
     """Opens the same rows again and again: another connection where there is one."""
     made: list[Store] = []
     memory = MemoryStore()
+    place: str | Path = tmp_path / "home" / "dialer.sqlite"
+    if request.param == "postgres":
+        place = request.getfixturevalue("postgres_url")
 
     async def open_() -> Store:
         if request.param == "memory":
             return memory
-        store = await SqlStore.open(tmp_path / "home" / "dialer.sqlite")
+        store = await SqlStore.open(place)
         made.append(store)
         return store
 

@@ -380,6 +380,15 @@ def test_the_agents_phones_come_from_a_file(tmp_path: Path) -> None:
     assert "nonsense" not in str(found.value)
 
 
+def test_the_databases_url_comes_from_the_environment(tmp_path: Path) -> None:
+    text = TRUNK + "[secrets]\ndatabase_url_env = 'OUR_DATABASE'\n"
+    url = "postgresql://dialer:secret@db.example/dialer"
+    found = read(text, tmp_path, {"OUR_DATABASE": url, "DIALER_DATABASE_URL": "no"})
+    assert found.store.url == url
+    assert "secret" not in repr(found)
+    assert read(text, tmp_path, {}).store.url == ""
+
+
 @pytest.mark.parametrize("key", ["trunk_password_file", "agents_file"])
 def test_a_missing_secret_file_is_named(key: str, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=f"secrets.{key}: .*nowhere.* can't be read") as found:

@@ -1,0 +1,273 @@
+"""PostgreSQL for real: several nodes at once, a server that dies, what an operator is told."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import sys
+from asyncio.subprocess import PIPE, Process
+from collections.abc import AsyncIterator, Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Connection, text
+
+from dialer.errors import StoreError
+from dialer.model import Phone, PhoneNumber, Policyholder, Task, TaskId
+from dialer.policy.verdict import Decision, Dial
+from dialer.ports import Candidate
+from dialer.store import SqlStore, StoreConfig
+from dialer.store.engine import PostgresDatabase, make
+from dialer.testing.postgres import PrivatePostgres
+
+NOW = datetime(2026, 11, 10, 2, tzinfo=UTC)
+LIMIT_S = 60.0
+TASKS = 120
+
+NODE = """
+import asyncio, sys
+from datetime import UTC, datetime, timedelta
+from dialer.errors import StoreError
+from dialer.model import TaskId
+from dialer.policy.verdict import Decision, Dial
+from dialer.store import SqlStore
+
+NOW = datetime(2026, 11, 10, 2, tzinfo=UTC)
+
+def check(candidate):
+    number = candidate.task.phones[0].number
+    return Decision(Dial(number, "2026-11-10/0", NOW + timedelta(hours=1)), ())
+
+async def call(store, task, node):
+    claim = await store.claim(task.id, node, 1.0, NOW)
+    if claim is None:
+        return
+    decision, attempt = await store.barrier(claim, check, NOW)
+    if attempt is not None:
+        print("dialled", task.id, attempt.id, flush=True)
+
+async def main(url, node):
+    store = await SqlStore.open(url)
+    print("ready", flush=True)
+    sys.stdin.readline()
+    empty = 0
+    while empty < 60:  # longer than the lease of a node that was killed
+        found = await store.candidates(NOW, 12)
+        calls = (call(store, one.task, node) for one in found)
+        for error in await asyncio.gather(*calls, return_exceptions=True):
+            if error is not None and not isinstance(error, StoreError):
+                raise error
+        empty = 0 if found else empty + 1
+        await asyncio.sleep(0 if found else 0.05)
+    await store.close()
+
+asyncio.run(main(*sys.argv[1:]))
+"""
+
+
+def a_task(n: int, customer: int | None = None) -> Task:
+    phone = Phone(PhoneNumber.parse(f"138{n if customer is None else customer:08d}"))
+    return Task(TaskId(0), "c", f"P{n}", Policyholder("王芳"), (phone,), "安心年金", Decimal(1), 10, "s")
+
+
+def dial(candidate: Candidate) -> Decision:
+    return Decision(Dial(candidate.task.phones[0].number, "s", NOW + timedelta(hours=1)), ())
+
+
+@pytest.fixture
+async def store(postgres_url: str) -> AsyncIterator[SqlStore]:
+    store = await SqlStore.open(postgres_url)
+    yield store
+    await store.close()
+
+
+@pytest.fixture
+def own_server() -> Iterator[PrivatePostgres]:
+    """One that a test may kill."""
+    server = PrivatePostgres()
+    server.start()
+    yield server
+    server.stop()
+
+
+async def start(url: str, node: str) -> Process:
+    return await asyncio.create_subprocess_exec(
+        sys.executable, "-c", NODE, url, node, stdin=PIPE, stdout=PIPE
+    )
+
+
+async def read(process: Process, into: list[list[str]]) -> None:
+    assert process.stdout is not None
+    async for line in process.stdout:
+        into.append(line.decode().split())
+
+
+@pytest.mark.slow
+async def test_four_nodes_and_kills_never_dial_twice(postgres_url: str) -> None:
+    """Three of four processes are killed in the middle: no task and no customer has two calls."""
+    store = await SqlStore.open(postgres_url)
+    await store.add_tasks([a_task(n, n // 2) for n in range(TASKS)], NOW)
+    nodes = [await start(postgres_url, f"n{n}") for n in range(4)]
+    said: list[list[list[str]]] = [[] for _ in nodes]
+    readers = [asyncio.create_task(read(node, into)) for node, into in zip(nodes, said, strict=True)]
+    try:
+        async with asyncio.timeout(LIMIT_S):
+            while not all(said):  # noqa: ASYNC110
+                await asyncio.sleep(0.02)
+            for node in nodes:
+                assert node.stdin is not None
+                node.stdin.write(b"go\n")
+            for victim, after in ((0, 4), (1, 10), (2, 16)):
+                while sum(map(len, said)) < len(nodes) + after and nodes[victim].returncode is None:  # noqa: ASYNC110
+                    await asyncio.sleep(0.002)
+                if nodes[victim].returncode is None:
+                    nodes[victim].kill()
+            await asyncio.gather(*(node.wait() for node in nodes), *readers)
+    finally:
+        for node in nodes:
+            if node.returncode is None:
+                node.kill()
+                await node.wait()
+    assert nodes[3].returncode == 0
+    dialled = [line for lines in said for line in lines if line[0] == "dialled"]
+    assert len({call for _, _, call in dialled}) == len(dialled)
+    assert len({task for _, task, _ in dialled}) == len(dialled)
+    views = await store.calls()
+    assert {int(call) for _, _, call in dialled} <= {view.attempt.id for view in views}
+    customers = [view.task.customer_key for view in views]
+    assert len(customers) == len(set(customers)) == TASKS // 2, "each customer is in one call"
+    await store.close()
+
+
+async def test_who_opens_first_migrates(postgres: PrivatePostgres) -> None:
+    url = postgres.make("migrated_at_once")
+    stores = await asyncio.gather(*(SqlStore.open(url) for _ in range(4)))
+    assert (await stores[0].add_tasks([a_task(1)], NOW)).accepted == 1
+    assert len(await stores[3].tasks()) == 1
+    for store in stores:
+        await store.close()
+
+
+@pytest.mark.parametrize("connections", [1, 3])
+async def test_how_many_transactions_run_at_once(connections: int, new_postgres: Callable[[], str]) -> None:
+    config = StoreConfig(connections=connections, gather_s=0.0, group_size=1)
+    store = await SqlStore.open(new_postgres(), config)
+    await store.add_tasks([a_task(n) for n in range(8)], NOW)
+    most = 0
+    real = store._database.write
+    running = 0
+
+    async def write(work: object) -> object:
+        nonlocal running, most
+        running += 1
+        most = max(most, running)
+        try:
+            return await real(work)  # type: ignore[arg-type]
+        finally:
+            running -= 1
+
+    store._database.write = write  # type: ignore[method-assign,assignment]
+    claims = await asyncio.gather(*(store.claim(TaskId(n), "n1", 60, NOW) for n in range(1, 9)))
+    assert all(claims)
+    assert most == connections
+    await store.close()
+
+
+async def test_a_killed_server_is_told_and_met_again(own_server: PrivatePostgres) -> None:
+    store = await SqlStore.open(own_server.make("dialer"), StoreConfig(connect_timeout_s=2))
+    await store.add_tasks([a_task(1), a_task(2)], NOW)
+    claim = await store.claim(TaskId(1), "n1", 60, NOW)
+    assert claim is not None
+    own_server.kill()
+    for work in (store.renew(claim, 60), store.candidates(NOW, 5), store.claim(TaskId(2), "n1", 60, NOW)):
+        with pytest.raises(StoreError) as caught:
+            await asyncio.wait_for(work, LIMIT_S)
+        assert "dialer" in str(caught.value)
+        assert "broke" in str(caught.value) or "can't be reached" in str(caught.value)
+    own_server.start()
+    await store.renew(claim, 60)
+    _, attempt = await store.barrier(claim, dial, NOW)
+    assert attempt is not None
+    assert [c.task.id for c in await store.candidates(NOW, 5)] == [2]
+    await store.close()
+
+
+async def test_a_server_that_does_not_answer(tmp_path: Path) -> None:
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        port = silent.getsockname()[1]
+        url = f"postgresql://dialer:secret@127.0.0.1:{port}/dialer"
+        before = asyncio.get_running_loop().time()
+        with pytest.raises(StoreError, match="no answer in time") as caught:
+            await SqlStore.open(tmp_path, StoreConfig(url=url, connect_timeout_s=0.4))
+    assert asyncio.get_running_loop().time() - before < 10
+    assert "secret" not in str(caught.value)
+    assert f"127.0.0.1:{port}/dialer" in str(caught.value)
+
+
+async def test_a_statement_that_takes_too_long(new_postgres: Callable[[], str]) -> None:
+    store = await SqlStore.open(new_postgres(), StoreConfig(statement_timeout_s=0.5))
+
+    def sleep(connection: Connection) -> None:
+        connection.execute(text("SELECT pg_sleep(20)"))
+
+    before = asyncio.get_running_loop().time()
+    with pytest.raises(StoreError, match="no answer in time"):
+        await store._group.read(sleep)
+    assert 0.4 < asyncio.get_running_loop().time() - before < 10
+    await store.close()
+
+
+async def test_a_lock_is_waited_for_then_told(store: SqlStore, postgres_url: str) -> None:
+    await store.add_tasks([a_task(1)], NOW)
+    hasty = await SqlStore.open(postgres_url, StoreConfig(busy_timeout_s=0.1, busy_retries=1))
+    holding, let_go = asyncio.Event(), asyncio.Event()
+
+    async def hold() -> None:
+        assert isinstance(store._database, PostgresDatabase)
+        async with store._database.engine.begin() as connection:
+            await connection.execute(text("LOCK TABLE tasks IN ACCESS EXCLUSIVE MODE"))
+            holding.set()
+            await let_go.wait()
+
+    job = asyncio.create_task(hold())
+    await holding.wait()
+    with pytest.raises(StoreError, match="another session holds a lock"):
+        await hasty.claim(TaskId(1), "n1", 60, NOW)
+    let_go.set()
+    await job
+    assert await hasty.claim(TaskId(1), "n1", 60, NOW) is not None
+    await hasty.close()
+
+
+async def test_no_traceback_tells_a_name_or_a_number(store: SqlStore) -> None:
+    def forbid(connection: Connection, _: object) -> None:
+        connection.execute(text("ALTER TABLE tasks ADD CONSTRAINT no CHECK (product = 'other')"))
+
+    await store._database.write(forbid)
+    with pytest.raises(StoreError) as caught:
+        await store.add_tasks([a_task(1)], NOW)
+    error: BaseException | None = caught.value
+    assert "王芳" not in str(error)
+    assert "refused" in str(error)
+
+
+@pytest.mark.parametrize(
+    ("url", "why"),
+    [
+        ("postgresql://u@h/d?sslmode=perhaps", "sslmode"),
+        ("postgresql://u@h/d?sslmode=verify-full&sslrootcert=/nowhere.pem", "certificate"),
+        ("mysql://u@h/d", "no database driver for 'mysql'"),
+    ],
+)
+def test_a_url_that_cannot_be(url: str, why: str) -> None:
+    with pytest.raises(StoreError, match=why):
+        make(url, StoreConfig())
+
+
+async def test_a_wrong_name_is_told(postgres: PrivatePostgres) -> None:
+    with pytest.raises(StoreError, match="no such database"):
+        await SqlStore.open(postgres.url("nowhere"))

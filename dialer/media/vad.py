@@ -19,10 +19,10 @@ from dialer.media.conceal import conceal
 from dialer.media.g711 import DECODE, ENERGY, FRAME, SAMPLE_RATE, SILENCE
 from dialer.ports import ListenSpec
 
-PIECE_FRAMES: Final = 8
-"""SpeechAudio comes in pieces of 160 ms: what a recogniser likes to be fed."""
 BATCH: Final = 3 * FRAME
 """Audio is looked at 60 ms at a time: a verdict comes up to 40 ms later for a third of the work."""
+PIECE: Final = 3 * BATCH
+"""SpeechAudio comes in pieces of 180 ms: what a recogniser likes to be fed."""
 MAX_GAP: Final = 8000
 """A hole of up to 1 s becomes silence; after a longer one the timeline begins anew."""
 _SLIP_FRAMES: Final = 2
@@ -60,8 +60,9 @@ class Detector(Protocol):
 
 
 _NOTHING: Final[tuple[Found, ...]] = ()
-_Frame = tuple[int, bytes, float]
-"""Position, G.711, and the mean square where the detector heard speech above the floor, else 0."""
+_Batch = tuple[int, bytes, Sequence[float]]
+"""Position, whole frames of G.711, and of each frame its mean square where it is speech, else 0."""
+_ONES: Final = np.ones(FRAME)
 
 
 class Endpointer:
@@ -72,9 +73,9 @@ class Endpointer:
     """
 
     __slots__ = (
-        "_before", "_decode", "_detector", "_end_silence", "_energy", "_floor", "_held", "_history",
-        "_last", "_levels", "_max_speech", "_needed", "_piece", "_pre_roll", "_silence", "_size",
-        "_speaking", "_speech_end", "_start", "_window", "codec", "next",
+        "_count", "_decode", "_detector", "_end_silence", "_energy", "_floor", "_given", "_held", "_history",
+        "_kept", "_marks", "_max_speech", "_needed", "_piece", "_pre_roll", "_silence", "_size",
+        "_speaking", "_speech_end", "_start", "_sum", "_tail", "_window", "codec", "next",
     )  # fmt: skip
 
     def __init__(
@@ -94,18 +95,26 @@ class Endpointer:
         self._pre_roll = _frames(pre_roll_s)
         self._end_silence = _frames(spec.end_silence_s) * FRAME
         self._max_speech = _frames(spec.max_speech_s) * FRAME
-        self._history: deque[_Frame] = deque(maxlen=self._window + self._pre_roll)
+        self._kept = self._window + self._pre_roll
+        self._history: deque[_Batch] = deque(maxlen=self._kept * FRAME // BATCH + 3)
+        """What came since the last utterance; its last ``_kept`` frames count."""
+        self._marks = 0
+        """Bit n: n frames before the last one was speech; ``_window`` bits."""
         self._held: list[bytes] = []
         self._size = 0
         """Bytes in ``_held``: heard, but not looked at."""
-        self._before = self._last = b""
+        self._tail = b""
+        """The last two frames before them."""
         self.next = _NOT_BEGUN
         """Position after what it has heard."""
         self._speaking = False
         self._start = 0
         self._speech_end = 0
-        self._levels: list[float] = []
+        self._sum, self._count = 0.0, 0
+        """Of the levels of the utterance's frames of speech."""
         self._piece: list[bytes] = []
+        self._given = 0
+        """Bytes in ``_piece``."""
 
     def feed(self, position: int, payload: bytes, lost: bool = False) -> Sequence[Found]:
         """A packet at its position; one that overlaps what came before loses the overlap.
@@ -114,10 +123,10 @@ class Endpointer:
         """
         if position != self.next:
             payload = self._fit(position, payload, lost)
-        self._before, self._last = self._last, payload
-        self.next += len(payload)
+        size = len(payload)
+        self.next += size
         self._held.append(payload)
-        self._size += len(payload)
+        self._size += size
         return _NOTHING if self._size < BATCH else self._look()
 
     def _fit(self, position: int, payload: bytes, lost: bool) -> bytes:
@@ -129,7 +138,8 @@ class Endpointer:
         if gap < 0:
             return payload[-gap:]
         if lost:
-            return conceal(self._before + self._last, self.codec, 0, gap) + payload
+            past = b"".join((self._tail, *self._held))[-2 * FRAME :]
+            return conceal(past, self.codec, 0, gap) + payload
         return self._silence * gap + payload
 
     def idle(self, position: int) -> Sequence[Found]:
@@ -139,84 +149,112 @@ class Endpointer:
     def _look(self) -> Sequence[Found]:
         """At all whole frames that are held."""
         data = b"".join(self._held)
-        whole = len(data) - len(data) % FRAME
-        rest = data[whole:]
-        self._held, self._size = [rest], len(rest)
+        self._held.clear()
         start = self.next - len(data)
-        found: list[Found] = []
-        levels = self._levels_of(data[:whole])
-        for number, level in enumerate(levels):
-            at = number * FRAME
-            frame = (start + at, data[at : at + FRAME], level)
-            if self._speaking:
-                self._go_on(frame, found)
-            else:
-                self._history.append(frame)
-                if level:
-                    self._begin(frame, found)
-        return found
+        self._size = over = len(data) % FRAME
+        if over:
+            self._held.append(data[-over:])
+            data = data[:-over]
+        self._tail = data[-2 * FRAME :]
+        return self._look_at(start, data, self._levels_of(data))
 
-    def _levels_of(self, data: bytes) -> list[float]:
-        """Of each frame: its mean square where it is speech, else 0."""
-        count = len(data) // FRAME
-        levels = [0.0] * count
+    def _levels_of(self, data: bytes) -> Sequence[float]:
+        """Of each frame: its mean square where it is speech, else 0; empty: there is none."""
         # The detector hears every frame, loud or not: it learns the noise from the quiet ones. Only of a
         # muted line it learns nothing.
         if data == self._silence * len(data):
-            return levels
+            return ()
         index = np.frombuffer(data, np.uint8)
         pcm, is_speech = self._decode.take(index).tobytes(), self._detector.is_speech
-        speech = [
-            at for at in range(count) if is_speech(pcm[2 * FRAME * at : 2 * FRAME * (at + 1)], SAMPLE_RATE)
+        speech = [is_speech(pcm[at : at + _PCM], SAMPLE_RATE) for at in range(0, len(pcm), _PCM)]
+        if True not in speech:
+            return ()
+        levels: list[float] = self._energy.take(index).reshape(-1, FRAME).dot(_ONES).tolist()
+        floor = self._floor * FRAME
+        return [
+            level / FRAME if heard and level > floor else 0.0
+            for heard, level in zip(speech, levels, strict=True)
         ]
-        if speech:
-            energy = self._energy.take(index).reshape(count, FRAME).sum(1)
-            for at in speech:
-                level = float(energy[at]) / FRAME
-                levels[at] = level if level > self._floor else 0.0
-        return levels
 
-    def _begin(self, frame: _Frame, found: list[Found]) -> None:
-        """Whether this frame of speech begins an utterance."""
-        history = self._history
-        speech = [f for f in list(history)[-self._window :] if f[2]]
-        if len(speech) < self._needed:
-            return
-        self._speaking = True
-        self._start = speech[0][0]
-        found.append(Started(self._start))
-        self._levels = [level for _, _, level in speech]
-        self._speech_end = frame[0] + FRAME
+    def _look_at(self, start: int, data: bytes, levels: Sequence[float]) -> Sequence[Found]:
+        if self._speaking:
+            return self._go_on(start, data, levels)
+        if levels:
+            for number, level in enumerate(levels):
+                self._marks = self._marks << 1 & (1 << self._window) - 1 | (level > 0)
+                if level and self._marks.bit_count() >= self._needed:
+                    return self._begin(start, data, levels, number)
+        else:
+            self._marks = self._marks << len(data) // FRAME & (1 << self._window) - 1
+        self._history.append((start, data, levels))
+        return _NOTHING
+
+    def _begin(self, start: int, data: bytes, levels: Sequence[float], number: int) -> Sequence[Found]:
+        """An utterance begins with the first marked frame; frame ``number`` of these told so."""
+        cut = (number + 1) * FRAME
+        self._speech_end = start + cut
+        self._start = self._speech_end - self._marks.bit_length() * FRAME
+        before = [*self._history, (start, data[:cut], levels)]
+        past = [
+            (begin + at, batch[at : at + FRAME], loud[at // FRAME] if loud else 0.0)
+            for begin, batch, loud in before
+            for at in range(0, len(batch), FRAME)
+        ][-self._kept :]
+        loud = [level for _, _, level in past[-self._window :] if level]
+        self._sum, self._count = sum(loud), len(loud)
+        self._speaking, self._marks = True, 0
+        self._history.clear()
+        found: list[Found] = [Started(self._start)]
         first = self._start - self._pre_roll * FRAME
-        for start, payload, _ in history:
-            if start >= first:
-                self._give(payload, found)
-        history.clear()
+        found += self._give(b"".join(frame for at, frame, _ in past if at >= first))
+        if cut < len(data):
+            found += self._look_at(start + cut, data[cut:], levels[number + 1 :])
+        return found
 
-    def _go_on(self, frame: _Frame, found: list[Found]) -> None:
-        start, payload, level = frame
-        self._give(payload, found)
+    def _go_on(self, start: int, data: bytes, levels: Sequence[float]) -> Sequence[Found]:
+        end = start + len(data)
+        if end - self._speech_end < self._end_silence and end - self._start < self._max_speech:
+            for number, level in enumerate(levels, 1):
+                if level:
+                    self._speech_end = start + number * FRAME
+                    self._sum += level
+                    self._count += 1
+            return self._give(data)
+        if len(data) == FRAME:
+            return self._finish(start, data, levels[0] if levels else 0.0)
+        # It may end within these: one frame after the other.
+        found: list[Found] = []
+        for at in range(0, len(data), FRAME):
+            one = levels[at // FRAME : at // FRAME + 1]
+            found += self._look_at(start + at, data[at : at + FRAME], one if any(one) else ())
+        return found
+
+    def _finish(self, start: int, data: bytes, level: float) -> Sequence[Found]:
+        """Maybe the utterance's last frame."""
         end = start + FRAME
         if level:
             self._speech_end = end
-            self._levels.append(level)
+            self._sum += level
+            self._count += 1
+        found = self._give(data)
         if end - self._speech_end < self._end_silence and end - self._start < self._max_speech:
-            return
-        self._give_rest(found)
-        mean = sum(self._levels) / len(self._levels)
-        found.append(Finished(self._start, self._speech_end, level_dbov(mean)))
+            return found
         self._speaking = False
+        mean = self._sum / self._count
+        return [*found, *self._rest(), Finished(self._start, self._speech_end, level_dbov(mean))]
 
-    def _give(self, payload: bytes, found: list[Found]) -> None:
-        self._piece.append(payload)
-        if len(self._piece) == PIECE_FRAMES:
-            self._give_rest(found)
+    def _give(self, data: bytes) -> Sequence[Found]:
+        self._piece.append(data)
+        self._given += len(data)
+        return self._rest() if self._given >= PIECE else _NOTHING
 
-    def _give_rest(self, found: list[Found]) -> None:
+    def _rest(self) -> Sequence[Found]:
         """What of the utterance hasn't been given out, as 16-bit samples."""
-        if self._piece:
-            law, self._piece = b"".join(self._piece), []
-            found.append(Audio(self._decode.take(np.frombuffer(law, np.uint8)).tobytes()))
+        if not self._given:
+            return _NOTHING
+        law, self._given = b"".join(self._piece), 0
+        self._piece.clear()
+        return (Audio(self._decode.take(np.frombuffer(law, np.uint8)).tobytes()),)
 
 
 def new_detector(mode: int) -> Detector:

@@ -29,6 +29,7 @@ from dialer.media.clock import SubTicks
 from dialer.media.config import MediaConfig
 from dialer.media.leg import Leg
 from dialer.media.plane import ProcessMediaPlane
+from dialer.media.process import MediaProcess
 from dialer.media.streams import Streams
 from dialer.media.worker import Worker
 from dialer.ports import ListenSpec, MediaTimeout, RemoteMedia, SpeechAudio, SpeechEnded, SpeechStarted
@@ -432,7 +433,7 @@ def test_how_long_a_silent_process_lives(watchdog_s: float) -> None:
     """Its watch alone, on virtual time."""
 
     async def main(clock: Callable[[], datetime]) -> float:
-        plane = ProcessMediaPlane(MediaConfig(watchdog_s=watchdog_s))
+        plane = MediaProcess(MediaConfig(watchdog_s=watchdog_s))
         plane._writer = cast(asyncio.StreamWriter, SimpleNamespace(close=lambda: None))
         plane._last_word = asyncio.get_running_loop().time()
         await plane._watch()

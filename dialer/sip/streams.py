@@ -64,7 +64,8 @@ class Streams:
         self._names: dict[tuple[str, int], str] = {}
         self._opening: dict[Addr, asyncio.Task[Connection]] = {}
         self._waiting: dict[Addr, list[tuple[bytes, Addr]]] = {}
-        self._welcoming = 0
+        self._welcoming: set[Connection] = set()
+        """Taken, and not through their handshake yet."""
         self._tasks: set[asyncio.Task[None]] = set()
         self._look: asyncio.TimerHandle | None = None
         self._refused_at = 0.0
@@ -222,7 +223,7 @@ class Streams:
                     if error.errno != errno.ECONNABORTED:
                         await asyncio.sleep(_NO_FILES_PAUSE_S)
                     continue
-                if len(self._connections) + self._welcoming >= self._config.max_connections:
+                if len(self._connections) + len(self._welcoming) >= self._config.max_connections:
                     self._log_refusal("max_connections reached")
                     taken.close()
                     continue
@@ -232,20 +233,19 @@ class Streams:
 
     async def _welcome(self, taken: socket.socket, peer: Addr) -> None:
         config, loop = self._config, asyncio.get_running_loop()
-        self._welcoming += 1
+        connection = Connection(peer, self._handlers, self._limits, accepted=True)
+        self._welcoming.add(connection)
         try:
             _tune(taken, config.connect_timeout_s)
             tls = self._tls.server() if peer.transport == "tls" else None
             async with asyncio.timeout(config.connect_timeout_s):
-                await loop.connect_accepted_socket(
-                    lambda: Connection(peer, self._handlers, self._limits, accepted=True), taken, ssl=tls
-                )
+                await loop.connect_accepted_socket(lambda: connection, taken, ssl=tls)
         except (OSError, TimeoutError, TrunkError) as error:
             taken.close()
             self._log_refusal(explain(error, "the peer") if isinstance(error, OSError) else str(error))
             return
         finally:
-            self._welcoming -= 1
+            self._welcoming.discard(connection)
 
     def _log_refusal(self, reason: str) -> None:
         """Once in a while, so that a flood doesn't fill the disk."""
@@ -257,6 +257,7 @@ class Streams:
     # --- what connections say
 
     def _keep(self, connection: Connection) -> None:
+        self._welcoming.discard(connection)
         self._connections.add(connection)
         self._at.setdefault(connection.peer[:3], []).append(connection)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -162,8 +163,10 @@ async def test_an_interface_is_bound_to_or_the_reason_said(device: str) -> None:
         async with endpoint(bind_device=device) as near, server() as far:
             for transport in ("udp", "tcp"):
                 assert await near.ask(parse_uri("sip:x"), Addr(LOOPBACK, far.port, transport)) == 486
-            found = _sockets_of(near)
-            names = [s.getsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, 16).rstrip(b"\0") for s in found]
+            names = []
+            for one in _sockets_of(near):
+                with one:
+                    names.append(one.getsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, 16).rstrip(b"\0"))
             assert names == [device.encode()] * 2
     except TrunkError as error:
         if "CAP_NET_RAW" not in str(error):
@@ -176,7 +179,8 @@ def _sockets_of(near: SipEndpoint) -> list[socket.socket]:
     udp, streams = network._udp, network._streams
     assert udp is not None
     (connection,) = streams._connections
-    return [t.get_extra_info("socket")._sock for t in (udp._transport, connection._transport)]  # type: ignore[union-attr]
+    found = [one.get_extra_info("socket").fileno() for one in (udp._transport, connection._transport)]  # type: ignore[union-attr]
+    return [socket.socket(fileno=os.dup(number)) for number in found]
 
 
 @pytest.mark.parametrize("dscp", [24, 46, 0])
@@ -184,7 +188,8 @@ async def test_packets_and_connections_carry_the_dscp(dscp: int) -> None:
     async with endpoint(dscp=dscp) as near, server() as far:
         assert await near.ask(parse_uri("sip:x"), Addr(LOOPBACK, far.port, "tcp")) == 486
         for one in _sockets_of(near):
-            assert one.getsockopt(socket.IPPROTO_IP, socket.IP_TOS) >> 2 == dscp
+            with one:
+                assert one.getsockopt(socket.IPPROTO_IP, socket.IP_TOS) >> 2 == dscp
 
 
 async def test_signalling_over_ipv6() -> None:

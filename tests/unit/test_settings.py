@@ -417,6 +417,9 @@ def test_every_setting_reaches_its_value(one: tuple[str, Field[Any]]) -> None:
     for key, needed in (("username", "u"), ("identity", "asserted"), ("transport", "tls")):
         # What a register trunk, a hidden caller id and SRTP need.
         shipped = re.sub(rf'(?m)^{key} = "\w*"$', f'{key} = "{needed}"', shipped)
+    if field.name in ("tls_key_file", "tls_client_key_file"):
+        certificate = field.name.replace("key", "certificate")
+        shipped = re.sub(rf"(?m)^# (?={certificate} = )", "", shipped)
     before = read(shipped)
     data = shown(table)
     wanted = _another(table, field.name, data.get(field.name))
@@ -469,6 +472,9 @@ _OTHERS = {
     ("media", "port_low"): "20002",
     ("media", "port_high"): "23001",
     ("sip", "bind_host"): '"127.0.0.2"',
+    ("sip", "nameservers"): '["192.0.2.53"]',
+    ("sip", "srtp"): '"required"',
+    ("progress", "use"): '"note"',
     ("turns", "min_level_dbov"): "-40.0",
     ("media", "speech_floor_dbov"): "-40.0",
     ("media", "realtime_priority"): "0",

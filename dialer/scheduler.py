@@ -35,6 +35,7 @@ Destination = Callable[[PhoneNumber], str]
 
 _PER_LINE = 4
 """How many tasks are looked at for each free line: some will have to wait."""
+_ROOM_S = 0.25
 _MOST_REFUSED = 1000
 """How far a look at the queue reaches past tasks that are refused but stay open."""
 
@@ -113,6 +114,7 @@ class Scheduler:
         """Held while a heartbeat works."""
         self._refused: dict[int, tuple[str, str]] = {}
         """Tasks that stay visible although they aren't dialled, with what was recorded of them."""
+        self._room_said, self._room_until = (False, ""), float("-inf")
         self._blocked_until = float("-inf")
         """Loop time: a fault that stops every call is written to one task, not to each in turn."""
 
@@ -250,6 +252,13 @@ class Scheduler:
         if _stops_all(decision):
             self._blocked_until = asyncio.get_running_loop().time() + self._settings.fault_recheck_s
 
+    def _room(self) -> tuple[bool, str]:
+        """Asked of the disk a few times a second at most."""
+        now = asyncio.get_running_loop().time()
+        if now >= self._room_until:
+            self._room_said, self._room_until = self._archive.has_room(), now + _ROOM_S
+        return self._room_said
+
     def _blocked(self) -> bool:
         """Whether the fault that stopped the last heartbeat lasts and its task waits still."""
         waiting = asyncio.get_running_loop().time() < self._blocked_until
@@ -260,7 +269,7 @@ class Scheduler:
 
         ``preparing``: the other calls that have a line in view.
         """
-        room, why_no_room = self._archive.has_room()
+        room, why_no_room = self._room()
         trunk = self._trunk.state()
         why_not_approved = self._approval(one.task)
         resources = Resources(

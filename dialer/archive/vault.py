@@ -52,7 +52,8 @@ class LocalVault:
 
     def has_room(self) -> tuple[bool, str]:
         try:
-            self._root.mkdir(mode=0o750, parents=True, exist_ok=True)
+            if not self._root.is_dir():
+                self._root.mkdir(mode=0o750, parents=True, exist_ok=True)
             free = shutil.disk_usage(self._root).free
         except OSError as error:
             return False, f"the recordings folder {self._root} can't be used: {error.strerror}"

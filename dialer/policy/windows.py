@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from dialer.model import Segment
 from dialer.policy.calendar import Calendar
-from dialer.policy.settings import PolicySettings
+from dialer.policy.settings import PolicySettings, Window
 from dialer.policy.zones import at_least, instant
 
 SEARCH_DAYS = 60
@@ -42,7 +43,8 @@ class Slot:
     @property
     def label(self) -> str:
         """For the operator: 11月10日 14:00-16:00."""
-        return f"{day_label(self.start.date())} {self.start:%H:%M}-{self.end:%H:%M}"
+        start, end = self.start, self.end
+        return f"{day_label(start)} {start.hour:02}:{start.minute:02}-{end.hour:02}:{end.minute:02}"
 
 
 def day_label(day: date) -> str:
@@ -55,10 +57,15 @@ def moment_label(moment: datetime) -> str:
 
 def slots_of(day: date, segment: Segment, zone: ZoneInfo, settings: PolicySettings) -> tuple[Slot, ...]:
     """The slots of a local day, whether or not it is a workday."""
+    return _slots(day, settings.windows_for(segment), zone, settings.ring_total)
+
+
+@lru_cache(maxsize=256)
+def _slots(day: date, windows: tuple[Window, ...], zone: ZoneInfo, ring: timedelta) -> tuple[Slot, ...]:
     slots = []
-    for index, window in enumerate(settings.windows_for(segment)):
+    for index, window in enumerate(windows):
         start, end = instant(day, window.start, zone), instant(day, window.end, zone)
-        latest = (end.astimezone(UTC) - settings.ring_total).astimezone(zone)
+        latest = (end.astimezone(UTC) - ring).astimezone(zone)
         slots.append(Slot(f"{day.isoformat()}/{index}", start, end, latest))
     return tuple(slots)
 

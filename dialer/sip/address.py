@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import ip_address
 from typing import NamedTuple
 from urllib.parse import unquote
@@ -18,6 +19,8 @@ from dialer.errors import SipParseError
 
 DEFAULT_PORT = 5060
 TLS_PORT = 5061
+_REMEMBERED = 512
+"""Longer values aren't kept: what a stranger sends must not fill the memory."""
 KNOWN_SCHEMES = ("sip", "sips", "tel")
 
 
@@ -47,6 +50,7 @@ def default_port(transport: str) -> int:
     return TLS_PORT if transport == "tls" else DEFAULT_PORT
 
 
+@lru_cache(maxsize=1024)
 def is_numeric(host: str) -> bool:
     """An IPv4 or IPv6 address, not a name."""
     try:
@@ -98,6 +102,8 @@ def split_address(text: str, port: int) -> tuple[str, int]:
 
 def split_quoted(text: str, separator: str) -> list[str]:
     """Split at ``separator`` outside double quotes and angle brackets."""
+    if '"' not in text and "<" not in text:
+        return [part.strip() for part in text.split(separator)]
     parts: list[str] = []
     start, quoted, angle, skip = 0, False, False, False
     for index, char in enumerate(text):
@@ -224,6 +230,12 @@ def _angle(text: str) -> int:
 
 def tag_of(text: str) -> str:
     """The tag of a From or To value, empty for none. Raises SipParseError."""
+    return _tag_of(text) if len(text) <= _REMEMBERED else _tag_of.__wrapped__(text)
+
+
+@lru_cache(maxsize=1024)
+def _tag_of(text: str) -> str:
+    """Every message of a dialog has the same two."""
     return parse_address(text).parameters.get("tag") or ""
 
 

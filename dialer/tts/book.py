@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from pathlib import Path
 
 from dialer.errors import MissingPrompt
@@ -18,6 +20,7 @@ _NAME_CHARS = 16
 _SHOWN = 5
 
 
+@lru_cache(maxsize=4096)
 def clip_name(text: str) -> str:
     """``请问是-1a2b3c4d.wav``: the words for people, 8 hex digits of their SHA-256 for certainty.
 
@@ -36,7 +39,10 @@ class PromptBook:
     def find(self, text: str) -> Path | None:
         """The clip that speaks exactly this fragment."""
         name = clip_name(text)
-        return next((path for folder in self._folders if (path := folder / name).is_file()), None)
+        # Each prompt of each call asks: no Path is made before there is a file.
+        places = (f"{folder}/{name}" for folder in self._folders)
+        found = next((place for place in places if os.path.isfile(place)), None)
+        return None if found is None else Path(found)
 
     def clips(self, say: Sequence[Say]) -> list[Path]:
         """The clips that speak ``say``, in order. Raises MissingPrompt naming every fragment without one."""

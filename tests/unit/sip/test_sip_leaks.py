@@ -100,16 +100,18 @@ def test_five_thousand_calls_leave_nothing(loss: float) -> None:
         exchange.batch(BATCH)
     exchange.ends.clear()
     before = objects()
-    for _ in range(39):
+    for _ in range(34):
         exchange.batch(BATCH)
     assert set(exchange.ends.values()) == {1}, "each call ends once"
-    assert len(exchange.ends) == 39 * BATCH
+    assert len(exchange.ends) == 34 * BATCH
     exchange.ends.clear()
     assert objects() - before < 200
     assert (exchange.a.size, exchange.b.size) == (0, 0)
     tracemalloc.start()
     try:
-        exchange.batch(BATCH)
+        # What was parsed last is kept, up to a bound: filled again while memory is counted.
+        for _ in range(6):
+            exchange.batch(BATCH)
         exchange.ends.clear()
         gc.collect()
         start = tracemalloc.get_traced_memory()[0]

@@ -56,9 +56,13 @@ WORDS: dict[Destination, str] = {
 """How the operator is told."""
 
 _KINDS = frozenset(kind.value for kind in Destination)
+_BY_NAME_ONLY = frozenset({Destination.SERVICE, Destination.PREMIUM, Destination.SATELLITE})
+"""No pattern opens them by accident: allow must name the kind."""
+_ABROAD = frozenset({Destination.HK_MO_TW, Destination.INTERNATIONAL})
 _AREA = re.compile(r"(10|2\d|[3-9]\d\d)(\d*)")
 _NO_AREA = re.compile(r"400|800|950|95[6-9]|96\d")
 """Three digits that no place has: nationwide services begin so."""
+_AREA_SAID = re.compile(r"0(10|2\d|[3-9]\d\d)")
 _PATTERN = re.compile(r"\+?(?:[0-9X]|\[[0-9](?:-[0-9])?(?:[0-9](?:-[0-9])?)*\])*\*?", re.IGNORECASE)
 _FIELDS = frozenset({"national", "e164", "digits", "local"})
 
@@ -159,13 +163,22 @@ def check_destination(entry: str) -> None:
 
 def allowed(number: PhoneNumber, allow: Sequence[str], deny: Sequence[str] = ()) -> bool:
     """``deny`` wins over ``allow``; what neither names is refused."""
-    return not _listed(number, deny) and _listed(number, allow)
+    return not any(_names(entry, number) for entry in deny) and any(_opens(entry, number) for entry in allow)
 
 
-def _listed(number: PhoneNumber, entries: Sequence[str]) -> bool:
-    return any(
-        classify(number).value == entry if entry in _KINDS else matches(entry, number) for entry in entries
-    )
+def _names(entry: str, number: PhoneNumber) -> bool:
+    return classify(number).value == entry if entry in _KINDS else matches(entry, number)
+
+
+def _opens(entry: str, number: PhoneNumber) -> bool:
+    """``0*`` means the fixed lines of the country, and neither 00852... nor 010-110... behind it."""
+    kind = classify(number)
+    if entry not in _KINDS:
+        if kind in _BY_NAME_ONLY:
+            return False
+        if kind in _ABROAD and not entry.startswith(("+", "00")):
+            return False
+    return _names(entry, number)
 
 
 def refused_by_all(number: PhoneNumber, lists: Sequence[tuple[Sequence[str], Sequence[str]]]) -> str:
@@ -197,16 +210,39 @@ class NumberRule:
         check_format(self.format)
         if not 0 <= self.strip <= 10:
             raise ValueError("strip: write 0 to 10 digits")
+        known = _literal_digits(self.match)
+        if self.strip and not (known.startswith("0") and self.strip <= len(known)):
+            raise ValueError(
+                f"strip: {self.match!r} doesn't say which digits are taken off: a match of fixed lines or "
+                "foreign numbers that begins with them, e.g. 010*, and no mobile's"
+            )
+        if "{local}" in self.format and not _AREA_SAID.match(known):
+            raise ValueError(
+                f"{{local}}: {self.match!r} doesn't say of which area; without its area code a number of "
+                "another place is a stranger's: write one area code, e.g. 010* or 0755*"
+            )
+
+
+def _literal_digits(pattern: str) -> str:
+    """The digits that every number of a pattern begins with, as dialled inside the country."""
+    digits = re.match(r"\+?[0-9]*", pattern)
+    known = digits[0] if digits else ""
+    if not known.startswith("+"):
+        return known
+    rest = known.removeprefix("+86")
+    if rest == known:
+        return "00" + known[1:]
+    return rest if rest[:1] == "1" and rest[1:2] != "0" else "0" + rest
 
 
 def check_format(text: str) -> None:
     """Raises ValueError where ``text`` can't write a number."""
     try:
-        names = {name for _, name, _, _ in string.Formatter().parse(text) if name is not None}
+        names = [name for _, name, _, _ in string.Formatter().parse(text) if name is not None]
     except ValueError:
-        names = set()
+        names = []
     plain = re.sub(r"\{[a-z0-9]+\}", "", text)
-    if len(names) != 1 or not names <= _FIELDS or not re.fullmatch(r"[0-9A-Za-z+*#.\-]*", plain):
+    if len(names) != 1 or names[0] not in _FIELDS or not re.fullmatch(r"[0-9A-Za-z+*#.\-]*", plain):
         raise ValueError(
             f"{text!r} can't write a number: use one of {{national}}, {{e164}}, {{digits}}, {{local}}, "
             "with digits before or behind it, e.g. 9{national}"

@@ -115,12 +115,14 @@ class TrunkConfig:
     """Caller id and display name of single campaigns on this line."""
     number_format: str = "{national}"
     """How a number is written in the Request-URI: {national} 13812345678 or 01065123456,
-    {e164} +8613812345678, {digits} 8613812345678, {local} 65123456; with any prefix, e.g. ``9{national}``."""
+    {e164} +8613812345678, {digits} 8613812345678; with any prefix, e.g. ``9{national}``."""
     numbers: tuple[NumberRule, ...] = ()
-    """Numbers that are written otherwise: the first rule whose ``match`` covers the number wins."""
+    """Numbers that are written otherwise: the first rule whose ``match`` covers the number wins. For one
+    area also {local}: 65123456."""
     allow: tuple[str, ...] = ("mobile", "geographic")
     """What may be dialled: kinds of numbers (mobile, geographic, shared_cost, freephone, service, premium,
-    satellite, hk_mo_tw, international) and patterns such as 1[3-9]X* or 010*."""
+    satellite, hk_mo_tw, international) and patterns such as 1[3-9]X* or 010*. A pattern never opens service,
+    premium and satellite numbers, and foreign ones only where it begins with + or 00."""
     deny: tuple[str, ...] = ()
     """What may not, although ``allow`` covers it; written the same way."""
     lines: int = 30
@@ -208,6 +210,8 @@ class TrunkConfig:
             check_format(self.number_format)
         except ValueError as error:
             yield f"number_format: {error}"
+        if "{local}" in self.number_format:
+            yield "number_format: {local} would leave out every area code: write it in numbers, for one area"
         for name in ("allow", "deny"):
             for entry in getattr(self, name):
                 try:

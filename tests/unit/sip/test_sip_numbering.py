@@ -152,6 +152,26 @@ def test_deny_wins_and_what_nobody_names_is_refused() -> None:
     assert allowed(hotline, ("shared_cost",))
 
 
+@pytest.mark.parametrize("text", ["+441234567890", "+85291234567", "+12025550123"])
+def test_a_pattern_of_the_country_opens_nothing_abroad(text: str) -> None:
+    for entry in ("0*", "*", "X*", "0X*", "[0-9]*"):
+        assert not allowed(number(text), ("mobile", entry))
+        assert not allowed(number(text), ("international", "hk_mo_tw"), (entry,)), "but deny does cover them"
+    assert allowed(number(text), ("00*",))
+    assert allowed(number(text), ("+*",))
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [("16812345678", "premium"), ("01016812345", "premium"), ("13491234567", "satellite"),
+     ("01011012345", "service"), ("01012345678", "service")],
+)  # fmt: skip
+def test_what_costs_more_or_rings_the_police_is_opened_by_its_name_only(text: str, kind: str) -> None:
+    for entry in ("*", "1*", "1[3-9]X*", "0*", "010*", "+86*", text):
+        assert not allowed(number(text), ("mobile", "geographic", entry))
+    assert allowed(number(text), (kind,))
+
+
 def test_a_number_that_no_trunk_may_dial_is_explained_without_saying_it() -> None:
     only_mobiles, only_fixed = (("mobile",), ()), (("geographic",), ("010*",))
     assert refused_by_all(number("13812345678"), [only_mobiles, only_fixed]) == ""
@@ -219,7 +239,7 @@ def test_the_first_rule_that_covers_the_number_writes_it(text: str, written: str
 
 
 @pytest.mark.parametrize(
-    "text", ["0", "{name}", "{national}{e164}", "{", "{}", "9 {national}", "{national:>20}@x"]
+    "text", ["0", "{name}", "{national}{e164}", "{", "{}", "9 {national}", "{national:>20}@x", "{e164}{e164}"]
 )
 def test_a_format_that_cannot_write_a_number_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="can't write a number"):
@@ -233,3 +253,23 @@ def test_a_rule_that_cannot_work_is_refused() -> None:
         NumberRule("1*", "x")
     with pytest.raises(ValueError, match="strip"):
         NumberRule("1*", strip=11)
+    for match, strip in (("1[3-9]X*", 1), ("13801*", 3), ("0X*", 2), ("*", 1), ("+8613*", 1)):
+        with pytest.raises(ValueError, match=r"strip: .* doesn't say which digits"):
+            NumberRule(match, strip=strip)
+    for match in ("0*", "0X*", "1*", "*", "057*", "+86*"):
+        with pytest.raises(ValueError, match="doesn't say of which area"):
+            NumberRule(match, "9{local}")
+
+
+@pytest.mark.parametrize(
+    ("rule", "text", "written"),
+    [
+        (NumberRule("010*", "{national}", strip=3), "01065123456", "65123456"),
+        (NumberRule("0*", "{national}", strip=1), "057187654321", "57187654321"),
+        (NumberRule("+8610*", "{local}"), "01065123456", "65123456"),
+        (NumberRule("0571*", "8{local}"), "057187654321", "887654321"),
+        (NumberRule("+1*", "17909{national}", strip=2), "+12025550123", "1790912025550123"),
+    ],
+)
+def test_what_a_rule_cuts_stands_in_its_match(rule: NumberRule, text: str, written: str) -> None:
+    assert write(number(text), (rule,), "{national}") == written

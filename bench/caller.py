@@ -18,6 +18,7 @@ from pathlib import Path
 import uvloop
 
 from dialer.errors import DialerError
+from dialer.logs import configure
 from dialer.media.config import MediaConfig
 from dialer.media.plane import ProcessMediaPlane
 from dialer.model import PhoneNumber
@@ -39,6 +40,8 @@ class Job:
     media: dict[str, object] = field(default_factory=dict)
     """Settings of the media plane that differ from the shipped ones."""
     per_second: int = 50
+    record: bool = True
+    listen: bool = True
 
 
 @dataclass
@@ -111,10 +114,12 @@ class Caller:
             if isinstance(event, Answered):
                 path = Path(job.folder) / f"call-{number}.part"
                 path.unlink(missing_ok=True)
-                await leg.media.record(path)
-                self._recording[leg] = path, time.monotonic()
+                if job.record:
+                    await leg.media.record(path)
+                    self._recording[leg] = path, time.monotonic()
                 await leg.media.play([Path(job.prompt)], 1, loop=True)
-                await leg.media.listen(ListenSpec())
+                if job.listen:
+                    await leg.media.listen(ListenSpec())
                 report.answered += 1
                 self._look(report)
             elif isinstance(event, Failed):
@@ -173,6 +178,7 @@ class Caller:
 
 def main() -> None:
     job = Job(**json.loads(sys.stdin.readline()))
+    configure("warning")
     uvloop.install()
     report = asyncio.run(Caller(job).run())
     print(json.dumps(dataclasses.asdict(report)), flush=True)

@@ -22,6 +22,8 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=60.0)
     parser.add_argument("--no-peer", action="store_true", help="leave Asterisk out")
     parser.add_argument("--processes", type=int, help="media processes (media.processes)")
+    parser.add_argument("--no-record", action="store_true", help="to see what recording costs")
+    parser.add_argument("--no-listen", action="store_true", help="to see what listening costs")
     parser.add_argument("--chroot", type=Path, default=ROOT / "build/asterisk")
     parser.add_argument("--folder", type=Path, default=ROOT / "build/bench")
     options = parser.parse_args()
@@ -31,7 +33,15 @@ def main() -> None:
     media: dict[str, object] = {} if options.processes is None else {"processes": options.processes}
     callees = start_callees(options.folder, options.chroot, CALLEE_PORT)
     try:
-        found = ours.hold_calls(options.folder, callees, options.calls, options.seconds, media=media)
+        found = ours.hold_calls(
+            options.folder,
+            callees,
+            options.calls,
+            options.seconds,
+            media=media,
+            record=not options.no_record,
+            listen=not options.no_listen,
+        )
     finally:
         callees.stop()
     peer = None

@@ -58,13 +58,23 @@ def write_prompt(folder: Path) -> Path:
 
 def hold_calls(
     folder: Path, callees: Callees, calls: int, seconds: float, stall_ms: int = 0,
-    media: dict[str, object] | None = None,
+    media: dict[str, object] | None = None, record: bool = True, listen: bool = True,
 ) -> Measured:  # fmt: skip
     """Place the calls, measure for ``seconds`` once all stand, end them, look at the recordings."""
     folder = folder / "recordings"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    job = Job(calls, str(folder), str(write_prompt(folder)), callees.port, RTP_LOW, stall_ms, media or {})
+    job = Job(
+        calls,
+        str(folder),
+        str(write_prompt(folder)),
+        callees.port,
+        RTP_LOW,
+        stall_ms,
+        media or {},
+        record=record,
+        listen=listen,
+    )
     watcher = Watcher(RTP_LOW, RTP_LOW + 2 * WATCHED - 1)
     child = subprocess.Popen(
         [sys.executable, "-m", "bench.caller"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True

@@ -39,17 +39,19 @@ class _Program(ctypes.Structure):
 
 
 def _attach(sock: socket.socket, low: int, high: int) -> None:
-    """Pass UDP over IPv4 without options whose source port is low..high (classic BPF)."""
-    code = (_Instruction * 8)(
+    """Pass UDP over IPv4 without options whose source port is even, low..high (classic BPF)."""
+    wanted = (
         (0x30, 0, 0, 9),  # A = protocol
-        (0x15, 0, 5, socket.IPPROTO_UDP),
+        (0x15, 0, 6, socket.IPPROTO_UDP),
         (0x28, 0, 0, 20),  # A = source port
-        (0x35, 0, 3, low),
-        (0x25, 2, 0, high),
+        (0x35, 0, 4, low),
+        (0x25, 3, 0, high),
+        (0x45, 2, 0, 1),  # odd: RTCP
         (0x06, 0, 0, _SNAP),
         (0x06, 0, 0, 0),
         (0x06, 0, 0, 0),
     )
+    code = (_Instruction * len(wanted))(*(_Instruction(*one) for one in wanted))
     program = _Program(len(code), code)
     sock.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, bytes(program))
 

@@ -5,14 +5,13 @@ from __future__ import annotations
 import gc
 import logging
 import os
-import resource
 import signal
 import socket
 import sys
 import time
-from pathlib import Path
 
 from dialer.media import protocol as p
+from dialer.media.priority import ask_for_files, ask_for_priority, ask_for_real_time
 from dialer.media.worker import Worker
 
 
@@ -31,9 +30,9 @@ def main(argv: list[str]) -> int:
     except (p.ProtocolError, OSError) as error:
         print(f"dialer.media: no configuration from control: {error}", file=sys.stderr)
         return 2
-    _ask_for_files()
-    _ask_for_priority(command.config.niceness)
-    _ask_for_real_time(command.config.realtime_priority)
+    ask_for_files()
+    ask_for_priority(command.config.niceness)
+    ask_for_real_time(command.config.realtime_priority)
     control.setblocking(False)
     clock, sleep = time.monotonic, time.sleep  # noqa: TID251 - the one place that hands them in
     worker = Worker(control, command.config, clock, sleep, os.urandom, os.getppid)
@@ -47,31 +46,6 @@ def main(argv: list[str]) -> int:
     gc.disable()
     worker.run()
     return 0
-
-
-def _ask_for_files() -> None:
-    """A call takes three: RTP, RTCP and the recording. The usual soft limit of 1024 would end at 340."""
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-
-
-def _ask_for_priority(niceness: int) -> None:
-    """For this process, and for its session where the kernel shares CPU time by session (autogroup)."""
-    try:
-        os.setpriority(os.PRIO_PROCESS, 0, niceness)
-        Path("/proc/self/autogroup").write_text(str(niceness))
-    except OSError as error:
-        logging.getLogger("dialer.media").info("no higher priority", extra={"reason": error.strerror})
-
-
-def _ask_for_real_time(priority: int) -> None:
-    """The kernel's guard against real-time programs that run away stays on; control's watchdog is ours."""
-    if priority == 0:
-        return
-    try:
-        os.sched_setscheduler(0, os.SCHED_RR | os.SCHED_RESET_ON_FORK, os.sched_param(priority))
-    except OSError as error:
-        logging.getLogger("dialer.media").info("no real-time priority", extra={"reason": error.strerror})
 
 
 def _first_command(control: socket.socket) -> p.Configure:

@@ -10,6 +10,7 @@ from queue import Empty, SimpleQueue
 from typing import TypeVar
 
 from dialer.errors import MediaError
+from dialer.media.priority import ask_for_real_time
 from dialer.media.recorder import HEADER_SIZE, wav_header
 
 T = TypeVar("T")
@@ -21,7 +22,8 @@ class DiskThread:
     OSError and MediaError go to ``failed`` as text. Anything else ends the thread: ``alive`` is false then.
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, realtime_priority: int = 0) -> None:
+        self._realtime_priority = realtime_priority
         self._jobs: SimpleQueue[Callable[[], Callable[[], None]] | None] = SimpleQueue()
         self._news: SimpleQueue[Callable[[], None]] = SimpleQueue()
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
@@ -64,6 +66,7 @@ class DiskThread:
         self._thread.join(timeout_s)
 
     def _run(self) -> None:
+        ask_for_real_time(self._realtime_priority)
         while (job := self._jobs.get()) is not None:
             self._news.put(job())
 

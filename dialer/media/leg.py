@@ -24,6 +24,7 @@ from dialer.media import comfort, rtcp, rtp
 from dialer.media.comfort import ComfortNoise
 from dialer.media.config import MediaConfig
 from dialer.media.dtmf import KeyReceiver, KeySender
+from dialer.media.ears import Ears
 from dialer.media.g711 import FRAME, PCMA, PCMU, SAMPLE_RATE, SILENCE, STATIC_TYPE, translate
 from dialer.media.jitter import JitterBuffer
 from dialer.media.keytone import key_tone
@@ -66,7 +67,7 @@ class Leg:
 
     # Slots, because above 30 attributes an instance's dictionary is searched each time.
     __slots__ = (
-        "_cipher", "_config", "_emit", "_foreign", "_frame", "_frames", "_heard_named", "_inbox",
+        "_cipher", "_config", "_ears", "_emit", "_foreign", "_frame", "_frames", "_heard_named", "_inbox",
         "_jitter", "_key_type", "_keys_in", "_keys_out", "_last_heard", "_late", "_learnt", "_listener",
         "_loop", "_named", "_new_since", "_next_noise", "_next_tick", "_noise", "_noise_heard", "_noise_type",
         "_order", "_placement", "_plain", "_play_id", "_record_start", "_sending", "_sent", "_sequence",
@@ -83,10 +84,12 @@ class Leg:
         timestamp: int,
         cname: str = "-",
         chance: Callable[[], float] = lambda: 0.5,
+        ears: Ears | None = None,
     ) -> None:
-        """``cname``, ``chance``: see LegReports."""
+        """``cname``, ``chance``: see LegReports. ``ears``: what listens for many legs; None: each itself."""
         self._config = config
         self._emit = emit
+        self._ears = ears
         # out
         self.remote: Address | None = None
         self._named: Address | None = None
@@ -508,13 +511,19 @@ class Leg:
         """Audio in order to those who listen."""
         listener = self._listener
         if listener is not None:
-            same = listener.codec == codec
-            found = listener.feed(start, payload if same else translate(payload, codec, listener.codec), lost)
-            if found:
-                self._report(found, now)
+            heard = payload if listener.codec == codec else translate(payload, codec, listener.codec)
+            if self._ears is None:
+                self._report(listener.feed(start, heard, lost), now)
+            elif listener.hold(start, heard, lost):
+                self._ears.add(self, listener)
         watcher = self._watcher
         if watcher is not None:
             self._notice(watcher.feed(start, translate(payload, codec, watcher.codec)), now)
+
+    def found(self, listener: Endpointer, found: Sequence[Found], now: float) -> None:
+        """From the ears: what ``listener`` found, unless nobody wants to know any more."""
+        if listener is self._listener:
+            self._report(found, now)
 
     def _notice(self, noticed: Sequence[Noticed], now: float) -> None:
         for item in noticed:

@@ -33,6 +33,8 @@ log = logging.getLogger("dialer.media")
 Sink = Callable[[MediaEvent], None]
 AUDIBLE_MS = 60.0
 """Three frames: what a far end's jitter buffer usually bridges."""
+_SOON_S = 0.2
+_READ = 1 << 16
 GONE = "the media process is gone: its calls must end; start() brings up another"
 
 
@@ -155,17 +157,24 @@ class MediaProcess:
     # --- inside ---
 
     async def _read(self, reader: asyncio.StreamReader) -> None:
+        splitter = p.Splitter()
         try:
-            while True:
-                (length,) = p.LENGTH.unpack(await reader.readexactly(p.LENGTH.size))
-                if length > p.MAX_MESSAGE:
-                    raise p.ProtocolError("message too long")
-                self._take(p.decode_message(await reader.readexactly(length)))
-        except (asyncio.IncompleteReadError, ConnectionError):
-            self._fail("the media process died")
+            while data := await reader.read(_READ):
+                for body in splitter.feed(data):
+                    self._take(p.decode_message(body))
+            self._fail(f"the media process died{await self._end()}")
+        except ConnectionError:
+            self._fail(f"the media process died{await self._end()}")
         except p.ProtocolError as error:
             self._kill()
             self._fail(f"the media process sent what isn't a message: {error}")
+
+    async def _end(self) -> str:
+        """How it ended, where that is known soon."""
+        if self._process is not None:
+            with contextlib.suppress(TimeoutError):
+                return f" with exit code {await asyncio.wait_for(self._process.wait(), _SOON_S)}"
+        return ""
 
     def _reader_ended(self, task: asyncio.Task[None]) -> None:
         """A sink that raises must not leave a plane that looks alive and hears nothing."""
@@ -184,7 +193,7 @@ class MediaProcess:
             self._pulse = message
             if message.skipped or message.worst_ms > AUDIBLE_MS:
                 log.warning(
-                    "media plane late",
+                    "media process late",
                     extra={"late": message.late, "skipped": message.skipped, "worst_ms": message.worst_ms},
                 )
         else:
@@ -213,7 +222,7 @@ class MediaProcess:
         self._writer.close()
         self._writer = None
         level = logging.ERROR if self._streams else logging.INFO
-        log.log(level, "media plane down", extra={"reason": reason})
+        log.log(level, "media process down", extra={"reason": reason})
         for future in self._waiting.values():
             if not future.done():
                 future.set_exception(MediaError(reason))

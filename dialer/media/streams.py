@@ -19,6 +19,7 @@ from dialer.media.clips import ClipCache, Frames
 from dialer.media.clock import PHASES, SubTicks
 from dialer.media.config import MediaConfig
 from dialer.media.disk import DiskThread, RecordingFile
+from dialer.media.ears import Ears
 from dialer.media.g711 import SAMPLE_RATE
 from dialer.media.leg import Leg, check_remote
 from dialer.media.portpool import PortPool
@@ -102,12 +103,14 @@ class Streams:
         self.reporting = Reporting(epoll, ticks.position)
         self._clips = ClipCache(config.clip_cache_mb << 20)
         self._last_stream = 0
-        self.loader = DiskThread("clips")
-        self.writer = DiskThread("recordings")
+        below = max(0, config.realtime_priority - 1)
+        self.loader = DiskThread("clips", below)
+        self.writer = DiskThread("recordings", below)
         self._chunks: list[tuple[Stream, RecordingFile, bytes]] = []
         self.by_id: dict[int, Stream] = {}
         self.by_fileno: dict[int, Stream] = {}
         self.phases: list[list[Stream]] = [[] for _ in range(PHASES)]
+        self.ears = Ears()
 
     @property
     def idle(self) -> bool:
@@ -202,6 +205,7 @@ class Streams:
             int.from_bytes(seed[6:10]),
             new_cname(seed[10:]),
             lambda: int.from_bytes(self._entropy(4)) / (1 << 32),
+            self.ears,
         )
         stream = Stream(number, sock, rtcp_sock, port, phase, leg)
         self.by_id[number] = self.by_fileno[stream.fileno] = stream

@@ -12,17 +12,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
+import _webrtcvad
 import numpy as np
-import webrtcvad
 
 from dialer.media.conceal import conceal
-from dialer.media.g711 import DECODE, ENERGY, FRAME, SAMPLE_RATE, SILENCE
+from dialer.media.g711 import FRAME, SAMPLE_RATE, SILENCE, decode
 from dialer.ports import ListenSpec
 
 BATCH: Final = 3 * FRAME
 """Audio is looked at 60 ms at a time: a verdict comes up to 40 ms later for a third of the work."""
-PIECE: Final = 3 * BATCH
-"""SpeechAudio comes in pieces of 180 ms: what a recogniser likes to be fed."""
+PIECE: Final = 5 * BATCH
+"""SpeechAudio comes in pieces of 300 ms at most; the last one with the end of the utterance."""
 MAX_GAP: Final = 8000
 """A hole of up to 1 s becomes silence; after a longer one the timeline begins anew."""
 _SLIP_FRAMES: Final = 2
@@ -62,7 +62,6 @@ class Detector(Protocol):
 _NOTHING: Final[tuple[Found, ...]] = ()
 _Batch = tuple[int, bytes, Sequence[float]]
 """Position, whole frames of G.711, and of each frame its mean square where it is speech, else 0."""
-_ONES: Final = np.ones(FRAME)
 
 
 class Endpointer:
@@ -73,8 +72,8 @@ class Endpointer:
     """
 
     __slots__ = (
-        "_count", "_decode", "_detector", "_end_silence", "_energy", "_floor", "_given", "_held", "_history",
-        "_kept", "_marks", "_max_speech", "_needed", "_piece", "_pre_roll", "_silence", "_size",
+        "_count", "_detector", "_end_silence", "_floor", "_given", "_held", "_history", "_kept",
+        "_marks", "_max_speech", "_muted", "_needed", "_piece", "_pre_roll", "_silence", "_size",
         "_speaking", "_speech_end", "_start", "_sum", "_tail", "_window", "codec", "next",
     )  # fmt: skip
 
@@ -87,7 +86,8 @@ class Endpointer:
         detector: Detector,
     ) -> None:
         self.codec = codec
-        self._decode, self._energy, self._silence = DECODE[codec], ENERGY[codec], SILENCE[codec]
+        self._silence = SILENCE[codec]
+        self._muted = self._silence * BATCH
         self._floor = _FULL_SCALE * 10 ** (floor_dbov / 10)
         self._detector = detector
         self._needed = max(1, _frames(spec.min_speech_s))
@@ -121,13 +121,17 @@ class Endpointer:
 
         ``lost``: packets before it went missing, so a hole is concealed; else the far end was silent.
         """
+        return look_at_all([self])[0] if self.hold(position, payload, lost) else _NOTHING
+
+    def hold(self, position: int, payload: bytes, lost: bool = False) -> bool:
+        """The first half of ``feed``: whether there is enough for ``look_at_all``."""
         if position != self.next:
             payload = self._fit(position, payload, lost)
         size = len(payload)
         self.next += size
         self._held.append(payload)
         self._size += size
-        return _NOTHING if self._size < BATCH else self._look()
+        return self._size >= BATCH
 
     def _fit(self, position: int, payload: bytes, lost: bool) -> bytes:
         """What doesn't follow on what came before: so that it does."""
@@ -146,35 +150,29 @@ class Endpointer:
         """Nothing came up to ``position``: time goes on in silence, so that an utterance can end."""
         return _NOTHING if position - self.next < FRAME else self.feed(position, b"")
 
-    def _look(self) -> Sequence[Found]:
-        """At all whole frames that are held."""
+    def gather(self) -> bytes:
+        """All whole frames that are held; ``judge`` must follow."""
         data = b"".join(self._held)
         self._held.clear()
-        start = self.next - len(data)
         self._size = over = len(data) % FRAME
         if over:
             self._held.append(data[-over:])
             data = data[:-over]
         self._tail = data[-2 * FRAME :]
-        return self._look_at(start, data, self._levels_of(data))
+        return data
 
-    def _levels_of(self, data: bytes) -> Sequence[float]:
-        """Of each frame: its mean square where it is speech, else 0; empty: there is none."""
+    def judge(self, data: bytes, pcm: bytes, energies: Sequence[float]) -> Sequence[Found]:
+        """``data`` as gathered, as 16-bit samples, and the mean square of each of its frames."""
+        levels: Sequence[float] = ()
         # The detector hears every frame, loud or not: it learns the noise from the quiet ones. Only of a
         # muted line it learns nothing.
-        if data == self._silence * len(data):
-            return ()
-        index = np.frombuffer(data, np.uint8)
-        pcm, is_speech = self._decode.take(index).tobytes(), self._detector.is_speech
-        speech = [is_speech(pcm[at : at + _PCM], SAMPLE_RATE) for at in range(0, len(pcm), _PCM)]
-        if True not in speech:
-            return ()
-        levels: list[float] = self._energy.take(index).reshape(-1, FRAME).dot(_ONES).tolist()
-        floor = self._floor * FRAME
-        return [
-            level / FRAME if heard and level > floor else 0.0
-            for heard, level in zip(speech, levels, strict=True)
-        ]
+        if data != self._muted:
+            is_speech, floor = self._detector.is_speech, self._floor
+            levels = [
+                energy if is_speech(pcm[at : at + _PCM], SAMPLE_RATE) and energy > floor else 0.0
+                for at, energy in zip(range(0, len(pcm), _PCM), energies, strict=True)
+            ]
+        return self._look_at(self.next - self._size - len(data), data, levels if any(levels) else ())
 
     def _look_at(self, start: int, data: bytes, levels: Sequence[float]) -> Sequence[Found]:
         if self._speaking:
@@ -254,13 +252,44 @@ class Endpointer:
             return _NOTHING
         law, self._given = b"".join(self._piece), 0
         self._piece.clear()
-        return (Audio(self._decode.take(np.frombuffer(law, np.uint8)).tobytes()),)
+        pcm = decode(law, self.codec).tobytes()
+        return [Audio(pcm[at : at + 2 * PIECE]) for at in range(0, len(pcm), 2 * PIECE)]
+
+
+def look_at_all(listeners: Sequence[Endpointer]) -> list[Sequence[Found]]:
+    """What each finds in the frames that it holds."""
+    if len({listener.codec for listener in listeners}) > 1:
+        return [look_at_all([listener])[0] for listener in listeners]
+    gathered = [listener.gather() for listener in listeners]
+    samples = decode(b"".join(gathered), listeners[0].codec)
+    squares = samples.astype(np.float32)
+    squares *= squares
+    energies: list[float] = squares.reshape(-1, FRAME).mean(1).tolist()
+    pcm, frames = samples.tobytes(), 0
+    found: list[Sequence[Found]] = []
+    for listener, data in zip(listeners, gathered, strict=True):
+        first, frames = frames, frames + len(data) // FRAME
+        found.append(listener.judge(data, pcm[_PCM * first : _PCM * frames], energies[first:frames]))
+    return found
+
+
+class WebRtc:
+    """webrtcvad.Vad without its checks of what is always so here."""
+
+    __slots__ = ("_state",)
+
+    def __init__(self, mode: int) -> None:
+        self._state = _webrtcvad.create()
+        _webrtcvad.init(self._state)
+        _webrtcvad.set_mode(self._state, mode)
+
+    def is_speech(self, buf: bytes, sample_rate: int) -> bool:
+        return _webrtcvad.process(self._state, sample_rate, buf, len(buf) // 2)  # type: ignore[no-any-return]
 
 
 def new_detector(mode: int) -> Detector:
-    """A fresh webrtcvad; ``mode`` 0..3."""
-    detector: Detector = webrtcvad.Vad(mode)
-    return detector
+    """A fresh one; ``mode`` 0..3."""
+    return WebRtc(mode)
 
 
 def level_dbov(mean_square: float) -> float:

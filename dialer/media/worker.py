@@ -58,6 +58,7 @@ class Worker:
         self._streams = Streams(config, clock, self._ticks, entropy, self._epoll, self._send)
         self._splitter = p.Splitter()
         self._out = bytearray()
+        self._let_go = False
         self._turns = self._late = self._skipped = 0
         self._worst = 0.0
         self._next_write = self._next_pulse = self._next_collect = clock()
@@ -69,7 +70,7 @@ class Worker:
                 self._wait()
                 self._turn()
         except (ControlGone, ConnectionError) as error:
-            log.info("leaving", extra={"reason": str(error)})
+            log.log(logging.INFO if self._let_go else logging.ERROR, "leaving: %s", error)
         finally:
             self._streams.leave()
             self._epoll.close()
@@ -158,6 +159,7 @@ class Worker:
                     continue
             for leg, data in settled:
                 leg.hear(data, position, now)
+            self._streams.ears.look(now)
 
     def _pulse(self, now: float) -> None:
         self._next_pulse = now + PULSE_S
@@ -182,6 +184,7 @@ class Worker:
         except BlockingIOError:
             return
         if not data:
+            self._let_go = True
             raise ControlGone("control closed its end")
         try:
             for body in self._splitter.feed(data):

@@ -41,7 +41,7 @@ prepare() {
     name=$(basename "$2")
     etc=$1/etc/asterisk.d/$name
     rm -rf "$etc"
-    mkdir -p "$etc" "$1/var/run/asterisk.d/$name" "$1/var/spool/asterisk.d/$name" "$1/var/log/asterisk.d/$name"
+    mkdir -p "$etc" "$1/run/asterisk.d/$name" "$1/var/spool/asterisk.d/$name" "$1/var/log/asterisk.d/$name"
     cp "$2"/*.conf "$etc/"
     [ -e "$etc/asterisk.conf" ] || cat >"$etc/asterisk.conf" <<C
 [directories]
@@ -53,7 +53,7 @@ astkeydir => /var/lib/asterisk
 astdatadir => /usr/share/asterisk
 astagidir => /usr/share/asterisk/agi-bin
 astspooldir => /var/spool/asterisk.d/$name
-astrundir => /var/run/asterisk.d/$name
+astrundir => /run/asterisk.d/$name
 astlogdir => /var/log/asterisk.d/$name
 [options]
 maxload = 1000

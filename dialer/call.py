@@ -156,6 +156,9 @@ _CAUSES: Mapping[int, Disposition] = {
     28: Disposition.UNALLOCATED,
 }
 """What Q.850 says of the callee; the other causes are the network's own affairs."""
+_NO_ROUTE = frozenset({2, 3, 34, 38, 41, 42, 44, 47})
+"""The network didn't find the way or had no room on it: RFC 3398 writes 2 and 3 as 404, but the number may
+be good."""
 _SILENT_CODES = frozenset({0, 408, 480, 487, *range(500, 600)})
 """They don't say what became of the callee."""
 _TONES: Mapping[Tone, Disposition] = {
@@ -172,9 +175,11 @@ def refined(
     """``outcome`` of ``disposition_of``, where its code says nothing of the callee and something else does.
 
     ``cause``: Q.850, 0 for none. ``tones``: of early media, in order. The SIP code comes first, then the
-    cause, then the tones. The cause of a call that we cancelled is our own; a tone after ringback is the
-    network's way to end the ringing, and no busy callee.
+    cause, then the tones; only a 404 for want of a route is no empty number. The cause of a call that we
+    cancelled is our own; a tone after ringback is the network's way to end the ringing, and no busy callee.
     """
+    if outcome is Disposition.UNALLOCATED and cause in _NO_ROUTE:
+        return Disposition.UNREACHABLE
     if code not in _SILENT_CODES:
         return outcome
     if not cancelled and cause in _CAUSES:

@@ -65,7 +65,7 @@ async def open_trunks(
         made = []
         for config in trunks:
             endpoint = await stack.enter_async_context(open_endpoint(sip, config, shared))
-            made.append(SipTrunk(config, media, endpoint, on_change))
+            made.append(SipTrunk(config, media, endpoint, on_change, failover_s))
         first = trunks[0]
         phones = DirectCalls(media, shared, first.no_response_s, first.caller("")[0], first.display_name)
         group = TrunkGroup(made, phones, failover_s)

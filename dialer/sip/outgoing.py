@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
@@ -19,7 +20,7 @@ from dialer.sip.early import MAX_BRANCHES, EarlyDialogs, new_session
 from dialer.sip.message import Essentials, clean, retry_after_s, to_bytes
 from dialer.sip.modify import Modifications
 from dialer.sip.negotiation import Open, Session
-from dialer.sip.reason import described, network_cause, why_cancelled
+from dialer.sip.reason import PASSED_ON, described, network_cause, why_cancelled
 from dialer.sip.redirect import destination, next_target, refusal
 from dialer.sip.sessiontimer import SessionTimers
 from dialer.sip.signals import CallAnswered, CallAnsweredLate, CallFailed
@@ -48,6 +49,8 @@ class InviteSpec:
     """How many 3xx in a row are followed, to the host of ``target`` or ``peer``."""
     others: tuple[Addr, ...] = ()
     """Further servers of ``peer``'s domain: the next one gets the INVITE where one surely hasn't got it,
+    may_follow: Callable[[URI], bool] | None = None
+    """Whether a 3xx to this URI may be followed; None: any within the hosts."""
     or says 503 before any ringing (RFC 3263 4.3)."""
     not_after: float | None = None
     """Loop time after which no further server gets it."""
@@ -185,7 +188,10 @@ class OutgoingCalls:
                 self._again(call, now)
             elif response.code < 400 and not call.cancel_wanted:
                 self._on_redirect(call, response, now)
-            elif response.code != 503 or not self._next_server(call, now):
+            else:
+                cause = network_cause(response)
+                if response.code == 503 and cause not in PASSED_ON and self._next_server(call, now):
+                    return
                 why = described(clean(response.phrase)[:200], response)
                 self._fail(call, response.code, why, retry_after_s(response), network_cause(response))
 
@@ -224,7 +230,7 @@ class OutgoingCalls:
         tried = (*call.tried, str(spec.target))
         hosts = {spec.target.host, spec.peer.host, spec.peer.name}
         target = next_target(response, hosts, tried)
-        if target is None:
+        if target is None or not (spec.may_follow is None or spec.may_follow(target)):
             why = "redirected to nowhere that may be called"
             self._fail(call, response.code, why, retry_after_s(response))
             return
@@ -343,7 +349,8 @@ class OutgoingCalls:
     def _fail(
         self, call: OutgoingCall, code: int, reason: str, retry_after: float = 0.0, cause: int = 0
     ) -> None:
-        ours = not call.rang and (code in (0, 401, 407, 408) or 500 <= code < 600)
+        before_callee = not call.rang and cause not in PASSED_ON
+        ours = before_callee and (code in (0, 401, 407, 408) or 500 <= code < 600)
         self._calls.over(call, CallFailed(call.number, code, reason, ours, retry_after, cause))
 
 

@@ -27,6 +27,10 @@ Q850 = {
     127: "Interworking, unspecified",
 }  # fmt: skip
 """Names of causes (ITU-T Q.850 table 1), as far as calls see them."""
+OF_CALLEE = frozenset({1, 17, 18, 19, 20, 21, 22, 26, 27, 28})
+"""Causes that speak of the callee."""
+PASSED_ON = OF_CALLEE | {16, 31}
+"""The network dealt with the call in its ordinary way: a telephone may have rung, whatever the SIP code."""
 ELSEWHERE = "call completed elsewhere"
 _MAX_VALUES = 4
 _MAX_TEXT = 80

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -24,6 +25,7 @@ from dialer.sip.leg import CallSignal, SipLeg
 from dialer.sip.outgoing import InviteSpec
 from dialer.sip.placing import DirectCalls, place, too_late
 from dialer.sip.probe import ask, domain_of, is_alive, next_hops, uri_port
+from dialer.sip.reason import OF_CALLEE
 from dialer.sip.registration import RegisterSpec
 from dialer.sip.signals import (
     CallAnswered,
@@ -70,8 +72,11 @@ class SipTrunk:
         endpoint: SipEndpoint,
         on_change: OnChange | None = None,
     ) -> None:
+        failover_s: float = math.inf,
         self.config = config
+        """``failover_s``: how long after its INVITE a call may go to the carrier's next server."""
         self._media = media
+        self._failover_s = failover_s
         self._endpoint = endpoint
         self._on_change = on_change
         self._direct = DirectCalls(
@@ -229,6 +234,13 @@ class SipTrunk:
     def call_wait_s(self) -> float:
         """Until its pace lets the next call leave."""
         now = self._endpoint.now()
+    def _may_dial_user(self, user: str | None) -> bool:
+        """Whether somebody else's number, that a redirection names, is on the allow-list, too."""
+        try:
+            return self.may_dial(PhoneNumber.parse(user or ""))
+        except ValueError:
+            return False
+
         return self._rate.next_at(now, self._waiting) - now
 
     async def dial(self, request: DialRequest) -> SipLeg:
@@ -304,12 +316,13 @@ class SipTrunk:
         caller = caller_of(
             config, domain, request.caller_id or caller_id, request.display_name or display_name
         )
+        move_until = self._endpoint.now() + self._failover_s
         return InviteSpec(
             target=URI(scheme="sip", user=user, host=domain, port=uri_port(config)),
             from_uri=caller.from_uri,
             peer=servers[0],
             others=tuple(servers[1:]),
-            not_after=request.not_after,
+            not_after=min(math.inf if request.not_after is None else request.not_after, move_until),
             offer=self._endpoint.offer(config.media_host or host, port, config.srtp),
             display_name=caller.display_name,
             credentials=self._credentials(),
@@ -322,6 +335,7 @@ class SipTrunk:
     def _credentials(self) -> Credentials | None:
         config = self.config
         if not config.username:
+            may_follow=lambda uri: uri.user == user or self._may_dial_user(uri.user),
             return None
         return Credentials(config.username, config.password, config.realm)
 
@@ -345,14 +359,15 @@ class SipTrunk:
     def _judge(self, event: CallFailed, now: float) -> None:
         """Whose fault an INVITE's end without ringing was."""
         breaker, reason = self._breaker, f"{event.code or 'no'} {event.reason}".strip()
-        if event.code == 503:
+        callee = event.cause in OF_CALLEE
+        if event.code == 503 and event.ours:
             breaker.failed(now, reason, retry_after_s=event.retry_after_s, certain=True)
         elif event.ours and event.code == 0:
             breaker.failed(now, reason, certain=True, silent=True)
         elif event.ours and event.code in (401, 407):
             # Refused credentials: a carrier bars who keeps trying them.
             breaker.failed(now, reason, certain=True)
-        elif event.ours or event.code == 403:
+        elif event.ours or event.code == 403 or (event.code >= 500 and event.code < 600 and not callee):
             breaker.failed(now, reason)
             if event.code == 403 and self._registration is not None:
                 # A registrar that was started anew knows us no longer.

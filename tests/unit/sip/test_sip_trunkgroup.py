@@ -120,6 +120,46 @@ async def test_what_does_not_prove_that_nobody_was_reached_ends_the_attempt(code
             assert second.requests("INVITE") == []
 
 
+@pytest.mark.parametrize("cause", [16, 17, 18, 19, 20, 21, 31])
+async def test_a_503_that_speaks_of_the_callee_is_no_second_invite(cause: int) -> None:
+    """The network's cause says that the call got as far as the telephone: it may have rung."""
+    refused = says(503, Reason=f"Q.850;cause={cause}", Retry_After="600")
+    async with carriers(refused, REFUSED) as (first, second):
+        async with group_of(to(first, "a"), to(second, "b", priority=2)) as group:
+            failed = await call(group)
+            assert (failed.code, failed.cause, failed.ours) == (503, cause, False)
+            assert second.requests("INVITE") == []
+            assert group.trunks[0].state().up, "one busy callee is no fault of the carrier"
+
+
+@pytest.mark.parametrize("cause", [0, 2, 3, 34, 38, 41, 42, 47])
+async def test_a_503_of_the_network_itself_moves_the_call(cause: int) -> None:
+    refused = says(503, Reason=f"Q.850;cause={cause}") if cause else FULL
+    async with carriers(refused, REFUSED) as (first, second):
+        async with group_of(to(first, "a"), to(second, "b", priority=2)) as group:
+            assert (await call(group)).code == 486
+            assert not group.trunks[0].state().up
+
+
+@pytest.mark.parametrize(
+    ("user", "follows"),
+    [("13812345678", True), ("13900001111", True), ("16812345678", False), ("0085291234567", False),
+     ("01011000000", False), ("sales", False)],
+)  # fmt: skip
+async def test_a_redirection_opens_no_number_that_the_trunk_may_not_dial(user: str, follows: bool) -> None:
+    def redirects(request: Request) -> Response | None:
+        if request.method != "INVITE":
+            return None
+        code = 302 if "-moved" not in str(request.uri) else 486
+        response = response_to(request, code, ("127.0.0.1", 9), to_tag="c")
+        response.headers.set("Contact", f"<sip:{user}@127.0.0.1:{only.address[1]};line=-moved>")
+        return response
+
+    async with carriers(redirects) as (only,), group_of(to(only, "a", follow_redirects=True)) as group:
+        assert (await call(group)).code == (486 if follows else 302)
+        assert users(only.requests("INVITE")) == (["13812345678", user] if follows else ["13812345678"])
+
+
 async def test_silence_never_becomes_a_second_invite() -> None:
     async with carriers(silent, REFUSED) as (first, second):
         async with group_of(to(first, "a", no_response_s=0.3), to(second, "b", priority=2)) as group:

@@ -41,6 +41,8 @@ _VIA = re.compile(
 _SCHEME = re.compile(r"\s*([A-Za-z][A-Za-z0-9+.\-]*):")
 _SINGLE = ("From", "To", "Call-ID", "CSeq", "Max-Forwards")
 _CSEQ = re.compile(r"([0-9]{1,10})\s+([A-Za-z0-9\-.!%*_+`'~]+)")
+_CONTROL = re.compile(r"[\r\n]")
+"""Inside a line, where some read a line's end: no header of ours may carry that on."""
 _RETRY_AFTER = re.compile(r"\s*([0-9]{1,9})")
 
 PHRASES = {
@@ -111,10 +113,10 @@ def parse_message(data: bytes, *, strict: bool = True) -> Message:
     for line in lines[1:]:
         name, colon, value = line.partition(":")
         name = name.rstrip(" \t")
-        if not colon or not _TOKEN.fullmatch(name):
+        if not colon or not _TOKEN.fullmatch(name) or _CONTROL.search(value):
             if not strict:
                 continue
-            raise SipParseError("a header line isn't name: value")
+            raise SipParseError("a header line isn't name: value, or holds a part of a line end")
         message.headers.add(COMPACT_FORMS.get(name.lower(), name), value.strip())
     length = message.headers.get("Content-Length")
     if length is not None and strict:

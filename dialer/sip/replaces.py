@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from urllib.parse import quote, unquote
 
 from dialer.errors import SipParseError
 from dialer.sip.address import parse_parameters
 from dialer.sip.dialog import Dialog
+
+_MARK = re.compile(r"[!-~]+", re.ASCII)
+"""What a Call-ID or tag is made of: nothing that could end a header."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,9 +29,10 @@ class Replaces:
         call_id, _, rest = text.partition(";")
         parameters = parse_parameters(rest)
         to_tag, from_tag = parameters.get("to-tag") or "", parameters.get("from-tag") or ""
-        if not call_id.strip() or not to_tag or not from_tag:
+        call_id = call_id.strip(" \t")
+        if not all(_MARK.fullmatch(mark) for mark in (call_id, to_tag, from_tag)):
             raise SipParseError("Replaces needs a Call-ID, to-tag and from-tag")
-        return cls(call_id.strip(), to_tag, from_tag, "early-only" in parameters)
+        return cls(call_id, to_tag, from_tag, "early-only" in parameters)
 
     @classmethod
     def of(cls, dialog: Dialog) -> Replaces:

@@ -108,3 +108,17 @@ def test_small_helpers() -> None:
     assert isinstance(message, Response)
     assert retry_after_s(message) == 120.0
     assert header_values(message, "contact") == ["<sip:a@h>", "<sip:b@h>"]
+
+
+@pytest.mark.parametrize("control", [b"\nX", b"\rX", b"\nX-Evil: 1"])
+@pytest.mark.parametrize("place", [b"tag=1", b"Call-ID: x"])
+def test_half_a_line_end_in_a_header_is_refused(place: bytes, control: bytes) -> None:
+    """Whoever takes it for a whole one would find a stranger's header in messages of ours."""
+    data = REQUEST.replace(b"Call-ID: x", b"Call-ID: x" + (control if place.startswith(b"Call") else b""))
+    data = data.replace(b";tag=1", b";tag=1" + (control if place == b"tag=1" else b""))
+    assert data != REQUEST
+    with pytest.raises(SipParseError):
+        parse_message(data)
+    lenient = parse_message(data, strict=False)
+    assert isinstance(lenient, Request)
+    assert b"Evil" not in to_bytes(response_to(lenient, 400, SOURCE))

@@ -362,3 +362,13 @@ def test_the_answer_to_refer_may_be_lost() -> None:
     call.net.now += 5
     call.a.handle_timer(call.net.now)
     assert call.far.sent() == []
+
+
+@pytest.mark.parametrize("hidden", ["%0d%0aX-Evil:1", "%0aX", " x", "%00"])
+@pytest.mark.parametrize(
+    "text", ["a{};to-tag=1;from-tag=2", "a;to-tag=1{};from-tag=2", "a;to-tag=1;from-tag=2{}"]
+)
+def test_a_replaces_cannot_bring_headers_of_its_own(text: str, hidden: str) -> None:
+    """It is copied into an INVITE of ours."""
+    with pytest.raises(SipParseError):
+        cut_replaces("sip:x@h?Replaces=" + text.format(hidden))

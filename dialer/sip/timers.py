@@ -26,6 +26,9 @@ class TimerValues:
         return 64 * self.t1
 
 
+_SPARE = 64
+
+
 class TimerQueue:
     """Deadlines by key; the newest ``set`` of a key wins."""
 
@@ -37,7 +40,8 @@ class TimerQueue:
     def set(self, key: Hashable, when: float | None) -> None:
         """None cancels."""
         if when is None:
-            self._due.pop(key, None)
+            if self._due.pop(key, None) is not None:
+                self._tidy()
             return
         current = self._due.get(key)
         if current is not None and current[0] == when:
@@ -45,6 +49,18 @@ class TimerQueue:
         self._count += 1
         self._due[key] = (when, self._count)
         heapq.heappush(self._heap, (when, self._count, key))
+        self._tidy()
+
+    def _tidy(self) -> None:
+        """What no longer counts doesn't lie in the heap until its time comes."""
+        if len(self._heap) > 2 * len(self._due) + _SPARE:
+            self._heap = [entry for entry in self._heap if self._due.get(entry[2]) == entry[:2]]
+            heapq.heapify(self._heap)
+
+    @property
+    def held(self) -> int:
+        """Entries in memory, those that no longer count included."""
+        return len(self._heap)
 
     def next(self) -> float | None:
         """The earliest deadline."""

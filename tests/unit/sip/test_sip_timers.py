@@ -37,3 +37,15 @@ def test_everything_that_is_set_is_due_once_in_order(steps: list[tuple[int, floa
         found.append(when)
     assert found == sorted(found)
     assert not expected
+
+
+def test_what_is_cancelled_takes_no_memory_until_it_would_have_been_due() -> None:
+    """Half an hour of calls with session timers would lie here otherwise."""
+    queue = TimerQueue()
+    for number in range(10_000):
+        queue.set(number, 1800.0)
+        queue.set(number, None if number % 100 else 900.0)
+    assert len(queue) == 100
+    assert queue.held < 1000
+    assert [queue.pop(900.0) for _ in range(100)] == list(range(0, 10_000, 100))
+    assert queue.next() is None

@@ -101,7 +101,6 @@ class Calls:
         for early in call.early.values():
             if early.dialog is not dialog:
                 self.forget(early.dialog)
-        call.early.clear()
         call.dialog = dialog
         self.open(call, dialog)
 
@@ -117,7 +116,6 @@ class Calls:
         self.active.pop(call.number, None)
         for dialog in call.dialogs:
             self.forget(dialog)
-        call.early.clear()
         self.core.emit(event)
 
     def lost(self, call: Call, dialog: Dialog, reason: str, now: float) -> None:
@@ -140,9 +138,13 @@ class Calls:
             return
         call.phase, call.end_reason = Phase.ENDING, reason
         self.core.timers.set(CallTimer("bye", call.number), now + self.core.config.bye_wait_s)
-        self._send_bye(call, call.dialog, now)
+        self._send_bye(call, call.dialog, now, lambda: self._bye_done(call))
 
-    def _send_bye(self, call: Call, dialog: Dialog, now: float) -> None:
+    def bye_stray(self, call: Call, dialog: Dialog, now: float) -> None:
+        """End a dialog that nobody wants: a fork's second answer (RFC 3261 13.2.2.4)."""
+        self._send_bye(call, dialog, now, lambda: None)
+
+    def _send_bye(self, call: Call, dialog: Dialog, now: float, over: Callable[[], None]) -> None:
         branch = self.core.new_branch()
         request, peer = self.core.dialog_request(dialog, "BYE", branch, dialog.next_seq())
         request.headers.set("Reason", why_ended(call.end_reason))
@@ -153,30 +155,20 @@ class Calls:
         def done(response: Response, _: Essentials, at: float) -> None:
             if response.code < 200:
                 return
-            if response.code in (401, 407) and call.digest is not None and call.phase is Phase.ENDING:
+            if response.code in (401, 407) and call.digest is not None:
                 try:
-                    call.digest.accept(response.code, challenge_headers(response))
+                    call.digest.accept(response.code, challenge_headers(response), "BYE")
                 except DigestError:
-                    self._bye_done(call)
+                    over()
                 else:
-                    self._send_bye(call, dialog, at)
+                    self._send_bye(call, dialog, at, over)
                 return
-            self._bye_done(call)
+            over()
 
-        self.core.send_request(request, branch, peer, now, done, lambda _reason, _now: self._bye_done(call))
+        self.core.send_request(request, branch, peer, now, done, lambda _reason, _now: over())
 
     def _bye_done(self, call: Call) -> None:
         self.over(call, CallEnded(call.number, by_remote=False, reason=call.end_reason))
-
-    def bye_stray(self, call: Call, dialog: Dialog, now: float) -> None:
-        """End a dialog that nobody wants: a fork's second answer (RFC 3261 13.2.2.4)."""
-        branch = self.core.new_branch()
-        request, peer = self.core.dialog_request(dialog, "BYE", branch, dialog.next_seq())
-        request.headers.set("Reason", why_ended(call.end_reason))
-        if call.digest is not None and call.digest.ready:
-            name, value = call.digest.authorise("BYE", str(request.uri))
-            request.headers.set(name, value)
-        self.core.send_request(request, branch, peer, now, lambda *_: None, lambda *_: None)
 
     # --- requests of the far end inside a dialog
 

@@ -14,7 +14,7 @@ from dialer.sip.digest import DigestClient
 from dialer.sip.layer import ServerTransaction
 from dialer.sip.message import Essentials
 from dialer.sip.negotiation import Session
-from dialer.sip.transaction import InviteClient, InviteServer, NonInviteClient
+from dialer.sip.transaction import InviteServer, NonInviteClient
 
 _NOWHERE = Addr("", 0)
 
@@ -78,7 +78,6 @@ class Change:
     method: str
     offering: bool
     """It carries new SDP of ours; else it only refreshes the session."""
-    client: InviteClient | None = None
 
 
 @dataclass(slots=True)
@@ -120,7 +119,8 @@ class Call:
     """What a new dialog's session starts with."""
     # outgoing only
     early: dict[str, Early] = field(default_factory=dict)
-    """By the remote tag."""
+    """By the remote tag. They stay here after an answer: one that answers, too, is ended, and its numbers
+    go on."""
     # incoming only
     request: Request | None = None
     transaction: InviteServer | None = None
@@ -133,7 +133,7 @@ class Call:
     def dialogs(self) -> list[Dialog]:
         """The confirmed one, or the early ones."""
         early = [found.dialog for found in self.early.values()]
-        return early if self.dialog is None else [self.dialog, *early]
+        return early if self.dialog is None else [self.dialog]
 
 
 @dataclass(frozen=True, slots=True)

@@ -95,6 +95,8 @@ class EarlyDialogs:
     def _acknowledge(
         self, call: Call, early: Early, rack: str, answer: SessionDescription | None, now: float
     ) -> None:
+        """PRACK. That it fails means nothing: whether there is a call, INVITE's final response says, and
+        481 may only say that the response acknowledged is forgotten (RFC 3262 3)."""
         headers, body = {"RAck": rack}, b""
         if answer is not None:
             headers["Content-Type"], body = SDP_TYPE, answer.encode()
@@ -104,8 +106,9 @@ class EarlyDialogs:
                 early.dialog.refresh_target(response)
 
         early.prack = self._client.send(
-            call, "PRACK", now, done, headers=headers, body=body, dialog=early.dialog
-        )
+            call, "PRACK", now, done, headers=headers, body=body, dialog=early.dialog,
+            ends_call=False,
+        )  # fmt: skip
 
 
 def new_session(call: Call) -> Session:

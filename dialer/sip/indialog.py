@@ -41,7 +41,7 @@ class DialogClient:
         """Send ``method`` in ``dialog`` (the call's own where none is given).
 
         A challenge is answered from the call's credentials. 408, 481 and silence end the
-        call with BYE, unless ``ends_call`` is false: then only a subscription is over. ``headers``
+        call with BYE, unless ``ends_call`` is false: then they say nothing about it. ``headers``
         may set Contact and Content-Type; ``prepare`` may do more to the request.
         """
         dialog = dialog or call.dialog

@@ -68,10 +68,12 @@ class TransactionLayer:
         on_response: OnResponse,
         on_silence: OnSilence,
         no_response_s: float | None = None,
+        *,
+        rings: bool = True,
     ) -> InviteClient:
-        """Send an INVITE whose Via carries ``branch``."""
+        """Send an INVITE whose Via carries ``branch``; ``rings`` false: see InviteClient."""
         peer = self._by_size(request, peer, now)
-        transaction = InviteClient(request, peer, self._values, self._send, now, no_response_s)
+        transaction = InviteClient(request, peer, self._values, self._send, now, no_response_s, rings=rings)
         self._clients[branch, "INVITE"] = (transaction, on_response, on_silence)
         self._client_keys[id(transaction)] = (branch, "INVITE")
         self._queue.set(transaction, transaction.deadline)

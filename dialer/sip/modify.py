@@ -39,9 +39,7 @@ class Modifications:
         calls.on_method("INVITE", self._receive_invite)
         calls.on_method("UPDATE", self._receive_update)
         calls.on_timer("glare", self._start)
-        calls.on_timer("change", self._never_answered)
         calls.on_timer("refresh", self.refresh)
-        calls.on_over(self._abandon)
 
     # --- theirs
 
@@ -216,11 +214,11 @@ class Modifications:
             elif response.code >= 300:
                 self._over(call, dialog, response, at)
 
-        client = core.layer.invite(
-            request, branch, peer, now, on_response, lambda _reason, at: self._over(call, dialog, None, at)
-        )
-        call.change = Change("INVITE", offering, client)
-        self._calls.set_timer("change", call, now + core.config.timers.timeout)
+        call.change = Change("INVITE", offering)
+        core.layer.invite(
+            request, branch, peer, now, on_response, lambda _reason, at: self._over(call, dialog, None, at),
+            rings=False,
+        )  # fmt: skip
 
     def _ack(self, call: Call, dialog: Dialog, seq: int) -> tuple[bytes, Addr]:
         request, peer = self._core.dialog_request(dialog, "ACK", self._core.new_branch(), seq)
@@ -238,7 +236,6 @@ class Modifications:
     def _over(self, call: Call, dialog: Dialog, response: Response | None, now: float) -> None:
         """The final response to our change; None: there was none."""
         change, call.change = call.change, None
-        self._calls.set_timer("change", call, None)
         if call.phase in (Phase.ENDING, Phase.OVER) or change is None:
             return
         if response is None or response.code in GONE:
@@ -280,8 +277,8 @@ class Modifications:
         wanted.tries += 1
         if response.code == 491:
             wait_s = self._glare_s(call)
-        elif response.code == 500 and (after := retry_after_s(response)):
-            wait_s = min(after, _MAX_RETRY_AFTER_S)
+        elif response.code == 500 and response.headers.get("Retry-After") is not None:
+            wait_s = min(retry_after_s(response), _MAX_RETRY_AFTER_S)
         elif response.code == 422 and self._timers.refused(call, response):
             wait_s = 0.0
         elif change.method == "UPDATE" and response.code in (405, 501):
@@ -305,14 +302,3 @@ class Modifications:
 
     def _below(self, limit: int) -> int:
         return self._core.randomness.getrandbits(32) % limit
-
-    def _never_answered(self, call: Call, now: float) -> None:
-        """A re-INVITE that got provisional responses only."""
-        if call.change is None or call.dialog is None:
-            return
-        self._abandon(call)
-        self._over(call, call.dialog, None, now)
-
-    def _abandon(self, call: Call) -> None:
-        if call.change is not None and call.change.client is not None and not call.change.client.terminated:
-            self._core.layer.abandon(call.change.client)

@@ -28,6 +28,8 @@ from dialer.sip.transaction import InviteClient
 from dialer.sip.trunkconfig import KeySending
 
 CROSSED = "answer crossed CANCEL"
+_MAX_INVITES = 16
+"""One call sends no more: whoever refuses each with another wish would never let it end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +49,10 @@ class InviteSpec:
     """How our DTMF keys are sent in this call."""
     redirects: int = 0
     """How many 3xx in a row are followed, to the host of ``target`` or ``peer``."""
-    others: tuple[Addr, ...] = ()
-    """Further servers of ``peer``'s domain: the next one gets the INVITE where one surely hasn't got it,
     may_follow: Callable[[URI], bool] | None = None
     """Whether a 3xx to this URI may be followed; None: any within the hosts."""
+    others: tuple[Addr, ...] = ()
+    """Further servers of ``peer``'s domain: the next one gets the INVITE where one surely hasn't got it,
     or says 503 before any ringing (RFC 3263 4.3)."""
     not_after: float | None = None
     """Loop time after which no further server gets it."""
@@ -185,7 +187,7 @@ class OutgoingCalls:
             if response.code in (401, 407) and not call.cancel_wanted:
                 self._on_challenge(call, response, now)
             elif response.code == 422 and not call.cancel_wanted and self._timers.refused(call, response):
-                self._again(call, now)
+                self._again(call, response, now)
             elif response.code < 400 and not call.cancel_wanted:
                 self._on_redirect(call, response, now)
             else:
@@ -193,7 +195,7 @@ class OutgoingCalls:
                 if response.code == 503 and cause not in PASSED_ON and self._next_server(call, now):
                     return
                 why = described(clean(response.phrase)[:200], response)
-                self._fail(call, response.code, why, retry_after_s(response), network_cause(response))
+                self._fail(call, response.code, why, retry_after_s(response), cause)
 
     def _on_provisional(self, call: OutgoingCall, response: Response, found: Essentials, now: float) -> None:
         if not call.provisional:
@@ -219,7 +221,7 @@ class OutgoingCalls:
         except DigestError as error:
             self._fail(call, response.code, str(error))
             return
-        self._again(call, now)
+        self._again(call, response, now)
 
     def _on_redirect(self, call: OutgoingCall, response: Response, now: float) -> None:
         """Followed within the carrier's hosts as often as the call may be; else the call failed."""
@@ -237,11 +239,14 @@ class OutgoingCalls:
         call.to, call.tried = call.to or f"<{spec.target}>", tried
         peer = destination(target, spec.peer)
         call.spec = replace(spec, target=target, peer=peer, redirects=spec.redirects - 1)
-        self._again(call, now)
+        self._again(call, response, now)
 
-    def _again(self, call: OutgoingCall, now: float) -> None:
+    def _again(self, call: OutgoingCall, response: Response, now: float) -> None:
         """The same INVITE with what its refusal asked for."""
         if call.spec is None:
+            return
+        if call.seq >= _MAX_INVITES:
+            self._fail(call, response.code, f"{_MAX_INVITES} INVITEs weren't enough for the far end")
             return
         for early in call.early.values():
             self._calls.forget(early.dialog)

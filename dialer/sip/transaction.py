@@ -105,6 +105,8 @@ class InviteClient(ClientSide):
 
     ``no_response_s`` reports silence before timer B would. The machine then listens on until timer B,
     because a late ringing must still be cancelled and a late answer still be ended by the user.
+    ``rings`` false: nobody must take a telephone up for it (a re-INVITE), so that provisional
+    responses alone don't prolong it.
     """
 
     def __init__(
@@ -115,8 +117,11 @@ class InviteClient(ClientSide):
         send: Send,
         now: float,
         no_response_s: float | None = None,
+        *,
+        rings: bool = True,
     ) -> None:
         super().__init__(request, peer, timers, send, State.CALLING)
+        self._rings = rings
         self._data = to_bytes(request)
         self._ack = b""
         self._send(self._data, peer)
@@ -130,7 +135,7 @@ class InviteClient(ClientSide):
         open_ = self.state in (State.CALLING, State.PROCEEDING)
         if response.code < 200:
             if open_:
-                self._become(State.PROCEEDING, None)
+                self._become(State.PROCEEDING, None if self._rings else self._timer_b)
             return open_
         if response.code < 300:
             if open_:
@@ -145,9 +150,9 @@ class InviteClient(ClientSide):
         return open_
 
     def on_timer(self, now: float) -> bool:
-        """True where the peer never answered."""
+        """True where no response, or no final one of a change, came."""
         if self._ends_at is not None and now >= self._ends_at:
-            silent = self.state is State.CALLING and not self._reported
+            silent = self.state in (State.CALLING, State.PROCEEDING) and not self._reported
             if silent and self._ends_at < self._timer_b:
                 self._reported = True
                 self._become(State.CALLING, self._timer_b)

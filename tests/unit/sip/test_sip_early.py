@@ -323,3 +323,39 @@ def test_update_before_our_answer_is_too_early() -> None:
     assert codes([refusal]) == ["500"]
     assert 0 <= int(refusal.headers["Retry-After"]) <= 10
     assert agent.size > 0
+
+
+def test_a_stray_branch_is_ended_with_the_number_after_its_prack() -> None:
+    """A BYE with a number that the branch has seen is refused, and its phone would stay off the hook."""
+    caller = Caller()
+    caller.peer.respond(caller.invite, 183, 0.1, tag="one", RSeq="1", **RELIABLE)
+    assert caller.one().headers["CSeq"] == "2 PRACK"
+    caller.peer.respond(caller.invite, 200, 0.2, tag="two", body=ANSWER)
+    caller.peer.respond(caller.invite, 200, 0.3, tag="one", body=ANSWER)
+    *_, ack, bye = caller.peer.sent()
+    assert [m.headers["CSeq"] for m in (ack, bye)] == ["1 ACK", "3 BYE"]
+    caller.agent.bye(caller.call, "done", 1.0)
+    assert caller.one().headers["CSeq"] == "2 BYE"
+
+
+@pytest.mark.parametrize("code", [0, 408, 481, 500])
+def test_a_prack_that_fails_after_the_answer_costs_nothing(code: int) -> None:
+    """The far end may have forgotten the ringing that we acknowledge: 481 says just that (RFC 3262 3)."""
+    caller = Caller()
+    caller.peer.respond(caller.invite, 180, 0.1, RSeq="1", **RELIABLE)
+    prack = caller.one()
+    caller.peer.respond(caller.invite, 200, 0.2, body=ANSWER)
+    caller.peer.sent(), events(caller.agent)
+    if code:
+        caller.peer.respond(prack, code, 0.3)
+    caller.run(50.0)
+    assert not {"BYE"} & set(codes(caller.peer.sent()))
+    assert events(caller.agent) == []
+
+
+def test_a_refused_prack_keeps_what_its_branch_has_agreed() -> None:
+    caller = Caller()
+    caller.peer.respond(caller.invite, 183, 0.1, RSeq="1", body=media_at(42000), **RELIABLE)
+    caller.peer.respond(caller.one(), 481, 0.2)
+    caller.peer.respond(caller.invite, 200, 0.3)
+    assert [remote_port(e) for e in events(caller.agent)] == [42000, 42000]

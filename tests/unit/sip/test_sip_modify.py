@@ -326,3 +326,36 @@ def test_strict_router_in_a_dialog() -> None:
     invite = ours(caller, "INVITE")
     assert str(invite.uri) == "sip:127.0.0.1:5090"
     assert invite.headers.getlist("Route") == ["<sip:b@127.0.0.1:5070>"]
+
+
+def test_500_with_retry_after_0_is_tried_again_at_once() -> None:
+    """RFC 3261 14.2: the wait is drawn from 0 to 10 s."""
+    caller = talking()
+    caller.agent.hold(caller.call, 1.0)
+    caller.peer.respond(ours(caller, "INVITE"), 500, 1.0, Retry_After="0")
+    ours(caller, "ACK")
+    caller.run(1.0)
+    assert b"a=sendonly" in ours(caller, "INVITE").body
+    assert events(caller.agent) == []
+
+
+@pytest.mark.parametrize("who", ["we", "they"])
+def test_a_refusal_that_crosses_bye_is_acknowledged(who: str) -> None:
+    """Else the far end repeats its 487 for 32 s."""
+    caller = talking()
+    caller.agent.hold(caller.call, 1.0)
+    invite = ours(caller, "INVITE")
+    caller.peer.respond(invite, 100, 1.0)
+    if who == "they":
+        caller.peer.give(theirs(caller, "BYE", 20), 1.1)
+        caller.peer.sent()
+    else:
+        caller.agent.bye(caller.call, "done", 1.1)
+        caller.peer.respond(ours(caller, "BYE"), 200, 1.2)
+    caller.peer.respond(invite, 487, 1.3)
+    ours(caller, "ACK")
+    caller.peer.respond(invite, 487, 1.8)
+    ours(caller, "ACK")
+    caller.run(200.0)
+    assert [type(e) for e in events(caller.agent)] == [CallEnded]
+    assert caller.agent.size == 0

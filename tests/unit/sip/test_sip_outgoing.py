@@ -259,3 +259,34 @@ def test_a_dead_network_fails_what_waits_and_is_ours() -> None:
     (failed,) = events(caller.agent)
     assert failed == CallFailed(caller.call, 0, "can't send: Network is unreachable", ours=True)
     assert caller.agent.size == 0
+
+
+@pytest.mark.parametrize("ring", [False, True])
+def test_a_carrier_that_never_has_enough_is_given_up(ring: bool) -> None:
+    """Each round would be a further INVITE, as fast as the network is."""
+    caller = Caller(Credentials("u", "p"))
+    invite, sent = caller.invite, 1
+    for number in range(200):
+        if ring:
+            caller.peer.respond(invite, 183, 0.1, tag=f"t{number}")
+            caller.peer.respond(invite, 401, 0.1, WWW_Authenticate=CHALLENGE.replace("n1", f"n{number}"))
+        else:
+            caller.peer.respond(invite, 422, 0.1, Min_SE=str(2000 + number))
+        last = caller.peer.sent()[-1]
+        if not isinstance(last, Request) or last.method != "INVITE":
+            break
+        invite, sent = last, sent + 1
+    assert sent <= 20
+    assert isinstance(events(caller.agent)[-1], CallFailed)
+
+
+def test_a_stray_answer_is_ended_also_where_its_bye_is_challenged() -> None:
+    caller = Caller(Credentials("u", "p"))
+    caller.peer.respond(caller.invite, 200, 0.1, tag="one", body=ANSWER)
+    caller.peer.respond(caller.invite, 200, 0.2, tag="two", body=ANSWER)
+    bye = caller.peer.sent()[-1]
+    caller.peer.respond(bye, 407, 0.3, Proxy_Authenticate=CHALLENGE)
+    again = caller.one()
+    assert (again.method, again.headers["CSeq"]) == ("BYE", "3 BYE")
+    assert "Proxy-Authorization" in str(again.headers)
+    assert again.headers["To"].endswith("tag=two")

@@ -2,8 +2,12 @@
 
 Closed: calls leave; ``threshold`` faults in a row open it, or one that leaves no doubt. Open: nothing
 leaves until the rest is over: Retry-After, or ``backoff_s`` that doubles with each opening in a row, both
-capped. Half open: one call at a time; the carrier's reaction closes it, a fault opens it again. A carrier
-that had gone silent is also let in by its first answer to OPTIONS.
+capped. A Retry-After that proves too short is heeded with that doubling as its least. Half open: one call at
+a time; the carrier's reaction closes it, a fault opens it again.
+
+An answer to OPTIONS closes it where the carrier had been silent to that or couldn't be reached. Where it had
+been silent to a call, the answer only ends the first rest: INVITEs may be lost where OPTIONS aren't (large
+ones, by a firewall), and only a call shows that.
 """
 
 from __future__ import annotations
@@ -21,7 +25,7 @@ class Breaker:
     def __init__(self, threshold: int, backoff_s: float, max_backoff_s: float) -> None:
         self._threshold, self._backoff_s, self._max_backoff_s = threshold, backoff_s, max_backoff_s
         self._open = False
-        self._silent = False
+        self._silent = self._called = False
         self._rest_until = 0.0
         self._reason = ""
         self._faults = 0
@@ -73,7 +77,12 @@ class Breaker:
 
     def alive(self, now: float) -> None:
         """The carrier answered OPTIONS: enough for one that had been silent, not for one that refuses."""
-        if self._open and self._silent:
+        if not (self._open and self._silent):
+            return
+        if self._called:
+            if self._openings == 1:
+                self._rest_until = min(self._rest_until, now)
+        else:
             self._open, self._faults, self._openings, self._on_trial = False, 0, 0, False
             self._silent = False
 
@@ -85,19 +94,27 @@ class Breaker:
         retry_after_s: float = 0.0,
         certain: bool = False,
         silent: bool = False,
+        called: bool = False,
     ) -> bool:
-        """The trunk's fault. ``certain``: one is enough; ``silent``: nothing came. True where it opened."""
+        """The trunk's fault. ``certain``: one is enough; ``silent``: nothing came, ``called``: to an INVITE.
+
+        True where it opened.
+        """
         self._faults += 1
         trial, self._on_trial = self._on_trial, False
         state = self.state(now)
         if state is BreakerState.OPEN:
-            # Calls that were under way report late; only a longer Retry-After changes something.
+            # Calls that were under way report late; only a longer Retry-After changes something, and
+            # OPTIONS that are lost, too.
+            self._called = self._called and (called or not silent)
             self._rest_until = max(self._rest_until, now + min(retry_after_s, self._max_backoff_s))
             return False
         if not (certain or trial or state is BreakerState.HALF_OPEN or self._faults >= self._threshold):
             return False
-        rest = retry_after_s or self._backoff_s * 2 ** min(self._openings, 20)
+        doubled = self._backoff_s * 2 ** min(self._openings, 20)
+        least = doubled / 2 if self._openings else 0.0
+        rest = max(retry_after_s, least) if retry_after_s else doubled
         self._rest_until = now + min(rest, self._max_backoff_s)
         self._openings += 1
-        self._open, self._silent, self._reason = True, silent, reason
+        self._open, self._silent, self._called, self._reason = True, silent, called, reason
         return True

@@ -349,7 +349,6 @@ class SipTrunk:
             self._heard_at = now
         if line.judged:
             return
-        line.judged = True
         if isinstance(event, CallProgress | CallAnswered | CallAnsweredLate):
             self._breaker.worked(now)
         elif isinstance(event, CallFailed):
@@ -359,11 +358,17 @@ class SipTrunk:
     def _judge(self, event: CallFailed, now: float) -> None:
         """Whose fault an INVITE's end without ringing was."""
         breaker, reason = self._breaker, f"{event.code or 'no'} {event.reason}".strip()
+        elif isinstance(event, CallEnded):
+            if line.trial:
+                self._breaker.withdrawn()
+        else:
+            return
+        line.judged = True
         callee = event.cause in OF_CALLEE
         if event.code == 503 and event.ours:
             breaker.failed(now, reason, retry_after_s=event.retry_after_s, certain=True)
         elif event.ours and event.code == 0:
-            breaker.failed(now, reason, certain=True, silent=True)
+            breaker.failed(now, reason, certain=True, silent=True, called=True)
         elif event.ours and event.code in (401, 407):
             # Refused credentials: a carrier bars who keeps trying them.
             breaker.failed(now, reason, certain=True)
@@ -385,6 +390,9 @@ class SipTrunk:
         if not state.up:
             logger.warning("trunk down", extra=details)
         elif not first:
+        half_open = self._breaker.state(self._endpoint.now()) is BreakerState.HALF_OPEN
+        if self._told is False and half_open:
+            return  # its rest is over, but no call has shown yet that it works
             logger.info("trunk up", extra={"trunk": self.config.name})
         if self._on_change is not None and not (first and state.up):
             self._on_change(self.config.name, state)

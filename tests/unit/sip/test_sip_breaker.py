@@ -105,6 +105,40 @@ def test_an_answer_to_options_ends_the_rest_of_a_silent_carrier_only() -> None:
     assert refusing.state(31.0) is HALF_OPEN, "only a call shows that calls are taken again"
 
 
+def test_options_alone_do_not_clear_a_carrier_that_was_silent_to_a_call() -> None:
+    """A firewall that eats large INVITEs and passes OPTIONS: no burst of calls goes into it each time."""
+    found = breaker()
+    found.failed(0.0, "no response", certain=True, silent=True, called=True)
+    found.alive(5.0)
+    assert found.state(5.0) is HALF_OPEN
+    assert found.took(6.0)
+    assert not found.may_call(6.0), "one call at a time"
+    found.failed(14.0, "no response", certain=True, silent=True, called=True)
+    found.alive(20.0)
+    assert found.state(20.0) is OPEN, "it has shown that its OPTIONS say nothing of calls"
+    assert found.rest_until == 14.0 + 60.0
+    found.alive(74.0)
+    assert found.took(74.0)
+    found.worked(75.0)
+    assert found.state(75.0) is CLOSED
+    gone = breaker()
+    gone.failed(0.0, "no response", certain=True, silent=True, called=True)
+    gone.failed(5.0, "OPTIONS: no response", retry_after_s=20.0, certain=True, silent=True)
+    gone.alive(10.0)
+    assert gone.state(10.0) is CLOSED, "it was away altogether, and is there again"
+
+
+def test_a_retry_after_that_is_always_too_short_is_doubled() -> None:
+    found, now, rests = breaker(max_backoff_s=100.0), 0.0, []
+    for _ in range(5):
+        found.failed(now, "503", retry_after_s=1.0, certain=True)
+        assert found.rest_until is not None
+        rests.append(found.rest_until - now)
+        now = found.rest_until
+        found.took(now)
+    assert rests == [1.0, 30.0, 60.0, 100.0, 100.0]
+
+
 EVENTS = st.sampled_from(["certain", "doubtful", "silent", "worked", "alive", "call", "withdrawn"])
 
 

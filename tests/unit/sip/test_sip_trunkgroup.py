@@ -20,9 +20,10 @@ from sipmessage import Request, Response
 
 from dialer.errors import TrunkError
 from dialer.model import PhoneNumber
-from dialer.ports import DialRequest, Failed, Progress, TrunkState
+from dialer.ports import DialRequest, Failed, Progress, RemoteMedia, TrunkState
 from dialer.sip.config import TrunkConfig
-from dialer.sip.message import response_to
+from dialer.sip.message import response_to, to_bytes
+from dialer.sip.signals import CallUpdated
 from dialer.sip.trunkconfig import TrunkTransport
 from dialer.sip.trunkgroup import Choice, in_order
 
@@ -178,8 +179,6 @@ async def test_once_it_rang_no_other_trunk_is_asked() -> None:
         return response_to(request, 180, ("127.0.0.1", 9), to_tag="c")
 
     def _later(request: Request) -> tuple[bytes, Any]:
-        from dialer.sip.message import to_bytes
-
         return to_bytes(response_to(request, 503, ("127.0.0.1", 9), to_tag="c")), first.sources[0]
 
     async with carriers(rings_then_refuses, REFUSED) as (first, second):
@@ -330,6 +329,39 @@ async def test_down_and_up_are_told_once_each(caplog: pytest.LogCaptureFixture) 
         assert told == [("a", False), ("a", True)]
     said = [(r.levelname, r.getMessage()) for r in caplog.records if r.getMessage().startswith("trunk ")]
     assert said == [("WARNING", "trunk down"), ("INFO", "trunk up")]
+
+
+async def test_a_carrier_that_goes_on_refusing_is_told_down_once() -> None:
+    """The end of each rest is no recovery: nobody is woken for it."""
+    told: list[bool] = []
+    async with (
+        carriers(FULL) as (only,),
+        group_of(
+            to(only, "a", backoff_s=1.05, max_backoff_s=1.05), on_change=lambda _, state: told.append(state.up)
+        ) as group,
+    ):
+        for _ in range(2):
+            await until(lambda: bool(group.state().up and group.state().lines_free))
+            await asyncio.sleep(0.12)
+            assert (await call(group)).code == 503
+        assert told == [False]
+        assert len(only.requests("INVITE")) == 2
+
+
+async def test_a_change_of_media_is_no_verdict_on_a_trial() -> None:
+    """Whatever comes first, the trial's end decides: else no call would ever leave again."""
+    async with carriers(FULL) as (only,), group_of(to(only, "a", backoff_s=0.05)) as group:
+        await call(group)
+        await until(lambda: group.state().up)
+        only.answer = silent
+        leg = await group.dial(DialRequest(NUMBER))
+        assert group.state().lines_free == 0, "one call at a time"
+        await until(lambda: len(only.requests("INVITE")) == 2)
+        media = RemoteMedia("127.0.0.1", 9, "PCMA", 8, None)
+        leg._leg.signal(CallUpdated(1, media), 0.0)  # type: ignore[attr-defined]
+        only.transport.sendto(to_bytes(says(486)(only.requests("INVITE")[1])), only.sources[-1])  # type: ignore[arg-type]
+        await over(leg)
+        assert group.state().lines_free == 30
 
 
 def test_no_trunk_at_all_is_a_mistake() -> None:

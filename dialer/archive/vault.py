@@ -77,7 +77,7 @@ class LocalVault:
             _make_folder(final.parent, self._root)
         except OSError as error:
             raise ArchiveError(f"{final.parent}: can't be made: {error.strerror}") from error
-        if final.exists() or part.exists():
+        if os.path.lexists(final) or os.path.lexists(part):
             raise ArchiveError(f"{final}: call {call_id} has a recording already; it isn't overwritten")
         return part
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import cached_property
 from zoneinfo import ZoneInfo
 
 from dialer.model import Attempt, Disposition, Phone, Task
@@ -14,9 +15,9 @@ from dialer.policy.windows import Slot, slots_of
 from dialer.policy.zones import at_least
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Case:
-    """``now`` is local to the customer."""
+    """``now`` is local to the customer. What rules ask again and again is worked out once."""
 
     task: Task
     attempts: tuple[Attempt, ...]
@@ -29,46 +30,65 @@ class Case:
     settings: PolicySettings
     resources: Resources
 
-    @property
+    @cached_property
     def today(self) -> date:
         return self.now.date()
 
-    @property
+    @cached_property
     def everything(self) -> tuple[Attempt, ...]:
         """All attempts to this customer, each once."""
         mine = {attempt.id for attempt in self.attempts}
         return self.attempts + tuple(a for a in self.customer_attempts if a.id not in mine)
 
-    @property
+    @cached_property
     def counted(self) -> tuple[Attempt, ...]:
-        """R43: the attempts of this pass that count."""
-        return tuple(a for a in self.attempts if a.pass_no == self.task.pass_no and counts(a))
+        """R43: the attempts of this pass that count, since the last call-back that succeeded."""
+        return tuple(a for a in self.tried if a.pass_no == self.task.pass_no)
+
+    @cached_property
+    def tried(self) -> tuple[Attempt, ...]:
+        """The counted attempts of all passes, since the last call-back that succeeded."""
+        made = tuple(a for a in self.attempts if counts(a))
+        if not self.recurs:
+            return made
+        done = [n for n, a in enumerate(made) if a.outcome is Disposition.COMPLETED]
+        return made[done[-1] + 1 :] if done else made
 
     @property
+    def recurs(self) -> bool:
+        """Whether the call-back comes round by the customer's tier: no deadline of its own (R77)."""
+        task = self.task
+        return bool(task.tier) and task.due is None and task.cooling_off_end is None
+
+    @cached_property
     def slots_today(self) -> tuple[Slot, ...]:
         return slots_of(self.today, self.task.segment, self.zone, self.settings)
 
-    @property
+    @cached_property
     def phone(self) -> Phone | None:
         """The number to dial: the first usable one that this pass hasn't found unallocated.
 
-        R24: pass 2 and later, and any other number than the first, must be verified.
+        A number must be verified, but for the first one in pass 1 and, in later passes, one that no
+        earlier pass dialled (R24: re-verified or another).
         """
         return next((one for one in self.usable if one.number not in self.resources.not_dialable), None)
 
-    @property
+    @cached_property
     def usable(self) -> tuple[Phone, ...]:
         """The same, whatever the trunks may dial; best first."""
         dead = {a.number for a in self.counted if a.outcome is Disposition.UNALLOCATED}
+        dialled = {a.number for a in self.tried if a.pass_no < self.task.pass_no}
+        first_pass = self.task.pass_no == 1
         return tuple(
             phone
             for index, phone in enumerate(self.task.phones)
-            if (phone.verified or (index == 0 and self.task.pass_no == 1)) and phone.number not in dead
+            if phone.number not in dead
+            and (phone.verified or ((index == 0) == first_pass and phone.number not in dialled))
         )
 
     def used(self, slot: Slot) -> bool:
-        """R43: an attempt of this pass was made in that slot (by key, or by the hour it was made)."""
-        return any(a.slot == slot.key or slot.holds(a.invited_at) for a in self.counted)
+        """R43: an attempt, of whatever pass, was made in that slot (by key, or by the hour it was made)."""
+        return any(a.slot == slot.key or slot.holds(a.invited_at) for a in self.tried)
 
     def calls_on(self, day: date) -> int:
         """Counted attempts to the number on that local day, by any task of the customer."""
@@ -80,7 +100,7 @@ class Case:
             for a in self.everything
         )
 
-    @property
+    @cached_property
     def appointment(self) -> datetime | None:
         """The agreed time, local, unless a counted attempt was made at or after it (R79)."""
         agreed = self.task.appointment

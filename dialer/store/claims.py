@@ -74,7 +74,8 @@ _CLAIMABLE = (
     select(TASKS)
     .where(
         among_ids(TASKS.c.id),
-        TASKS.c.state == TaskState.OPEN.value,
+        # Not to be found by its state: that is every open task.
+        func.coalesce(TASKS.c.state, "") == TaskState.OPEN.value,
         ~repository.live_attempt(TASKS.c.id),
         ~repository.leased(TASKS.c.id),
     )

@@ -21,9 +21,9 @@ class StoreConfig:
     busy_retries: int = 3
     """How often a write is tried again after ``busy_timeout_s`` before it ends with StoreError."""
 
-    gather_s: float = 0.003
-    """How long callers gather before an idle writer begins a transaction for all of them. While one
-    runs, they gather anyway."""
+    gather_s: float = 0.015
+    """How long callers gather before a transaction begins for all of them; while another one runs, they
+    gather anyway."""
 
     group_size: int = 200
     """How many callers share one transaction at most."""

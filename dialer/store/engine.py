@@ -1,7 +1,7 @@
-"""The database behind the store: one transaction for a function, in a thread (SQLite) or a greenlet.
+"""The database behind the store: one transaction for a function.
 
-Functions take SQLAlchemy's synchronous ``Connection`` on both engines. SQLite gets one writer thread
-and a few readers: cheaper than a greenlet and a thread hop for each statement. PostgreSQL gets a pool.
+Functions take SQLAlchemy's synchronous ``Connection`` on both engines. SQLite has one writer; only
+what waits for a lock or the disk, or reads, is done by threads. PostgreSQL gets a pool.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import os
 import ssl
-import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -28,8 +27,6 @@ T = TypeVar("T")
 
 _READERS = 2
 _SSL_NAMES = ("sslmode", "sslrootcert", "sslcert", "sslkey")
-_LOOP_S = 60.0
-"""How long a writer waits for the event loop before it gives its transaction up."""
 
 
 class Database(Protocol):
@@ -43,7 +40,11 @@ class Database(Protocol):
     async def read(self, work: Callable[[Connection], T]) -> T: ...
 
     async def write(self, work: Callable[[Connection, InLoop], T]) -> T:
-        """Returns once it is committed; an error of ``work`` rolls back."""
+        """Returns once it is committed; an error of ``work`` rolls back. ``work`` takes milliseconds."""
+        ...
+
+    async def write_much(self, work: Callable[[Connection, InLoop], T]) -> T:
+        """The same for work that may take long. It must not call back into the event loop's objects."""
         ...
 
     async def close(self) -> None: ...
@@ -78,6 +79,7 @@ class SqliteDatabase:
         event.listen(self.engine, "connect", _set_up)
         event.listen(self.engine, "begin", _begin)
         self._write_engine = self.engine.execution_options(dialer_write=True)
+        self._one_writer = asyncio.Lock()
         self._writer = ThreadPoolExecutor(1, "store-writer")
         self._readers = ThreadPoolExecutor(_READERS, "store-reader")
 
@@ -87,24 +89,37 @@ class SqliteDatabase:
         )
 
     async def write(self, work: Callable[[Connection, InLoop], T]) -> T:
+        """In the event loop, but for what waits: the lock at the begin, the disk at the end.
+
+        A second thread that asks for the interpreter at each statement costs more than the statements.
+        """
         loop = asyncio.get_running_loop()
+        async with self._one_writer:
+            # Whoever ends the loop can't leave a transaction behind: begin and end are the thread's.
+            connection = await loop.run_in_executor(self._writer, self._begin)
+            try:
+                result = work(connection, _at_once)
+            except BaseException:
+                await loop.run_in_executor(self._writer, _end, connection, False)
+                raise
+            await loop.run_in_executor(self._writer, _end, connection, True)
+            return result
 
-        def in_loop(visit: Callable[[], None]) -> None:
-            done = threading.Event()
+    async def write_much(self, work: Callable[[Connection, InLoop], T]) -> T:
+        loop = asyncio.get_running_loop()
+        async with self._one_writer:
+            return await loop.run_in_executor(
+                self._writer, _transaction, self._write_engine, lambda connection: work(connection, _at_once)
+            )
 
-            def pay_visit() -> None:
-                try:
-                    visit()
-                finally:
-                    done.set()
-
-            loop.call_soon_threadsafe(pay_visit)
-            if not done.wait(_LOOP_S):
-                raise StoreError(f"{self.place}: the event loop didn't answer in {_LOOP_S:g} s")
-
-        return await loop.run_in_executor(
-            self._writer, _transaction, self._write_engine, lambda connection: work(connection, in_loop)
-        )
+    def _begin(self) -> Connection:
+        connection = self._write_engine.connect()
+        try:
+            connection.begin()
+        except BaseException:
+            connection.close()
+            raise
+        return connection
 
     async def close(self) -> None:
         loop = asyncio.get_running_loop()
@@ -157,6 +172,8 @@ class PostgresDatabase:
         async with self.engine.connect() as connection, connection.begin():
             return await connection.run_sync(work, _at_once)
 
+    write_much = write
+
     async def close(self) -> None:
         await self.engine.dispose()
 
@@ -189,6 +206,13 @@ def _secured(url: URL) -> tuple[URL, dict[str, Any]]:
 def _at_once(visit: Callable[[], None]) -> None:
     """A greenlet is in the event loop already."""
     visit()
+
+
+def _end(connection: Connection, commit: bool) -> None:
+    try:
+        connection.commit() if commit else connection.rollback()
+    finally:
+        connection.close()
 
 
 def _transaction(engine: Engine, work: Callable[[Connection], T]) -> T:

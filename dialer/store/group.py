@@ -65,7 +65,7 @@ class GroupWriter:
 
     async def alone(self, work: Callable[[Connection, InLoop], T]) -> T:
         """A transaction of its own, in turn with the others."""
-        return await to_its_end(asyncio.ensure_future(self._tried(lambda: self._database.write(work))))
+        return await to_its_end(asyncio.ensure_future(self._tried(lambda: self._database.write_much(work))))
 
     async def read(self, work: Callable[[Connection], T]) -> T:
         return await to_its_end(asyncio.ensure_future(self._tried(lambda: self._database.read(work))))

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, bindparam, exists, insert, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, bindparam, exists, func, insert, select
 
 from dialer.events import TaskImported
 from dialer.model import Attempt, CallId, ImportReport, Recording, Task, TaskId, TaskState, Ticket
@@ -62,9 +62,15 @@ _READY = (
     .order_by(TASKS.c.deadline, TASKS.c.id)
     .limit(bindparam("limit"))
 )
+# Found by appointment alone: by state or hidden_until, SQLite would look through all that are open.
 _DUE = (
     select(TASKS)
-    .where(*_FREE, TASKS.c.appointment <= bindparam("now"), TASKS.c.hidden_until <= bindparam("now"))
+    .where(
+        TASKS.c.appointment <= bindparam("now"),
+        func.coalesce(TASKS.c.state, "") == bindparam("open", TaskState.OPEN.value),
+        func.coalesce(TASKS.c.hidden_until, LONG_AGO) <= bindparam("now"),
+        *_FREE[1:],
+    )
     .order_by(TASKS.c.appointment)
     .limit(bindparam("limit"))
 )

@@ -114,6 +114,10 @@ class _Among(FunctionElement[bool]):
     type = Boolean()
     inherit_cache = True
 
+    def self_group(self, against: Any = None) -> _Among:
+        """As it stands: SQLAlchemy would write ``= 1`` behind it, and SQLite use no index."""
+        return self
+
 
 @compiles(_Among, "sqlite")
 def _sqlite_among(element: _Among, compiler: SQLCompiler, **kw: Any) -> str:

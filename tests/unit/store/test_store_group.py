@@ -146,10 +146,10 @@ async def test_a_failed_commit_is_everybodys(tmp_path: Path, caplog: pytest.LogC
 
     def hold(connection: Connection, in_loop: Any) -> None:
         connection.execute(text("DELETE FROM outbox"))
-        in_loop(holding.set)
+        loop.call_soon_threadsafe(holding.set)
         asyncio.run_coroutine_threadsafe(let_go.wait(), loop).result(20)
 
-    job = asyncio.create_task(other._database.write(hold))
+    job = asyncio.create_task(other._database.write_much(hold))
     await holding.wait()
     said = await asyncio.gather(
         *(store.claim(TaskId(n), "n1", 60, NOW) for n in range(1, 6)), return_exceptions=True

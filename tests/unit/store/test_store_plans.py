@@ -1,0 +1,94 @@
+"""No statement of a call looks through a whole table: what a call costs doesn't grow with the campaign."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection, event
+
+from dialer.bus.local import drain_once
+from dialer.model import CallRecord, Disposition, Phone, PhoneNumber, Policyholder, Recording, Task, TaskId
+from dialer.policy.verdict import Decision, Dial, Wait
+from dialer.ports import Candidate
+from dialer.store import SqlStore
+from dialer.store.engine import SqliteDatabase
+
+NOW = datetime(2026, 11, 10, 2, tzinfo=UTC)
+SMALL = {"outbox", "json_each"}
+"""Tables that are read whole by design: the outbox holds what isn't published yet."""
+
+
+def a_task(n: int) -> Task:
+    phone = Phone(PhoneNumber.parse(f"138{n:08d}"))
+    return Task(TaskId(0), "c", f"P{n}", Policyholder("王芳"), (phone,), "安心年金", Decimal(1), 10, "s")
+
+
+def dial(candidate: Candidate) -> Decision:
+    return Decision(Dial(candidate.task.phones[0].number, "s", NOW + timedelta(hours=1)), ())
+
+
+@pytest.fixture
+async def asked(tmp_path: Path) -> dict[str, list[str]]:
+    """Every statement of a call's life, with SQLite's plan for it."""
+    store = await SqlStore.open(tmp_path / "dialer.sqlite")
+    await store.add_tasks([a_task(n) for n in range(300)], NOW)
+    plans: dict[str, list[str]] = {}
+
+    def look(
+        connection: Connection, cursor: Any, statement: str, parameters: Any, context: Any, many: bool
+    ) -> None:
+        if statement.startswith(("SELECT", "UPDATE", "DELETE")):
+            values = parameters[0] if many else parameters
+            found = connection.connection.execute(f"EXPLAIN QUERY PLAN {statement}", values)  # type: ignore[attr-defined]
+            plans[statement] = [row[3] for row in found.fetchall()]
+
+    assert isinstance(store._database, SqliteDatabase)
+    event.listen(store._database.engine, "before_cursor_execute", look)
+    (first, second, *_) = await store.candidates(NOW, 20)
+    await store.record_decision(second.task.id, Decision(Wait(NOW, "R44", "closed"), ()), NOW)
+    await store.candidates(NOW + timedelta(hours=1), 20)
+    claim = await store.claim(first.task.id, "n1", 60, NOW)
+    assert claim is not None
+    await store.renew(claim, 60)
+    _, attempt = await store.barrier(claim, dial, NOW)
+    assert attempt is not None
+    await store.note_ringing(attempt.id, NOW)
+    await store.note_answered(attempt.id, NOW)
+    recording = Recording(attempt.id, "a.wav", "ab", 1, 1.0, "PCMA", NOW, NOW, date(2030, 1, 1))
+    record = CallRecord(attempt.id, first.task.id, Disposition.BUSY, NOW, recording=recording)
+    await store.finish(claim, record)
+    await store.finish(claim, record)
+    await store.release(claim)
+    await store.call(attempt.id)
+    await store.decisions(first.task.id)
+    await store.task_page(TaskId(5), 10)
+    await drain_once(store, [])
+    await store.close()
+    return plans
+
+
+async def test_every_statement_uses_an_index(asked: dict[str, list[str]]) -> None:
+    assert len(asked) > 20
+    for statement, plan in asked.items():
+        for step in plan:
+            scanned = re.match(r"SCAN (\w+)", step)
+            assert scanned is None or scanned[1] in SMALL, f"{statement}\n{plan}"
+
+
+async def test_the_queue_is_read_in_its_index_order(asked: dict[str, list[str]]) -> None:
+    """However many tasks are open: none is looked at for its state alone, and they aren't sorted."""
+    by_state = {
+        statement: plan
+        for statement, plan in asked.items()
+        if any(re.search(r"ix_tasks_ready \(state=\?", step) for step in plan)
+    }
+    assert len(by_state) == 3, "the ready ones, whether somebody's wait is over, and who they are"
+    for statement, plan in by_state.items():
+        assert "LIMIT" in statement
+        assert any("state=? AND hidden_until" in step for step in plan), plan
+        assert not any("TEMP B-TREE" in step for step in plan), plan

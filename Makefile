@@ -5,7 +5,7 @@ UV := sh scripts/uv.sh
 HOME_DIR ?= build/demo
 PYTEST_ARGS ?=
 
-.PHONY: demo test check fuzz setup prompts diagram clean bench-setup bench-calls bench-srtp bench-stall bench-progress
+.PHONY: demo test check fuzz interop setup prompts diagram clean bench-setup bench-calls bench-srtp bench-stall bench-progress
 
 setup: .venv/.ready
 
@@ -33,6 +33,12 @@ check: setup
 # The fuzzing tests again and again with new examples, FUZZ_SECONDS long (300).
 fuzz: setup
 	$(UV) run --frozen python tests/fuzz/run.py
+
+# Real peers, feature by feature, as a matrix: SIPp, baresip, Kamailio, Asterisk 22, pjsua2 (docs/interop.md).
+# The first run installs Asterisk in build/asterisk (root, a minute). ARGS="--lang en" for English.
+interop: setup
+	sh scripts/test-packages.sh
+	$(UV) run --frozen python -m tests.interop $(ARGS)
 
 prompts: setup
 	$(UV) run --frozen dialer prompts build

@@ -13,7 +13,7 @@ from dialer.sip.callstate import Call, PendingAck, Phase
 from dialer.sip.core import SDP_TYPE
 from dialer.sip.description import SessionDescription
 from dialer.sip.dialog import Dialog
-from dialer.sip.message import Essentials, header_values, to_bytes
+from dialer.sip.message import Essentials, header_values
 from dialer.sip.negotiation import Open
 from dialer.sip.sessiontimer import SessionTimers
 from dialer.sip.signals import CallAnswered, CallUpdated
@@ -48,9 +48,9 @@ class Accepted:
         self._timers.answer(call, request, response, now)
         response.headers.set("Content-Type", SDP_TYPE)
         response.body = local.encode()
-        self._core.layer.respond(transaction, response, now)
+        sent = self._core.layer.respond(transaction, response, now)
         values = self._core.config.timers
-        call.pending = PendingAck(to_bytes(response), transaction.peer, seq, values.t1, now + values.timeout)
+        call.pending = PendingAck(sent, transaction.peer, seq, values.t1, now + values.timeout)
         self._calls.set_timer("ack", call, now + values.t1)
 
     def _resend(self, call: Call, now: float) -> None:

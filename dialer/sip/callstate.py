@@ -118,6 +118,8 @@ class Call:
     template: Session = field(default_factory=Session)
     """What a new dialog's session starts with."""
     # outgoing only
+    invited_at: Addr = _NOWHERE
+    """Where our INVITE went."""
     early: dict[str, Early] = field(default_factory=dict)
     """By the remote tag. They stay here after an answer: one that answers, too, is ended, and its numbers
     go on."""

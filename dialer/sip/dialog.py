@@ -35,6 +35,8 @@ class Dialog:
     """What both sides have agreed about media."""
     reached_at: Addr | None = None
     """Where the far end is reached instead of at its Contact: it is behind a NAT (RFC 3581)."""
+    secret: Addr | None = None
+    """The TLS connection that the dialog was opened over: nothing of it leaves by another transport."""
     allows: frozenset[str] = frozenset()
     """Methods that the far end takes, as far as it has said."""
 
@@ -116,8 +118,19 @@ class Dialog:
         if not self.routes and host == private_host != reached_at.host and is_numeric(host):
             self.reached_at = reached_at
 
+    def keep_secret(self, opened_over: Addr) -> None:
+        """Opened over TLS it stays on TLS, whatever Contact or Record-Route forget to say: our next SDP
+        may hold keys."""
+        self.secret = opened_over if opened_over.transport == "tls" else None
+
     def path(self) -> tuple[URI, tuple[str, ...], Addr]:
         """Request-URI, Route values and where the datagram goes (12.2.1.1)."""
+        uri, routes, place = self._path()
+        if self.secret is not None and place.transport != "tls":
+            place = self.secret
+        return uri, routes, place
+
+    def _path(self) -> tuple[URI, tuple[str, ...], Addr]:
         if not self.routes:
             return self.target, (), self.reached_at or uri_destination(self.target)
         first = parse_address(self.routes[0]).uri

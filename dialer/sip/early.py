@@ -66,6 +66,7 @@ class EarlyDialogs:
             except SipParseError:
                 return None
             dialog.session = new_session(call)
+            dialog.keep_secret(call.invited_at)
             early = call.early[found.to_tag] = Early(dialog)
             self._calls.open(call, dialog)
         return early

@@ -66,6 +66,7 @@ class IncomingCalls:
                 session.keep_offer(request.body)
             dialog = Dialog.as_callee(request, found, tag)
             dialog.session = session
+            dialog.keep_secret(source)
             dialog.mark_nat(found.via.host.strip("[]"), source)
             caller = parse_address(request.headers["From"]).uri.user or ""
         except SdpError as error:

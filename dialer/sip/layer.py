@@ -72,8 +72,10 @@ class TransactionLayer:
         rings: bool = True,
     ) -> InviteClient:
         """Send an INVITE whose Via carries ``branch``; ``rings`` false: see InviteClient."""
-        peer = self._by_size(request, peer, now)
-        transaction = InviteClient(request, peer, self._values, self._send, now, no_response_s, rings=rings)
+        peer, data = self._by_size(request, peer, now)
+        transaction = InviteClient(
+            request, peer, self._values, self._send, now, no_response_s, rings=rings, data=data
+        )
         self._clients[branch, "INVITE"] = (transaction, on_response, on_silence)
         self._client_keys[id(transaction)] = (branch, "INVITE")
         self._queue.set(transaction, transaction.deadline)
@@ -89,8 +91,8 @@ class TransactionLayer:
         on_silence: OnSilence,
     ) -> NonInviteClient:
         """Send any other request but ACK."""
-        peer = self._by_size(request, peer, now)
-        transaction = NonInviteClient(request, peer, self._values, self._send, now)
+        peer, data = self._by_size(request, peer, now)
+        transaction = NonInviteClient(request, peer, self._values, self._send, now, data=data)
         self._clients[branch, request.method] = (transaction, on_response, on_silence)
         self._client_keys[id(transaction)] = (branch, request.method)
         self._queue.set(transaction, transaction.deadline)
@@ -137,14 +139,15 @@ class TransactionLayer:
             self._forget(transaction)
             on_silence(reason, now)
 
-    def _by_size(self, request: Request, peer: Addr, now: float) -> Addr:
-        """TCP for a request that UDP might not carry whole (RFC 3261 18.1.1)."""
+    def _by_size(self, request: Request, peer: Addr, now: float) -> tuple[Addr, bytes]:
+        """TCP for a request that UDP might not carry whole (RFC 3261 18.1.1), and the request's bytes."""
+        data = to_bytes(request)
         if not self._udp_max_bytes or peer.transport != "udp" or peer.fixed:
-            return peer
-        if self._no_tcp.get(peer, 0.0) > now or len(to_bytes(request)) <= self._udp_max_bytes:
-            return peer
+            return peer, data
+        if self._no_tcp.get(peer, 0.0) > now or len(data) <= self._udp_max_bytes:
+            return peer, data
         _write_via(request, "tcp")
-        return peer._replace(transport="tcp", upgraded=True)
+        return peer._replace(transport="tcp", upgraded=True), to_bytes(request)
 
     def _forget(self, transaction: ClientTransaction) -> None:
         self._queue.set(transaction, None)
@@ -192,9 +195,11 @@ class TransactionLayer:
         transaction = self._servers.get(_server_key(found, "INVITE"))
         return transaction if isinstance(transaction, InviteServer) else None
 
-    def respond(self, transaction: ServerTransaction, response: Response, now: float) -> None:
-        transaction.respond(response, now)
+    def respond(self, transaction: ServerTransaction, response: Response, now: float) -> bytes:
+        """What left last, in bytes."""
+        sent = transaction.respond(response, now)
         self._queue.set(transaction, transaction.deadline)
+        return sent
 
     # --- timers
 

@@ -133,7 +133,7 @@ class OutgoingCalls:
         if call.digest is not None and call.digest.ready:
             name, value = call.digest.authorise("INVITE", str(request.uri), request.body)
             request.headers.set(name, value)
-        call.invite, call.provisional = request, False
+        call.invite, call.provisional, call.invited_at = request, False, spec.peer
         call.client = core.layer.invite(
             request, call.branch, spec.peer, now,
             lambda response, found, at: self._on_response(call, response, found, at),
@@ -317,6 +317,7 @@ class OutgoingCalls:
         except SipParseError as error:
             dialog, problem = Dialog.as_caller(invite, response, found, routed=False), str(error)
         dialog.session = new_session(call)
+        dialog.keep_secret(call.invited_at)
         if call.spec is not None:
             dialog.mark_nat(call.spec.target.host.strip("[]"), call.spec.peer)
         return dialog, problem
@@ -368,8 +369,8 @@ def _settle(session: Session, body: bytes) -> str:
     try:
         if session.open is Open.OURS and body:
             session.take_answer(body)
-        else:
-            session.settle()
+            return ""
+        session.settle()
     except SdpError as error:
         return str(error)
     if session.rounds == 1 and body and session.asked is not None:

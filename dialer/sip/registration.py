@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from sipmessage import URI, Response
 
 from dialer.errors import DigestError, SipParseError
-from dialer.sip.address import Addr, parse_address
+from dialer.sip.address import Addr, default_port, parse_address
 from dialer.sip.calls import challenge_headers
 from dialer.sip.core import Core
 from dialer.sip.digest import Credentials, DigestClient
@@ -94,6 +96,18 @@ class Registrations:
         if registration is not None and not registration.asking:
             self._send(registration, now)
 
+    def relocate(self, number: int, servers: Sequence[Addr], now: float) -> None:
+        """DNS was asked again, for a registration that fails: a server that is new is asked at once."""
+        registration = self._active.get(number)
+        if registration is None or not servers:
+            return
+        spec = registration.spec
+        news = set(servers) - {spec.peer, *spec.others}
+        registration.spec = replace(spec, peer=servers[0], others=tuple(servers[1:]))
+        registration.moves = 0
+        if news and not registration.asking:
+            self._send(registration, now)
+
     def _send(self, registration: _Registration, now: float) -> None:
         core, spec = self._core, registration.spec
         registration.seq += 1
@@ -165,15 +179,17 @@ class Registrations:
         return True
 
     def _granted(self, registration: _Registration, response: Response) -> int:
-        """Our Contact's expires, else the Expires header, else what was asked for."""
-        host, port = self._core.local(registration.spec.peer)
+        """Our Contact's expires, else the Expires header, else what was asked for. A Contact that stands
+        alone is ours, also where the registrar wrote the address that it sees."""
+        peer, contacts = registration.spec.peer, []
         for value in header_values(response, "Contact"):
-            try:
-                contact = parse_address(value)
-            except SipParseError:
+            with suppress(SipParseError):
+                contacts.append(parse_address(value))
+        for contact in contacts:
+            place = contact.uri.host.strip("[]"), contact.uri.port or default_port(peer.transport)
+            if len(contacts) > 1 and place != self._core.local(peer):
                 continue
-            ours = contact.uri.host.strip("[]") == host and contact.uri.port == port
-            if ours and (granted := _seconds(contact.parameters.get("expires"))):
+            if granted := _seconds(contact.parameters.get("expires")):
                 return granted
         return _seconds(response.headers.get("Expires")) or registration.expires_s
 

@@ -9,7 +9,7 @@ from sipmessage import Response
 from dialer.sip.calls import Calls
 from dialer.sip.callstate import Call, Inside, Phase, Reliable
 from dialer.sip.early import OPTION
-from dialer.sip.message import header_values, to_bytes
+from dialer.sip.message import header_values
 
 _FIRST_BITS = 16
 """RSeq starts anywhere low, so that it never comes near 2**31."""
@@ -39,10 +39,10 @@ class ReliableResponses:
         call.rseq = call.rseq + 1 if call.rseq else 1 + self._core.randomness.getrandbits(_FIRST_BITS)
         response.headers.set("Require", OPTION)
         response.headers.set("RSeq", str(call.rseq))
-        self._core.layer.respond(call.transaction, response, now)
+        sent = self._core.layer.respond(call.transaction, response, now)
         values = self._core.config.timers
         call.reliable = Reliable(
-            to_bytes(response), call.transaction.peer, call.rseq, call.dialog.invite_seq, values.t1,
+            sent, call.transaction.peer, call.rseq, call.dialog.invite_seq, values.t1,
             now + values.timeout,
         )  # fmt: skip
         self._calls.set_timer("reliable", call, now + values.t1)

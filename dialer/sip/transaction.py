@@ -106,7 +106,7 @@ class InviteClient(ClientSide):
     ``no_response_s`` reports silence before timer B would. The machine then listens on until timer B,
     because a late ringing must still be cancelled and a late answer still be ended by the user.
     ``rings`` false: nobody must take a telephone up for it (a re-INVITE), so that provisional
-    responses alone don't prolong it.
+    responses alone don't prolong it. ``data``: the request in bytes, where they are known.
     """
 
     def __init__(
@@ -119,10 +119,11 @@ class InviteClient(ClientSide):
         no_response_s: float | None = None,
         *,
         rings: bool = True,
+        data: bytes = b"",
     ) -> None:
         super().__init__(request, peer, timers, send, State.CALLING)
         self._rings = rings
-        self._data = to_bytes(request)
+        self._data = data or to_bytes(request)
         self._ack = b""
         self._send(self._data, peer)
         self._resend_at = self._first_resend(now)
@@ -167,11 +168,20 @@ class InviteClient(ClientSide):
 
 
 class NonInviteClient(ClientSide):
-    """Figure 6 of RFC 3261."""
+    """Figure 6 of RFC 3261. ``data``: the request in bytes, where they are known."""
 
-    def __init__(self, request: Request, peer: Addr, timers: TimerValues, send: Send, now: float) -> None:
+    def __init__(
+        self,
+        request: Request,
+        peer: Addr,
+        timers: TimerValues,
+        send: Send,
+        now: float,
+        *,
+        data: bytes = b"",
+    ) -> None:
         super().__init__(request, peer, timers, send, State.TRYING)
-        self._data = to_bytes(request)
+        self._data = data or to_bytes(request)
         self._send(self._data, peer)
         self._resend_at = self._first_resend(now)
         self._ends_at = now + timers.timeout
@@ -212,10 +222,10 @@ class InviteServer(Transaction):
         super().__init__(request, peer, timers, send, State.PROCEEDING)
         self._last = b""
 
-    def respond(self, response: Response, now: float) -> None:
-        """Send a response; ignored once a final one has left."""
+    def respond(self, response: Response, now: float) -> bytes:
+        """Send a response; ignored once a final one has left. What left last, in bytes."""
         if self.state is not State.PROCEEDING:
-            return
+            return self._last
         self._last = to_bytes(response)
         self._send(self._last, self.peer)
         if 200 <= response.code < 300:
@@ -223,6 +233,7 @@ class InviteServer(Transaction):
         elif response.code >= 300:
             self._become(State.COMPLETED, now + self._timers.timeout)
             self._resend_at = self._first_resend(now)
+        return self._last
 
     def receive_again(self) -> None:
         """The same INVITE came again."""
@@ -251,16 +262,17 @@ class NonInviteServer(Transaction):
         super().__init__(request, peer, timers, send, State.TRYING)
         self._last = b""
 
-    def respond(self, response: Response, now: float) -> None:
-        """Send a response; ignored once a final one has left."""
+    def respond(self, response: Response, now: float) -> bytes:
+        """Send a response; ignored once a final one has left. What left last, in bytes."""
         if self.state not in (State.TRYING, State.PROCEEDING):
-            return
+            return self._last
         self._last = to_bytes(response)
         self._send(self._last, self.peer)
         if response.code < 200:
             self.state = State.PROCEEDING
         else:
             self._become(State.COMPLETED, self._linger(self._timers.timeout, now))
+        return self._last
 
     def receive_again(self) -> None:
         if self._last:

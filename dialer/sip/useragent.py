@@ -6,7 +6,7 @@ ask ``get_timer`` when to come back. Every method that does something is told ``
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from sipmessage import URI, Request, Response
 
@@ -222,6 +222,10 @@ class UserAgent:
     def refresh(self, registration: int, now: float) -> None:
         """Register again now."""
         self._registrations.refresh(registration, now)
+
+    def relocate(self, registration: int, servers: Sequence[Addr], now: float) -> None:
+        """DNS has been asked again for the registrar."""
+        self._registrations.relocate(registration, servers, now)
 
     def options(self, target: URI, peer: Addr, now: float) -> int:
         """Ask whether a peer is alive; OptionsAnswered follows."""

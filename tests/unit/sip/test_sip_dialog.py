@@ -62,3 +62,18 @@ def test_a_callee_keeps_the_routes_in_order_and_needs_a_contact() -> None:
         message = parse_message(invite(*bad))
         with pytest.raises(SipParseError, match="Contact"):
             Dialog.as_callee(message, essentials(message), "me")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("routes", [(), ("<sip:192.0.2.1;lr>",), ("<sip:192.0.2.1>",)])
+def test_a_dialog_over_tls_never_leaves_it(routes: tuple[str, ...]) -> None:
+    """A Contact that forgets to say transport=tls would send the keys of the next SDP in clear."""
+    secure = dialog(*routes)
+    peer = Addr("203.0.113.1", 5061, "tls", "carrier.example")
+    secure.keep_secret(peer)
+    assert secure.path()[2] == peer
+    secure.target = parse_uri("sip:b@192.0.2.7:5070;transport=tls")
+    secure.routes = ()
+    assert secure.path()[2][:3] == ("192.0.2.7", 5070, "tls"), "another place is fine if it is TLS"
+    plain = dialog(*routes)
+    plain.keep_secret(peer._replace(transport="tcp"))
+    assert plain.path()[2].transport == "udp"

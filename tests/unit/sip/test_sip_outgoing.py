@@ -8,7 +8,7 @@ import pytest
 from sip_fakes import ANSWER, B_ADDR, SILENCE, Pair, Peer, codes, events
 from sipmessage import Request
 
-from dialer.sip.address import parse_uri
+from dialer.sip.address import Addr, parse_uri
 from dialer.sip.config import UserAgentConfig
 from dialer.sip.digest import Credentials, parse_parameters
 from dialer.sip.outgoing import InviteSpec
@@ -19,6 +19,7 @@ from dialer.sip.signals import (
     CallEnded,
     CallFailed,
     CallProgress,
+    IncomingCall,
 )
 from dialer.sip.useragent import UserAgent
 
@@ -290,3 +291,37 @@ def test_a_stray_answer_is_ended_also_where_its_bye_is_challenged() -> None:
     assert (again.method, again.headers["CSeq"]) == ("BYE", "3 BYE")
     assert "Proxy-Authorization" in str(again.headers)
     assert again.headers["To"].endswith("tag=two")
+
+
+TLS = Addr("203.0.113.1", 5061, "tls", "carrier.example")
+
+
+@pytest.mark.parametrize("early", [False, True])
+def test_a_call_over_tls_stays_on_tls_whatever_the_contact_says(early: bool) -> None:
+    agent = UserAgent(UserAgentConfig(), random.Random(1))
+    peer = Peer(agent, TLS)
+    target = parse_uri("sip:13812345678@carrier.example")
+    call = agent.invite(InviteSpec(target, parse_uri("sip:1@x"), TLS, make_offer("127.0.0.1", 40000, 1)), 0.0)
+    (invite,) = peer.sent()
+    if early:
+        peer.respond(invite, 183, 0.1, body=ANSWER, Require="100rel", RSeq="1")
+    peer.respond(invite, 200, 0.2, body=ANSWER)
+    agent.hold(call, 1.0)
+    agent.bye(call, "done", 1.1)
+    sent = agent.datagrams_to_send()
+    assert len(sent) == 3 + early
+    assert {to for _, to in sent} == {TLS}
+    assert all(b"SIP/2.0/TLS " in data for data, _ in sent)
+
+
+def test_a_taken_call_over_tls_stays_on_tls() -> None:
+    agent = UserAgent(UserAgentConfig(), random.Random(1))
+    peer = Peer(agent, Addr("203.0.113.1", 40123, "tls"))
+    peer.give(peer.request("INVITE", body=ANSWER, Contact="<sip:far@192.0.2.77:5070>"))
+    (call,) = [e.call for e in events(agent) if isinstance(e, IncomingCall)]
+    agent.answer(call, "127.0.0.1", 41000, 0.1)
+    ack = peer.request("ACK")
+    ack.headers.set("To", peer.sent()[-1].headers["To"])
+    peer.give(ack, 0.2)
+    agent.bye(call, "done", 0.3)
+    assert [to for _, to in agent.datagrams_to_send()] == [peer.addr]

@@ -172,3 +172,48 @@ def test_a_call_to_a_phone_behind_a_nat_stays_on_the_way_that_works() -> None:
     assert [(m.method, str(m.uri), peer) for m, peer in sent] == [  # type: ignore[union-attr]
         ("ACK", "sip:u@192.168.1.20:5062", outside), ("BYE", "sip:u@192.168.1.20:5062", outside),
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("contacts", "granted"),
+    [
+        ("<sip:4008@198.51.100.1:31234>;expires=60", 60.0),
+        ("<sip:4008@127.0.0.1>;expires=70", 70.0),
+        ("<sip:other@192.0.2.1>;expires=60, <sip:4008@127.0.0.1:5060>;expires=80", 80.0),
+        ("<sip:other@192.0.2.1>;expires=60, <sip:third@192.0.2.2>;expires=80", 3600.0),
+    ],
+)
+def test_the_life_that_was_granted_is_read_also_where_our_contact_was_rewritten(
+    contacts: str, granted: float
+) -> None:
+    """Registrars write the address that they see behind a NAT; believing more would lose the registration."""
+    agent = UserAgent(UserAgentConfig(), random.Random(3))
+    peer = Peer(agent)
+    spec = RegisterSpec(
+        parse_uri("sip:carrier"), parse_uri("sip:4008@carrier"), B_ADDR, Credentials("u", "p"), 3600
+    )
+    number = agent.register(spec, 0.0)
+    (request,) = peer.sent()
+    peer.respond(request, 200, 0.1, Contact=contacts)
+    assert events(agent) == [Registered(number, granted)]
+
+
+def test_a_registrar_at_another_address_is_asked_at_once() -> None:
+    agent = UserAgent(UserAgentConfig(), random.Random(3))
+    peer = Peer(agent)
+    spec = RegisterSpec(
+        parse_uri("sip:carrier"), parse_uri("sip:4008@carrier"), B_ADDR, Credentials("u", "p"), 3600
+    )
+    number = agent.register(spec, 0.0)
+    (request,) = peer.sent()
+    peer.respond(request, 503, 0.1)
+    assert isinstance(events(agent)[-1], RegistrationFailed)
+    agent.relocate(number, [B_ADDR], 0.2)
+    assert peer.sent() == [], "the same server has its pause"
+    other = Addr("127.0.0.9", 5062)
+    agent.relocate(number, [other, B_ADDR], 0.3)
+    ((_, to),) = agent.datagrams_to_send()
+    assert to == other
+    agent.relocate(number, [other, B_ADDR], 0.4)
+    assert agent.datagrams_to_send() == []
+    agent.relocate(999, [other], 0.4)

@@ -3,83 +3,30 @@
 from __future__ import annotations
 
 import asyncio
-import functools
 import sys
-from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import dataclass
+from collections.abc import Coroutine, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any, ParamSpec
+from typing import Any
 
 import click
 
 from dialer import __version__
-from dialer.errors import ConfigError, DialerError, ImportFileError
+from dialer.cli_policy import verdict_command
+from dialer.command import EN, ZH, Context, json_option
+from dialer.command import errors as _errors
+from dialer.command import out as _out
+from dialer.errors import DialerError, ImportFileError
 from dialer.model import CallId, QuestionKind, TaskId
 
 # The commands import the rooms they need themselves: `dialer answer` must not wait for a database layer.
 
-P = ParamSpec("P")
-_ZH, _EN = "zh", "en"
 _ID = click.IntRange(0, 2**63 - 1)
 """What a database's integer holds."""
 
 
-@dataclass(frozen=True, slots=True)
-class Context:
-    home: Path | None
-    lang: str
-
-    def say(self, zh: str, en: str) -> str:
-        return zh if self.lang == _ZH else en
-
-    def site(self) -> Path:
-        """Raises ConfigError where no installation is named."""
-        if self.home is None:
-            raise ConfigError(
-                self.say(
-                    "请指定安装目录:dialer --home 目录,或环境变量 DIALER_HOME",
-                    "name the installation's folder: dialer --home DIR, or DIALER_HOME",
-                )
-            )
-        return self.home
-
-
-def _errors(function: Callable[P, None]) -> Callable[P, None]:
-    """A user's mistake is a message, not a traceback."""
-
-    @functools.wraps(function)
-    def wrapper(*args: P.args, **kwargs: P.kwargs) -> None:
-        try:
-            function(*args, **kwargs)
-        except DialerError as error:
-            click.echo(f"dialer: {error}", err=True)
-            sys.exit(2)
-        except OSError as error:
-            if error.filename is None:  # not about a file: a closed pipe is click's, the rest a fault of ours
-                raise
-            click.echo(f"dialer: {error.filename}: {error.strerror}", err=True)
-            sys.exit(2)
-
-    return wrapper
-
-
-def _out(as_json: bool, value: object, table: Callable[[], object]) -> None:
-    from rich.console import Console
-
-    from dialer import views
-
-    if as_json:
-        click.echo(views.dumps(value))
-    else:
-        Console(width=None if sys.stdout.isatty() else 200).print(table())
-
-
 def _run(work: Coroutine[Any, Any, None]) -> None:
     asyncio.run(work)
-
-
-json_option = click.option("--json", "as_json", is_flag=True, help="JSON 输出 / print JSON")
 
 
 @click.group(help="回访外呼系统 / outbound dialer for regulated customer call-backs")
@@ -91,8 +38,8 @@ json_option = click.option("--json", "as_json", is_flag=True, help="JSON 输出 
 )
 @click.option(
     "--lang",
-    type=click.Choice([_ZH, _EN]),
-    default=_ZH,
+    type=click.Choice([ZH, EN]),
+    default=ZH,
     envvar="DIALER_LANG",
     help="界面语言 / language",
 )
@@ -345,6 +292,9 @@ def prompts_missing(ctx: Context, as_json: bool) -> None:
         for text in found:
             click.echo(text)
     sys.exit(1 if found else 0)
+
+
+main.add_command(verdict_command)
 
 
 if __name__ == "__main__":

@@ -214,6 +214,8 @@ class Task:
     channel: str = ""
     seller: str = ""
     segment: Segment = Segment.GENERAL
+    tier: str = ""
+    """How often this customer is called back, e.g. ``A`` (R77, R78, R96). Empty: once."""
     zone: str = "Asia/Shanghai"
     state: TaskState = TaskState.OPEN
     pass_no: int = 1

@@ -18,6 +18,7 @@ from dialer.intake.config import IntakeConfig
 from dialer.ivr.config import TurnSettings
 from dialer.media.config import MediaConfig, ProgressConfig
 from dialer.policy.settings import PolicySettings, Window
+from dialer.policy.tiers import TierTable
 from dialer.scheduler import SchedulerConfig
 from dialer.sip.config import EndpointConfig, RegistrarConfig
 from dialer.sip.trunkconfig import TrunkConfig
@@ -163,7 +164,7 @@ def load_settings(home: Path, environ: Mapping[str, str] | None = None) -> Setti
 
 def read_settings(text: str, file: str, home: Path, environ: Mapping[str, str]) -> Settings:
     """The file's text as Settings. Raises ConfigError with file and line."""
-    toml = read_toml(text, file, {Window: Window.parse}, (*TABLES, ONE_TRUNK))
+    toml = read_toml(text, file, {Window: Window.parse, TierTable: TierTable.parse}, (*TABLES, ONE_TRUNK))
     site = toml.table("site", SiteSettings)
     secrets = toml.table("secrets", SecretSettings)
     shipped = shipped_dir()

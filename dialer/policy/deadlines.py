@@ -9,6 +9,7 @@ from enum import StrEnum
 from dialer.model import Attempt, Task
 from dialer.policy.calendar import Calendar
 from dialer.policy.case import Case, counts
+from dialer.policy.days import add_months
 from dialer.policy.ruling import Passed, Ruling
 from dialer.policy.windows import NOON, day_label
 from dialer.policy.zones import find_zone
@@ -54,9 +55,7 @@ def due_day(rule: DueRule, event: date, calendar: Calendar) -> date:
 
 def add_month(day: date) -> date:
     """The same day of the next month, or that month's last day: 31 January gives 28 February."""
-    first_of_next = (day.replace(day=1) + timedelta(days=32)).replace(day=1)
-    last_of_next = (first_of_next + timedelta(days=32)).replace(day=1) - timedelta(days=1)
-    return last_of_next.replace(day=min(day.day, last_of_next.day))
+    return add_months(day, 1)
 
 
 def due_key(task: Task) -> tuple[date, date, int]:
@@ -79,9 +78,13 @@ def call_order(task: Task, attempts: Sequence[Attempt], now: datetime) -> tuple[
 
 def deadline(case: Case) -> Ruling:
     """A passed deadline doesn't stop the call-back (R17: every policy), but the operator sees it."""
-    parts = [
-        f"{name} {day_label(day)}{'已过' if day < case.today else ''}"
-        for name, day in (("犹豫期至", case.task.cooling_off_end), ("回访期限", case.task.due))
-        if day is not None
-    ]
-    return Passed("R10", ",".join(parts) or "未设期限")
+    task, today = case.task, case.today
+    zh, en = [], []
+    for name, english, day in (
+        ("犹豫期至", "cooling-off ends", task.cooling_off_end),
+        ("回访期限", "due", task.due),
+    ):
+        if day is not None:
+            zh.append(f"{name} {day_label(day)}{'已过' if day < today else ''}")
+            en.append(f"{english} {day}{' (passed)' if day < today else ''}")
+    return Passed("R10", ",".join(zh) or "未设期限", ", ".join(en) or "no deadline set")

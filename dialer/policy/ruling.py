@@ -7,15 +7,38 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from dialer.model import PhoneNumber
+from dialer.policy.rulebook import (
+    DAILY_CAP,
+    DESTINATION,
+    DO_NOT_CALL,
+    INTERNAL_ERROR,
+    ONE_LIVE_CALL,
+    SURRENDERED,
+    WITH_AGENT,
+    version_of,
+)
 
-# What stops a call for another reason than one of the numbered rules (docs/policy.md).
-SURRENDERED = "SURRENDERED"
-DO_NOT_CALL = "DO_NOT_CALL"
-WITH_AGENT = "WITH_AGENT"
-ONE_LIVE_CALL = "ONE_LIVE_CALL"
-DAILY_CAP = "DAILY_CAP"
-INTERNAL_ERROR = "INTERNAL_ERROR"
-DESTINATION = "DESTINATION"
+__all__ = [
+    "DAILY_CAP",
+    "DESTINATION",
+    "DO_NOT_CALL",
+    "INTERNAL_ERROR",
+    "ONE_LIVE_CALL",
+    "SURRENDERED",
+    "WITH_AGENT",
+    "Decision",
+    "Dial",
+    "Escalate",
+    "Finding",
+    "Passed",
+    "Refuse",
+    "Resources",
+    "Ruling",
+    "Stop",
+    "Verdict",
+    "Wait",
+    "finding_of",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +50,8 @@ class Dial:
     window_end: datetime
     rule: str = "R44"
     why: str = ""
+    en: str = ""
+    """``why`` in English; here and below."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +61,7 @@ class Wait:
     until: datetime
     rule: str
     why: str
+    en: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +70,7 @@ class Refuse:
 
     rule: str
     why: str
+    en: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +80,7 @@ class Escalate:
     channel: str
     rule: str
     why: str
+    en: str = ""
 
 
 Verdict = Dial | Wait | Refuse | Escalate
@@ -66,6 +94,9 @@ class Finding:
     rule: str
     result: str
     why: str
+    version: int = 1
+    """Of the rule as programmed (``rulebook``): an old finding names the rule that spoke then."""
+    en: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +130,7 @@ class Passed:
 
     rule: str
     why: str
+    en: str = ""
 
 
 Ruling = Passed | Stop
@@ -107,10 +139,11 @@ Ruling = Passed | Stop
 def finding_of(ruling: Ruling) -> Finding:
     match ruling:
         case Passed():
-            return Finding(ruling.rule, "pass", ruling.why)
+            result = "pass"
         case Wait():
-            return Finding(ruling.rule, "wait", ruling.why)
+            result = "wait"
         case Refuse():
-            return Finding(ruling.rule, "refuse", ruling.why)
+            result = "refuse"
         case Escalate():
-            return Finding(ruling.rule, "escalate", ruling.why)
+            result = "escalate"
+    return Finding(ruling.rule, result, ruling.why, version_of(ruling.rule), ruling.en)

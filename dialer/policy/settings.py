@@ -8,6 +8,7 @@ from datetime import datetime, time, timedelta
 from itertools import pairwise
 
 from dialer.model import Segment
+from dialer.policy.tiers import TierTable
 from dialer.policy.zones import find_zone
 
 MIN_RING_S = 20.0
@@ -53,6 +54,10 @@ def _windows(*texts: str) -> tuple[Window, ...]:
     return tuple(Window.parse(text) for text in texts)
 
 
+def _tables(*texts: str) -> tuple[TierTable, ...]:
+    return tuple(TierTable.parse(text) for text in texts)
+
+
 @dataclass(frozen=True, slots=True)
 class PolicySettings:
     """The rules' figures. Every field changes a verdict; a wrong value raises ValueError."""
@@ -81,6 +86,14 @@ class PolicySettings:
     """R79: an appointment not dialled this long after its time has lapsed; ordinary slots apply."""
     appointment_extra_attempt: bool = False
     """R43, R79: whether an agreed call may be made although the pass's attempts are used up."""
+    tier_tables: tuple[TierTable, ...] = _tables(
+        "R77: A 1 month, B 3 months, C 6 months",
+        "R78: A 3 months, B 6 months, C 12 months",
+        "R96: C 2 weeks",
+    )
+    """R77, R78, R96: how long after a successful call-back a customer of a tier is due again."""
+    tier_table: str = "R77"
+    """R77, R78, R96: the table that counts. It concerns tasks with a tier and without any deadline."""
     uncounted_retry_s: float = 60.0
     """Pause of a task after a try that doesn't count (the trunk's fault, or no INVITE left)."""
     busy_recheck_s: float = 30.0
@@ -95,6 +108,11 @@ class PolicySettings:
         for window in self.government_windows:
             if not any(w.start <= window.start and window.end <= w.end for w in self.windows):
                 raise ValueError(f"government_windows: {window} lies outside windows (R45 only narrows)")
+        names = [table.name for table in self.tier_tables]
+        if len(set(names)) < len(names):
+            raise ValueError("tier_tables: a table is given twice")
+        if self.tier_table not in names:
+            raise ValueError(f"tier_table: no table {self.tier_table!r}; given: {', '.join(names) or 'none'}")
         if find_zone(self.zone) is None:
             raise ValueError(f"zone: {self.zone!r} is not an IANA zone: write e.g. Asia/Shanghai")
 
@@ -128,6 +146,10 @@ class PolicySettings:
     def ring_total(self) -> timedelta:
         """From INVITE to CANCEL at the longest: a call may not start later than this before the end."""
         return timedelta(seconds=self.ring_s + self.no_18x_ring_after_s)
+
+    @property
+    def tiers(self) -> TierTable:
+        return next(table for table in self.tier_tables if table.name == self.tier_table)
 
     def windows_for(self, segment: Segment) -> tuple[Window, ...]:
         return self.government_windows if segment is Segment.GOVERNMENT else self.windows

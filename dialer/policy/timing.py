@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 
-from dialer.model import Segment
+from dialer.errors import CalendarError
+from dialer.model import Disposition, Segment
 from dialer.policy.appointments import appointment_slot
 from dialer.policy.case import Case
 from dialer.policy.retries import last_try, rejected_today
 from dialer.policy.ruling import DAILY_CAP, Passed, Ruling, Wait
-from dialer.policy.windows import SEARCH_DAYS, Slot, day_label, moment_label, slots_after
-from dialer.policy.zones import at_least
+from dialer.policy.windows import SEARCH_DAYS, Slot, day_label, moment_en, moment_label, slots_after
+from dialer.policy.zones import at_least, instant
 
 
 def next_permitted(case: Case, not_before: datetime) -> datetime:
@@ -44,24 +45,57 @@ def not_rejected_today(case: Case) -> Ruling:
     """603 is the callee's word: leave the day alone."""
     rejected = rejected_today(case)
     if rejected is None:
-        return Passed("R43", "今天未被拒接")
-    return Wait(next_permitted(case, rejected), "R43", "今天被拒接(603),次日再拨")
+        return Passed("R43", "今天未被拒接", "not rejected today")
+    until = next_permitted(case, rejected)
+    return Wait(until, "R43", "今天被拒接(603),次日再拨", "rejected today (603): the next day")
+
+
+def tier_due(case: Case) -> Ruling:
+    """R77, R78, R96: a call-back that comes round by tier waits until its interval is over."""
+    table, tier = case.settings.tiers, case.task.tier
+    if not case.recurs:
+        return Passed(table.name, "不按客户等级定期回访", "doesn't come round by the customer's tier")
+    every = table.of(tier)
+    if every is None:
+        return Passed(table.name, f"{tier} 级未设频次", f"the table sets no interval for tier {tier}")
+    done = [a.invited_at for a in case.everything if a.outcome is Disposition.COMPLETED]
+    if not done:
+        return Passed(table.name, f"{tier} 级客户尚未回访", f"tier {tier}: not called back yet")
+    last = max(done).astimezone(case.zone)
+    due = instant(every.after(last.date()), time.min, case.zone)
+    zh, en = f"{tier} 级客户上次回访 {moment_label(last)}", f"tier {tier} was called back {moment_en(last)}"
+    if at_least(case.now, due):
+        return Passed(table.name, f"{zh},已到期", f"{en}, due again")
+    try:
+        until = next_permitted(case, due)
+    except CalendarError:
+        until = due
+    return Wait(until, table.name, f"{zh},{day_label(due)}起再访", f"{en}, due again from {due.date()}")
 
 
 def appointment_kept(case: Case) -> Ruling:
     """R79: a pending appointment is kept; nothing is dialled before it."""
     agreed = case.appointment
     if agreed is None:
-        return Passed("R79", "无待履行的约定")
-    slot, label = appointment_slot(case), moment_label(agreed)
+        return Passed("R79", "无待履行的约定", "no appointment ahead")
+    slot, label, en = appointment_slot(case), moment_label(agreed), moment_en(agreed)
     if slot is not None and not at_least(case.now, slot.start):
-        return Wait(slot.start, "R79", f"客户约定 {label} 回访")
+        return Wait(slot.start, "R79", f"客户约定 {label} 回访", f"the customer asked for {en}")
     if slot is not None and slot.may_start(case.now):
-        return Passed("R79", f"客户约定的时间 {label} 已到")
+        return Passed("R79", f"客户约定的时间 {label} 已到", f"it is the time that was asked for: {en}")
     if not at_least(case.now, agreed):
         until = next_permitted(case, agreed)
-        return Wait(until, "R79", f"客户约定的 {label} 不在许可时段,顺延至 {moment_label(until)}")
-    return Passed("R79", f"约定的 {label} 已过,按普通时段拨打")
+        return Wait(
+            until,
+            "R79",
+            f"客户约定的 {label} 不在许可时段,顺延至 {moment_label(until)}",
+            f"{en}, asked for by the customer, is outside the windows: moved to {moment_en(until)}",
+        )
+    return Passed(
+        "R79",
+        f"约定的 {label} 已过,按普通时段拨打",
+        f"the appointment of {en} has lapsed, ordinary windows apply",
+    )
 
 
 def window_open(case: Case) -> Ruling:
@@ -69,56 +103,93 @@ def window_open(case: Case) -> Ruling:
     rule = "R45" if case.task.segment is Segment.GOVERNMENT else "R44"
     slot = open_slot(case)
     if slot is not None:
-        return Passed(rule, f"在许可时段 {slot.label} 内")
+        return Passed(rule, f"在许可时段 {slot.label} 内", f"inside the window {slot.en}")
     until = next_permitted(case, case.now)
-    then = f",下次 {moment_label(until)}"
+    then, next_en = f",下次 {moment_label(until)}", f"; next {moment_en(until)}"
     if not case.calendar.is_workday(case.today):
-        return Wait(until, "R44", f"{day_label(case.today)} 非工作日{then}")
+        return Wait(
+            until, "R44", f"{day_label(case.today)} 非工作日{then}", f"{case.today} is no workday{next_en}"
+        )
     if any(slot.holds(case.now) for slot in case.slots_today):
         ring = case.settings.ring_total.total_seconds()
-        return Wait(until, "R41", f"本时段剩余不足 {ring:g} 秒,振铃会越过时段{then}")
-    return Wait(until, rule, f"当地 {moment_label(case.now)} 不在许可时段{then}")
+        return Wait(
+            until,
+            "R41",
+            f"本时段剩余不足 {ring:g} 秒,振铃会越过时段{then}",
+            f"less than {ring:g} s are left, it would ring past the window{next_en}",
+        )
+    return Wait(
+        until,
+        rule,
+        f"当地 {moment_label(case.now)} 不在许可时段{then}",
+        f"{moment_en(case.now)} local time is outside the windows{next_en}",
+    )
 
 
 def slot_unused(case: Case) -> Ruling:
     """R43: another slot each time."""
     slot = open_slot(case)
     if due_appointment(case) is not None or slot is None or not case.used(slot):
-        return Passed("R43", f"本时段未拨打过({last_try(case)})")
+        zh, en = last_try(case)
+        return Passed("R43", f"本时段未拨打过({zh})", f"no attempt in this slot ({en})")
     until = next_permitted(case, case.now)
-    return Wait(until, "R43", f"{slot.label} 时段已拨打过,须换时段,下次 {moment_label(until)}")
+    return Wait(
+        until,
+        "R43",
+        f"{slot.label} 时段已拨打过,须换时段,下次 {moment_label(until)}",
+        f"an attempt was made in {slot.en}, another slot is due; next {moment_en(until)}",
+    )
 
 
 def under_daily_cap(case: Case) -> Ruling:
     """A customer's own appointment isn't held up by the cap."""
     made, cap = case.calls_on(case.today), case.settings.daily_cap
     if due_appointment(case) is not None or made < cap:
-        return Passed(DAILY_CAP, f"该号码今天已拨 {made} 次,上限 {cap} 次")
+        return Passed(
+            DAILY_CAP,
+            f"该号码今天已拨 {made} 次,上限 {cap} 次",
+            f"{made} calls to this number today, at most {cap}",
+        )
     until = next_permitted(case, case.now)
-    return Wait(until, DAILY_CAP, f"该号码今天已拨 {made} 次,达上限 {cap} 次,下次 {moment_label(until)}")
+    return Wait(
+        until,
+        DAILY_CAP,
+        f"该号码今天已拨 {made} 次,达上限 {cap} 次,下次 {moment_label(until)}",
+        f"{made} calls to this number today, {cap} are the most; next {moment_en(until)}",
+    )
 
 
 def can_record(case: Case) -> Ruling:
     """R75: a call that can't be recorded isn't made."""
     if case.resources.can_record:
-        return Passed("R75", "可以录音")
-    why = f"无法录音,暂不拨打:{case.resources.can_record_why or '未说明'}"
-    return Wait(_later(case, case.settings.fault_recheck_s), "R75", why)
+        return Passed("R75", "可以录音", "the call can be recorded")
+    why = case.resources.can_record_why
+    return Wait(
+        _later(case, case.settings.fault_recheck_s),
+        "R75",
+        f"无法录音,暂不拨打:{why or '未说明'}",
+        f"the call can't be recorded: {why or 'no reason given'}",
+    )
 
 
 def trunk_up(case: Case) -> Ruling:
     """R7, R36: only the dedicated trunk."""
     if case.resources.trunk_up:
-        return Passed("R7", "专用线路可用")
-    why = f"专用线路不可用:{case.resources.trunk_why or '未说明'}"
-    return Wait(_later(case, case.settings.fault_recheck_s), "R7", why)
+        return Passed("R7", "专用线路可用", "the trunk is up")
+    why = case.resources.trunk_why
+    return Wait(
+        _later(case, case.settings.fault_recheck_s),
+        "R7",
+        f"专用线路不可用:{why or '未说明'}",
+        f"the trunk is down: {why or 'no reason given'}",
+    )
 
 
 def line_free(case: Case) -> Ruling:
     free = case.resources.lines_free
     if free > 0:
-        return Passed("R7", f"空闲线路 {free} 条")
-    return Wait(_later(case, case.settings.busy_recheck_s), "R7", "没有空闲线路")
+        return Passed("R7", f"空闲线路 {free} 条", f"{free} lines are free")
+    return Wait(_later(case, case.settings.busy_recheck_s), "R7", "没有空闲线路", "no line is free")
 
 
 def _later(case: Case, seconds: float) -> datetime:

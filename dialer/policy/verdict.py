@@ -36,6 +36,7 @@ __all__ = [
     "Verdict",
     "Wait",
     "decide",
+    "examine",
 ]
 
 TASK_RULES: tuple[Callable[[Task], Ruling], ...] = (
@@ -47,11 +48,13 @@ TASK_RULES: tuple[Callable[[Task], Ruling], ...] = (
 )
 CASE_RULES: tuple[Callable[[Case], Ruling], ...] = (
     deadlines.deadline,
+    retries.not_over,
     retries.one_live_call,
     retries.attempts_left,
     retries.destination,
     retries.usable_number,
     retries.trunk_pause,
+    timing.tier_due,
     timing.not_rejected_today,
     timing.appointment_kept,
     timing.window_open,
@@ -79,34 +82,70 @@ def decide(
     An unknown zone or a year without a calendar refuses (R44). The findings end with the rule
     that stopped.
     """
-    if now.tzinfo is None:
-        raise ValueError("now needs a zone: pass an aware datetime")
+    case, rulings = _hear(task, attempts, customer_attempts, now, calendar, settings, resources)
     findings: list[Finding] = []
-    for ruling in _before_timing(task, resources):
+    for ruling in rulings:
         findings.append(finding_of(ruling))
         if not isinstance(ruling, Passed):
             return Decision(ruling, tuple(findings))
+    if case is None:
+        raise AssertionError("the rules passed a case without a zone")
+    return Decision(_dial(case), tuple(findings))
+
+
+def examine(
+    task: Task,
+    attempts: tuple[Attempt, ...],
+    customer_attempts: tuple[Attempt, ...],
+    now: datetime,
+    calendar: Calendar,
+    settings: PolicySettings,
+    resources: Resources,
+) -> tuple[Finding, ...]:
+    """What every rule says, also those behind the one that stops; else as ``decide``."""
+    _, rulings = _hear(task, attempts, customer_attempts, now, calendar, settings, resources)
+    return tuple(finding_of(ruling) for ruling in rulings)
+
+
+def _hear(
+    task: Task,
+    attempts: tuple[Attempt, ...],
+    customer_attempts: tuple[Attempt, ...],
+    now: datetime,
+    calendar: Calendar,
+    settings: PolicySettings,
+    resources: Resources,
+) -> tuple[Case | None, Iterator[Ruling]]:
+    """The case, or None in an unknown zone, and the rules' answers as they are asked for."""
+    if now.tzinfo is None:
+        raise ValueError("now needs a zone: pass an aware datetime")
     zone = find_zone(task.zone or settings.zone)
     if zone is None:
-        refusal = Refuse("R44", f"客户时区 {task.zone} 无法识别,不能判断当地时间,请更正")
-        return Decision(refusal, (*findings, finding_of(refusal)))
+        return None, _rulings(task, None, resources)
     case = Case(task, attempts, customer_attempts, now.astimezone(zone), zone, calendar, settings, resources)
-    try:
-        for rule in CASE_RULES:
-            ruling = rule(case)
-            findings.append(finding_of(ruling))
-            if not isinstance(ruling, Passed):
-                return Decision(ruling, tuple(findings))
-        return Decision(_dial(case), tuple(findings))
-    except CalendarError as error:
-        refusal = Refuse("R44", f"缺少官方工作日历,不拨打:请补充 {error.file}")
-        return Decision(refusal, (*findings, finding_of(refusal)))
+    return case, _rulings(task, case, resources)
 
 
-def _before_timing(task: Task, resources: Resources) -> Iterator[Ruling]:
+def _rulings(task: Task, case: Case | None, resources: Resources) -> Iterator[Ruling]:
     for rule in TASK_RULES:
         yield rule(task)
     yield eligibility.approved(resources)
+    if case is None:
+        yield Refuse(
+            "R44",
+            f"客户时区 {task.zone} 无法识别,不能判断当地时间,请更正",
+            f"the customer's zone {task.zone} is unknown, so is the local time: correct it",
+        )
+        return
+    for check in CASE_RULES:
+        try:
+            yield check(case)
+        except CalendarError as error:
+            yield Refuse(
+                "R44",
+                f"缺少官方工作日历,不拨打:请补充 {error.file}",
+                f"there is no official calendar, nobody is called: add {error.file}",
+            )
 
 
 def _dial(case: Case) -> Dial:
@@ -114,5 +153,7 @@ def _dial(case: Case) -> Dial:
     if slot is None or phone is None:
         raise AssertionError("the rules passed a case without a slot or a number")
     rule = "R79" if timing.due_appointment(case) is not None else "R44"
-    why = f"{slot.label},第 {case.task.pass_no} 轮第 {len(case.counted) + 1} 次拨打"
-    return Dial(phone.number, slot.key, slot.end, rule, why)
+    number = len(case.counted) + 1
+    why = f"{slot.label},第 {case.task.pass_no} 轮第 {number} 次拨打"
+    en = f"{slot.en}, attempt {number} of pass {case.task.pass_no}"
+    return Dial(phone.number, slot.key, slot.end, rule, why, en)

@@ -46,13 +46,23 @@ class Slot:
         start, end = self.start, self.end
         return f"{day_label(start)} {start.hour:02}:{start.minute:02}-{end.hour:02}:{end.minute:02}"
 
+    @property
+    def en(self) -> str:
+        """The same in English: 2026-11-10 14:00-16:00."""
+        start, end = self.start, self.end
+        return f"{start.date()} {start.hour:02}:{start.minute:02}-{end.hour:02}:{end.minute:02}"
+
 
 def day_label(day: date) -> str:
     return f"{day.month}月{day.day}日"
 
 
 def moment_label(moment: datetime) -> str:
-    return f"{day_label(moment.date())} {moment:%H:%M}"
+    return f"{moment.month}月{moment.day}日 {moment.hour:02}:{moment.minute:02}"
+
+
+def moment_en(moment: datetime) -> str:
+    return f"{moment.date()} {moment.hour:02}:{moment.minute:02}"
 
 
 def slots_of(day: date, segment: Segment, zone: ZoneInfo, settings: PolicySettings) -> tuple[Slot, ...]:

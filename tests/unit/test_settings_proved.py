@@ -76,6 +76,8 @@ PROOFS = {
     "calling.appointment_tolerance_s": VERDICTS,
     "calling.appointment_extra_attempt": VERDICTS,
     "calling.uncounted_retry_s": VERDICTS,
+    "calling.tier_tables": VERDICTS,
+    "calling.tier_table": VERDICTS,
     "calling.busy_recheck_s": VERDICTS,
     "calling.fault_recheck_s": VERDICTS,
     "scheduler.heartbeat_s": SCHEDULER,

@@ -12,6 +12,7 @@ from policy_cases import CALENDAR, FIRST, FREE, SECOND, SETTINGS, at, attempt, t
 from dialer.model import Disposition as D
 from dialer.model import Phone, PhoneNumber, Segment, TaskState
 from dialer.policy.settings import PolicySettings, Window
+from dialer.policy.tiers import TierTable
 from dialer.policy.verdict import Dial, Escalate, Refuse, Resources, Wait, decide
 
 OPEN_TUESDAY = "11-10 10:00"
@@ -319,6 +320,16 @@ EVERY_FIELD: list[tuple[str, object, dict[str, Any]]] = [
                 attempt("11-10 14:00", D.APPOINTMENT),
             ),
         },
+    ),
+    (
+        "tier_tables",
+        (TierTable.parse("R77: A 2 months"),),
+        {"now": "11-10 10:00", "of": task(tier="A"), "attempts": (attempt("10-09 10:00", D.COMPLETED),)},
+    ),
+    (
+        "tier_table",
+        "R78",
+        {"now": "11-10 10:00", "of": task(tier="A"), "attempts": (attempt("10-09 10:00", D.COMPLETED),)},
     ),
     (
         "uncounted_retry_s",

@@ -1,0 +1,70 @@
+"""What the command modules share: the context, errors as one line, tables or JSON."""
+
+from __future__ import annotations
+
+import functools
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ParamSpec
+
+import click
+
+from dialer.errors import ConfigError, DialerError
+
+P = ParamSpec("P")
+ZH, EN = "zh", "en"
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    home: Path | None
+    lang: str
+
+    def say(self, zh: str, en: str) -> str:
+        return zh if self.lang == ZH else en
+
+    def site(self) -> Path:
+        """Raises ConfigError where no installation is named."""
+        if self.home is None:
+            raise ConfigError(
+                self.say(
+                    "请指定安装目录:dialer --home 目录,或环境变量 DIALER_HOME",
+                    "name the installation's folder: dialer --home DIR, or DIALER_HOME",
+                )
+            )
+        return self.home
+
+
+def errors(function: Callable[P, None]) -> Callable[P, None]:
+    """A user's mistake is a message, not a traceback."""
+
+    @functools.wraps(function)
+    def wrapper(*args: P.args, **kwargs: P.kwargs) -> None:
+        try:
+            function(*args, **kwargs)
+        except DialerError as error:
+            click.echo(f"dialer: {error}", err=True)
+            sys.exit(2)
+        except OSError as error:
+            if error.filename is None:  # not about a file: a closed pipe is click's, the rest a fault of ours
+                raise
+            click.echo(f"dialer: {error.filename}: {error.strerror}", err=True)
+            sys.exit(2)
+
+    return wrapper
+
+
+def out(as_json: bool, value: object, table: Callable[[], object]) -> None:
+    from rich.console import Console
+
+    from dialer import views
+
+    if as_json:
+        click.echo(views.dumps(value))
+    else:
+        Console(width=None if sys.stdout.isatty() else 200).print(table())
+
+
+json_option = click.option("--json", "as_json", is_flag=True, help="JSON 输出 / print JSON")

@@ -5,7 +5,7 @@ UV := sh scripts/uv.sh
 HOME_DIR ?= build/demo
 PYTEST_ARGS ?=
 
-.PHONY: demo test check fuzz interop setup prompts diagram clean bench-setup bench-calls bench-srtp bench-stall bench-progress
+.PHONY: demo test test-pjsua2 pjsua2 check fuzz interop setup prompts diagram clean bench-setup bench-calls bench-srtp bench-stall bench-progress
 
 setup: .venv/.ready
 
@@ -17,10 +17,18 @@ demo: setup
 	$(UV) run --frozen dialer --home $(HOME_DIR) demo
 
 # The demonstration runs alone at the end: twelve customers speak in real time and share the cores with nobody.
-test: setup
+test: setup pjsua2
 	sh scripts/test-packages.sh
 	$(UV) run --frozen pytest -n 3 --dist loadgroup --ignore tests/e2e $(PYTEST_ARGS)
 	$(UV) run --frozen pytest tests/e2e $(PYTEST_ARGS)
+
+# PJSIP's bindings, in an environment of their own under build/ (GPL-2 or commercial; Python 3.11 and 3.12 only).
+pjsua2: setup
+	sh scripts/pjsua2.sh
+
+# The trunk contract over PJSIP alone.
+test-pjsua2: pjsua2
+	$(UV) run --frozen pytest tests/contract/test_trunk_contract.py tests/wire/test_wire_pjsua2.py tests/unit/sip/test_sip_pjsua.py -k pjsua $(PYTEST_ARGS)
 
 # Style, types, the import rule, and the committed lock.
 check: setup

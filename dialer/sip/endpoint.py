@@ -131,6 +131,16 @@ class SipEndpoint:
         return self._agent is not None
 
     @property
+    def problem(self) -> str:
+        """Why nothing can be sent; empty: it can."""
+        return "" if self.running else "the SIP endpoint isn't started"
+
+    @property
+    def room(self) -> int:
+        """How many more calls it can carry."""
+        return self._config.max_calls - len(self._legs)
+
+    @property
     def local(self) -> Addr:
         """The bound address and UDP port. Raises TrunkError before ``start``."""
         return self._net().bound
@@ -187,6 +197,10 @@ class SipEndpoint:
         leg.key_sending = spec.key_sending
         leg.begin(call)
         self._pump()
+
+    async def send_invite(self, spec: InviteSpec, leg: SipLeg) -> None:
+        """``place``, as a trunk asks for it: nothing is waited for."""
+        self.place(spec, leg)
 
     def hang_up(self, call: int, reason: str) -> None:
         if self._agent is not None:

@@ -42,6 +42,7 @@ from dialer.sip.trunkconfig import KeySending
 
 if TYPE_CHECKING:
     from dialer.sip.endpoint import SipEndpoint
+    from dialer.sip.stack import SipStack
 
 logger = logging.getLogger("dialer.sip")
 
@@ -90,7 +91,7 @@ class SipLeg:
 
     def __init__(
         self,
-        endpoint: SipEndpoint,
+        endpoint: SipStack,
         events: LegEvents,
         stream: MediaStream | None,
         on_signal: Callable[[CallSignal], None] | None = None,
@@ -302,6 +303,7 @@ class IncomingLeg(SipLeg):
 
     def __init__(self, endpoint: SipEndpoint, call: IncomingCall, plane: MediaPlane) -> None:
         super().__init__(endpoint, LegEvents(), None)
+        self._agent = endpoint
         self._incoming = True
         self._plane = plane
         self._headers = call.headers
@@ -319,7 +321,7 @@ class IncomingLeg(SipLeg):
 
     async def ring(self) -> None:
         """180. Nothing happens where the call isn't waiting any more."""
-        self._endpoint.ring(self._call)
+        self._agent.ring(self._call)
 
     async def answer(self) -> None:
         """Open a media stream and send 200; Answered follows with the ACK.
@@ -329,10 +331,10 @@ class IncomingLeg(SipLeg):
         if self._over or self._stream is not None:
             return
         self._stream = await self._plane.open(self._events.media)
-        remote = self._endpoint.answer(self._call, *self._stream.local)
+        remote = self._agent.answer(self._call, *self._stream.local)
         if remote is not None and not nowhere(remote):
             await self._connect_to(remote)
 
     async def reject(self, code: int, reason: str = "", retry_after: int | None = None) -> None:
         """A final response 300-699; Failed follows."""
-        self._endpoint.reject(self._call, code, reason, retry_after)
+        self._agent.reject(self._call, code, reason, retry_after)

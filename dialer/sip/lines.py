@@ -11,10 +11,12 @@ from dialer.errors import TrunkError
 from dialer.ports import MediaPlane
 from dialer.sip.config import EndpointConfig
 from dialer.sip.endpoint import SipEndpoint
+from dialer.sip.pjsua.endpoint import PjsuaEndpoint
 from dialer.sip.placing import DirectCalls
 from dialer.sip.probe import Probed, ask, next_hop
+from dialer.sip.stack import SipStack
 from dialer.sip.trunk import OnChange, SipTrunk
-from dialer.sip.trunkconfig import TrunkConfig
+from dialer.sip.trunkconfig import TrunkConfig, TrunkDriver
 from dialer.sip.trunkgroup import TrunkGroup
 
 _PROBE_S = 3.0
@@ -38,12 +40,16 @@ def socket_of(sip: EndpointConfig, trunk: TrunkConfig) -> EndpointConfig:
 @asynccontextmanager
 async def open_endpoint(
     sip: EndpointConfig, trunk: TrunkConfig, shared: SipEndpoint | None = None
-) -> AsyncIterator[SipEndpoint]:
+) -> AsyncIterator[SipStack]:
     """The socket of a trunk, bound; ``shared`` where it has none of its own. Raises TrunkError."""
     if shared is not None and not trunk.own_socket:
         yield shared
         return
-    endpoint = SipEndpoint(socket_of(sip, trunk) if trunk.own_socket else sip)
+    endpoint: SipEndpoint | PjsuaEndpoint
+    if trunk.driver is TrunkDriver.PJSUA2:
+        endpoint = PjsuaEndpoint(socket_of(sip, trunk), trunk)
+    else:
+        endpoint = SipEndpoint(socket_of(sip, trunk) if trunk.own_socket else sip)
     try:
         await endpoint.start()
         yield endpoint

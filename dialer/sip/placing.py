@@ -13,6 +13,7 @@ from dialer.ports import DialRequest, MediaPlane
 from dialer.sip.endpoint import SipEndpoint
 from dialer.sip.leg import CallSignal, LegEvents, SipLeg
 from dialer.sip.outgoing import InviteSpec
+from dialer.sip.stack import SipStack
 
 logger = logging.getLogger("dialer.sip")
 
@@ -21,7 +22,7 @@ MakeSpec = Callable[[str, int], InviteSpec]
 
 
 async def place(
-    endpoint: SipEndpoint,
+    endpoint: SipStack,
     media: MediaPlane,
     request: DialRequest,
     make: MakeSpec,
@@ -41,7 +42,7 @@ async def place(
         spec = make(*stream.local)
         if too_late(request):
             raise TrunkError("too late for an INVITE: name, port or pace took too long")
-        endpoint.place(spec, leg)
+        await endpoint.send_invite(spec, leg)
     except BaseException:
         await stream.close()
         raise

@@ -10,7 +10,7 @@ from sipmessage import URI
 from dialer.errors import SipParseError, TrunkError
 from dialer.sip.address import Addr, parse_uri, uri_destination
 from dialer.sip.config import TrunkConfig
-from dialer.sip.endpoint import SipEndpoint
+from dialer.sip.stack import SipStack
 from dialer.sip.trunkconfig import proxy_uri
 
 _DEAD = frozenset({0, 408, 503})
@@ -44,7 +44,7 @@ def is_alive(code: int) -> bool:
     return code not in _DEAD
 
 
-async def ask(endpoint: SipEndpoint, config: TrunkConfig) -> int:
+async def ask(endpoint: SipStack, config: TrunkConfig) -> int:
     """The status code of OPTIONS to the carrier; 0 where none came in ``no_response_s``, or no address."""
     try:
         async with asyncio.timeout(config.no_response_s):
@@ -54,12 +54,12 @@ async def ask(endpoint: SipEndpoint, config: TrunkConfig) -> int:
         return 0
 
 
-async def next_hop(endpoint: SipEndpoint, config: TrunkConfig) -> Addr:
+async def next_hop(endpoint: SipStack, config: TrunkConfig) -> Addr:
     """Where this trunk's messages go first. Raises TrunkError where no server of it can be found."""
     return (await next_hops(endpoint, config))[0]
 
 
-async def next_hops(endpoint: SipEndpoint, config: TrunkConfig) -> list[Addr]:
+async def next_hops(endpoint: SipStack, config: TrunkConfig) -> list[Addr]:
     """Every server of this trunk, in the order to try them. Raises TrunkError where none can be found."""
     if not config.outbound_proxy:
         return await endpoint.targets(config.host, config.port, config.transport.value)

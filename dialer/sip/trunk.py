@@ -36,6 +36,7 @@ from dialer.sip.signals import (
     Registered,
     RegistrationFailed,
 )
+from dialer.sip.stack import SipStack
 
 logger = logging.getLogger("dialer.sip")
 
@@ -69,7 +70,7 @@ class SipTrunk:
         self,
         config: TrunkConfig,
         media: MediaPlane,
-        endpoint: SipEndpoint,
+        endpoint: SipStack,
         on_change: OnChange | None = None,
     ) -> None:
         failover_s: float = math.inf,
@@ -79,9 +80,11 @@ class SipTrunk:
         self._failover_s = failover_s
         self._endpoint = endpoint
         self._on_change = on_change
-        self._direct = DirectCalls(
-            media, endpoint, config.no_response_s, config.caller("")[0], config.display_name
-        )
+        self._direct: DirectCalls | None = None
+        if isinstance(endpoint, SipEndpoint):
+            self._direct = DirectCalls(
+                media, endpoint, config.no_response_s, config.caller("")[0], config.display_name
+            )
         self._breaker = Breaker(config.faults_to_rest, config.backoff_s, config.max_backoff_s)
         self._rate = CallRate(config.cps)
         self._gate = asyncio.Lock()
@@ -210,9 +213,9 @@ class SipTrunk:
     # --- ports.Trunk
 
     def state(self) -> TrunkState:
-        free = max(0, self.config.lines - self._busy)
-        if not self._endpoint.running:
-            return TrunkState(False, free, "the SIP endpoint isn't started")
+        free = max(0, min(self.config.lines - self._busy, self._endpoint.room))
+        if problem := self._endpoint.problem:
+            return TrunkState(False, free, problem)
         if not self._media.alive:
             return TrunkState(False, free, "the media plane is gone")
         if self.config.type is TrunkType.REGISTER and not self._registered:
@@ -246,6 +249,8 @@ class SipTrunk:
     async def dial(self, request: DialRequest) -> SipLeg:
         """Send one INVITE at the trunk's pace. Raises TrunkError before anything left this host."""
         if isinstance(request.target, str):
+            if self._direct is None:
+                raise TrunkError(f"trunk {self.config.name}: PJSIP calls numbers only, no SIP URIs")
             return await self._direct.dial(request)
         number, name = request.target, self.config.name
         if not self.may_dial(number):

@@ -24,6 +24,14 @@ class TrunkType(StrEnum):
     """A dedicated line or a gateway that knows us by our address: up at once, no registration."""
 
 
+class TrunkDriver(StrEnum):
+    """Who speaks SIP for a trunk."""
+
+    OWN = "own"
+    PJSUA2 = "pjsua2"
+    """PJSIP, in a process of its own. It is free under the GPL or under a commercial licence."""
+
+
 class TrunkTransport(StrEnum):
     AUTO = "auto"
     """By DNS (NAPTR, SRV); UDP where that says nothing, TCP where a message is too large for it."""
@@ -75,6 +83,12 @@ class TrunkConfig:
     """Its port; 0: what DNS says of the name (SRV), else 5060, with TLS 5061."""
     type: TrunkType = TrunkType.STATIC
     """``register``, or ``static`` for a dedicated line or gateway that knows us by our address."""
+    driver: TrunkDriver = TrunkDriver.OWN
+    """``own``, or ``pjsua2``: PJSIP does this line's signalling; see the operations manual."""
+    pjsua2_python: str = ""
+    """Python interpreter with PJSIP's bindings and msgspec; empty: the one that runs this program."""
+    pjsua2_calls: int = 4
+    """Calls at one time that this PJSIP was built for (PJSUA_MAX_CALLS); the wheel's number."""
     transport: TrunkTransport = TrunkTransport.AUTO
     """``auto`` (by DNS, else UDP), ``udp``, ``tcp`` or ``tls``."""
     bind_host: str = ""
@@ -165,7 +179,7 @@ class TrunkConfig:
             yield "port: must be 1-65535, or 0 for DNS to say"
         if not 0 <= self.bind_port < 65536:
             yield "bind_port: must be 1-65535, or 0 for any free one"
-        for name in ("lines", "weight", "faults_to_rest"):
+        for name in ("lines", "weight", "faults_to_rest", "pjsua2_calls"):
             if getattr(self, name) < 1:
                 yield f"{name}: must be 1 or more"
         if not 0 <= self.cps <= 1000:
@@ -183,8 +197,22 @@ class TrunkConfig:
             yield "hide_caller_id: needs identity, or the carrier doesn't know who calls"
         if self.srtp is not SrtpPolicy.OFF and self.transport is not TrunkTransport.TLS:
             yield 'srtp: needs transport = "tls", because its keys stand in the SDP'
+        if self.driver is TrunkDriver.PJSUA2:
+            yield from self._beyond_pjsua2()
         yield from self._wrong_names()
         yield from self._wrong_numbers()
+
+    def _beyond_pjsua2(self) -> Iterator[str]:
+        if self.transport is TrunkTransport.TLS:
+            yield 'driver: "pjsua2" speaks udp and tcp here, no tls'
+        if ":" in self.bind_host:
+            yield 'driver: "pjsua2" speaks IPv4 here'
+        if self.bind_device:
+            yield 'driver: "pjsua2" can\'t be bound to an interface, write bind_host'
+        if self.dtmf is KeySending.INFO:
+            yield 'driver: "pjsua2" sends no keys by INFO here'
+        if self.follow_redirects:
+            yield 'driver: "pjsua2" follows no redirections here'
 
     def _wrong_names(self) -> Iterator[str]:
         for name in ("host", "domain", "bind_host", "advertised_host", "media_host"):
@@ -222,7 +250,8 @@ class TrunkConfig:
     @property
     def own_socket(self) -> bool:
         """Whether it needs a socket beside that of [sip]."""
-        return bool(self.bind_host or self.bind_port or self.bind_device or self.advertised_host)
+        other = self.driver is not TrunkDriver.OWN
+        return bool(other or self.bind_host or self.bind_port or self.bind_device or self.advertised_host)
 
     def caller(self, campaign: str) -> tuple[str, str]:
         """Caller id and display name of a campaign's calls."""

@@ -185,8 +185,10 @@ class FakeLeg:
                 self._confirm()
 
     async def close(self) -> RtpStats:
-        self._journal.append(f"{self.name} leg_close")
+        if not self.closed:
+            self._journal.append(f"{self.name} leg_close")
         self.closed = True
+        self.put(Ended(_now(), by_remote=False, reason="closed"))
         return await self._media.close()
 
     def put(self, event: LegEvent) -> None:
@@ -253,13 +255,15 @@ def keys(digits: str, then_leave: bool = True) -> Person:
 
 
 class FakeTrunk:
-    """Implements ``dialer.ports.Trunk``. ``people``: who answers, by E.164 number or SIP URI."""
+    """Implements ``dialer.ports.Trunk``. ``people``: who answers, by E.164 number or SIP URI, which takes
+    no line."""
 
     def __init__(self, people: Mapping[str, Person], journal: Journal | None = None) -> None:
         self.people = dict(people)
         self.journal: Journal = [] if journal is None else journal
         self.refusal = ""
         """Why no INVITE can leave; empty: it can."""
+        self.lines = 10
         self.dial_s = 0.0
         """How long an INVITE takes to leave."""
         self.confirms = True
@@ -268,12 +272,22 @@ class FakeTrunk:
         self._calls: set[asyncio.Future[None]] = set()
 
     def state(self) -> TrunkState:
-        return TrunkState(not self.refusal, 10, self.refusal)
+        busy = sum(
+            leg.over is None and isinstance(request.target, PhoneNumber)
+            for leg, request in zip(self.legs, self.requests, strict=True)
+        )
+        free = max(0, self.lines - busy)
+        return TrunkState(not self.refusal, free, self.refusal or ("" if free else "no free line"))
 
     async def dial(self, request: DialRequest) -> FakeLeg:
         await asyncio.sleep(self.dial_s)
+        state = self.state()
         if self.refusal:
             raise TrunkError(self.refusal)
+        if not state.lines_free and isinstance(request.target, PhoneNumber):
+            raise TrunkError(state.reason)
+        if request.not_after is not None and _now() > request.not_after:
+            raise TrunkError("too late for an INVITE")
         number = isinstance(request.target, PhoneNumber)
         name = "customer" if number else str(request.target)
         self.journal.append(f"{name} invited")

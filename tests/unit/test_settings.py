@@ -452,6 +452,7 @@ _OTHERS = {
     ("calling", "tier_tables"): '["R77: A 2 months"]',
     ("calling", "tier_table"): '"R78"',
     ("site", "log_level"): '"DEBUG"',
+    ("trunks", "driver"): '"pjsua2"',
     ("trunks", "type"): '"register"',
     ("trunks", "transport"): '"tcp"',
     ("trunks", "identity"): '"preferred"',

@@ -39,6 +39,7 @@ CLIENT_FILES = f"{STREAMS}::test_our_client_certificate_is_shown_to_who_asks"
 DIALOGS = "unit/sip/test_sip_dialog_settings.py"
 IDENTITY = f"{SIP}::test_how_the_trunk_calls_itself_and_the_number"
 RESTS = f"{SIP}::test_how_long_an_ailing_trunk_rests"
+PJSUA = "unit/sip/test_sip_pjsua.py"
 TRUNKS = "unit/sip/test_sip_trunk_settings.py"
 GROUP = "unit/sip/test_sip_trunkgroup.py"
 OWN_SOCKET = f"{TRUNKS}::test_a_line_of_its_own_has_a_socket_of_its_own"
@@ -91,6 +92,9 @@ PROOFS = {
     "trunks.host": f"{SIP}::test_calls_go_to_the_trunks_host_and_port",
     "trunks.port": f"{SIP}::test_calls_go_to_the_trunks_host_and_port",
     "trunks.type": f"{SIP}::test_only_a_register_type_waits_for_its_registration",
+    "trunks.driver": f"{PJSUA}::test_a_trunk_with_the_driver_gets_a_pjsip_process_of_its_own",
+    "trunks.pjsua2_python": f"{PJSUA}::test_the_interpreter_of_the_setting_is_started",
+    "trunks.pjsua2_calls": f"{PJSUA}::test_no_more_calls_than_pjsip_was_built_for",
     "trunks.transport": f"{TRUNKS}::test_messages_go_by_the_transport_of_the_trunk",
     "trunks.bind_host": OWN_SOCKET,
     "trunks.bind_port": OWN_SOCKET,

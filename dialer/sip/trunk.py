@@ -72,12 +72,12 @@ class SipTrunk:
         media: MediaPlane,
         endpoint: SipStack,
         on_change: OnChange | None = None,
-    ) -> None:
         failover_s: float = math.inf,
-        self.config = config
+    ) -> None:
         """``failover_s``: how long after its INVITE a call may go to the carrier's next server."""
-        self._media = media
+        self.config = config
         self._failover_s = failover_s
+        self._media = media
         self._endpoint = endpoint
         self._on_change = on_change
         self._direct: DirectCalls | None = None
@@ -234,9 +234,6 @@ class SipTrunk:
         """Whether this number is on its allow-list."""
         return numbering.allowed(number, self.config.allow, self.config.deny)
 
-    def call_wait_s(self) -> float:
-        """Until its pace lets the next call leave."""
-        now = self._endpoint.now()
     def _may_dial_user(self, user: str | None) -> bool:
         """Whether somebody else's number, that a redirection names, is on the allow-list, too."""
         try:
@@ -244,6 +241,9 @@ class SipTrunk:
         except ValueError:
             return False
 
+    def call_wait_s(self) -> float:
+        """Until its pace lets the next call leave."""
+        now = self._endpoint.now()
         return self._rate.next_at(now, self._waiting) - now
 
     async def dial(self, request: DialRequest) -> SipLeg:
@@ -316,12 +316,12 @@ class SipTrunk:
         self, request: DialRequest, number: PhoneNumber, servers: list[Addr], host: str, port: int
     ) -> InviteSpec:
         config, domain = self.config, domain_of(self.config)
+        move_until = self._endpoint.now() + self._failover_s
         user = numbering.write(number, config.numbers, config.number_format)
         caller_id, display_name = config.caller(request.campaign)
         caller = caller_of(
             config, domain, request.caller_id or caller_id, request.display_name or display_name
         )
-        move_until = self._endpoint.now() + self._failover_s
         return InviteSpec(
             target=URI(scheme="sip", user=user, host=domain, port=uri_port(config)),
             from_uri=caller.from_uri,
@@ -335,12 +335,12 @@ class SipTrunk:
             headers=(*route_of(config), *caller.headers),
             key_sending=config.dtmf,
             redirects=_REDIRECTS if config.follow_redirects else 0,
+            may_follow=lambda uri: uri.user == user or self._may_dial_user(uri.user),
         )
 
     def _credentials(self) -> Credentials | None:
         config = self.config
         if not config.username:
-            may_follow=lambda uri: uri.user == user or self._may_dial_user(uri.user),
             return None
         return Credentials(config.username, config.password, config.realm)
 
@@ -358,17 +358,17 @@ class SipTrunk:
             self._breaker.worked(now)
         elif isinstance(event, CallFailed):
             self._judge(event, now)
-        self._tell()
-
-    def _judge(self, event: CallFailed, now: float) -> None:
-        """Whose fault an INVITE's end without ringing was."""
-        breaker, reason = self._breaker, f"{event.code or 'no'} {event.reason}".strip()
         elif isinstance(event, CallEnded):
             if line.trial:
                 self._breaker.withdrawn()
         else:
             return
         line.judged = True
+        self._tell()
+
+    def _judge(self, event: CallFailed, now: float) -> None:
+        """Whose fault an INVITE's end without ringing was."""
+        breaker, reason = self._breaker, f"{event.code or 'no'} {event.reason}".strip()
         callee = event.cause in OF_CALLEE
         if event.code == 503 and event.ours:
             breaker.failed(now, reason, retry_after_s=event.retry_after_s, certain=True)
@@ -390,14 +390,14 @@ class SipTrunk:
         state = self.state()
         if state.up is self._told:
             return
+        half_open = self._breaker.state(self._endpoint.now()) is BreakerState.HALF_OPEN
+        if self._told is False and half_open:
+            return  # its rest is over, but no call has shown yet that it works
         first, self._told = self._told is None, state.up
         details = {"trunk": self.config.name, "why": state.reason}
         if not state.up:
             logger.warning("trunk down", extra=details)
         elif not first:
-        half_open = self._breaker.state(self._endpoint.now()) is BreakerState.HALF_OPEN
-        if self._told is False and half_open:
-            return  # its rest is over, but no call has shown yet that it works
             logger.info("trunk up", extra={"trunk": self.config.name})
         if self._on_change is not None and not (first and state.up):
             self._on_change(self.config.name, state)

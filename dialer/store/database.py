@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import datetime, tzinfo
 from functools import partial
 from pathlib import Path
 from typing import cast
 
 from dialer.errors import StoreError
 from dialer.events import Event
+from dialer.kpi import Month, MonthCount
 from dialer.model import (
     Attempt,
     CallId,
@@ -22,7 +23,7 @@ from dialer.model import (
 )
 from dialer.policy.verdict import Decision
 from dialer.ports import CallView, Candidate, Claim
-from dialer.store import claims, engine, migrate, outbox, outcomes, repository
+from dialer.store import claims, engine, figures, migrate, outbox, outcomes, repository
 from dialer.store.config import StoreConfig
 from dialer.store.engine import Database, SqliteDatabase
 from dialer.store.group import GroupWriter, Kind
@@ -157,6 +158,24 @@ class SqlStore:
 
     async def call(self, call_id: CallId) -> CallView | None:
         return await self._group.read(lambda connection: repository.call(connection, call_id))
+
+    async def month_count(
+        self, month: Month, zone: tzinfo, *, campaign: str = "", open_is_success: bool = False
+    ) -> MonthCount:
+        """The month's counts, aggregated by the database (``figures.month_count``)."""
+        return await self._group.read(
+            lambda connection: figures.month_count(
+                connection, month, zone, campaign=campaign, open_is_success=open_is_success
+            )
+        )
+
+    async def month_calls(self, month: Month, campaign: str = "") -> list[CallId]:
+        """The month's finished calls that count, oldest first."""
+        found = await self._group.read(lambda connection: figures.month_calls(connection, month, campaign))
+        return [CallId(one) for one in found]
+
+    async def calls_by_id(self, ids: Sequence[CallId]) -> list[CallView]:
+        return await self._group.read(lambda connection: repository.calls_by_id(connection, ids))
 
     async def tickets(self) -> list[Ticket]:
         return await self._group.read(repository.tickets)

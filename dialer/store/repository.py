@@ -198,6 +198,11 @@ def call(connection: Connection, call_id: CallId) -> CallView | None:
     return found[0] if found else None
 
 
+def calls_by_id(connection: Connection, ids: Sequence[int]) -> list[CallView]:
+    """In the order of their ids."""
+    return _views(connection, connection.execute(_ATTEMPTS, {"ids": list(ids)}).all())
+
+
 def open_attempts(connection: Connection, node: str) -> list[Attempt]:
     return [rows.attempt(row) for row in connection.execute(_OPEN, {"node": node})]
 

@@ -204,6 +204,7 @@ class TaskRow(Base):
         # Ready tasks have one value in hidden_until: found in order of dialling, however many wait.
         Index("ix_tasks_ready", "state", "hidden_until", "deadline", "id"),
         Index("ix_tasks_appointment", "appointment"),
+        Index("ix_tasks_deadline", "deadline"),
         _KEEP_IDS,
     )
 
@@ -271,6 +272,15 @@ class AttemptRow(Base):
             unique=True,
             sqlite_where=text("outcome IS NULL"),
             postgresql_where=text("outcome IS NULL"),
+        ),
+        # What a month's figures are counted on (figures.py).
+        Index("ix_attempts_slot", "slot", "outcome", "task_id"),
+        Index(
+            "ix_attempts_completed",
+            "task_id",
+            "slot",
+            sqlite_where=text("outcome = 'completed'"),
+            postgresql_where=text("outcome = 'completed'"),
         ),
         _KEEP_IDS,
     )

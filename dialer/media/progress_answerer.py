@@ -26,6 +26,9 @@ _UNDER_PEAK: Final = 10 ** (-18 / 10)
 """Frames so far below the loudest speech are echo or people in the background."""
 _WORD_FRAMES: Final = 4
 """Less speech than this is a click."""
+_TALK_BEGINS_S: Final = 4.0
+"""A machine's greeting has begun by then. Who lets us ask first and then talks and talks is a customer with
+something to say, perhaps a complaint."""
 _CLEAR_DB: Final = 25.0
 """A machine's line is quiet between its syllables: so far apart are its loud and its quiet frames. A room,
 a street or a crowd fills the gaps."""
@@ -128,6 +131,7 @@ class Judge:
         length = self._frame - self._talk_start
         if (
             length * FRAME_S < self._config.machine_speech_s
+            or self._talk_start * FRAME_S > _TALK_BEGINS_S
             or self._longest_s <= self._config.person_speech_s
         ):
             return False

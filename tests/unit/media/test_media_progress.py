@@ -337,6 +337,15 @@ def test_a_customer_is_not_taken_for_a_machine(wave: Pcm) -> None:
     assert who(wave) is not Answerer.MACHINE
 
 
+def test_who_lets_us_ask_first_and_then_complains_without_a_pause_is_no_machine() -> None:
+    """However long the setting lets it be judged."""
+    patient = ProgressConfig(decide_s=40)
+    assert who(np.concatenate([quiet(0.5), speech(16)]), config=patient) is Answerer.MACHINE
+    assert (
+        who(np.concatenate([quiet(5.2), speech(22), LISTEN_ON, LISTEN_ON]), config=patient) is Answerer.UNSURE
+    )
+
+
 @given(
     phrases=st.lists(st.tuples(st.floats(0.2, 2.2), st.floats(0.45, 3.0)), min_size=1, max_size=6),
     dbov=st.floats(-34, -10), noise_db=st.floats(-70, -40),

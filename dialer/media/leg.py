@@ -7,7 +7,8 @@ While the far end holds us nothing leaves, prompts and keys wait; time and recor
 
 Source rule: packets count only from the address that SDP named. A peer behind a symmetric NAT sends from
 the same host and another port; that port is learnt once, from its first valid audio or key packet, and
-only while nothing has come from the named port, which wins it back. Everything else is foreign: dropped and
+only while nothing has come from the named port, which wins it back; never that of whom the peer has just
+taken the place of (a transfer within one gateway). Everything else is foreign: dropped and
 counted. Once ``settled`` the caller may let the kernel drop it, uncounted, and call ``hear`` instead of
 ``receive``.
 
@@ -52,6 +53,8 @@ from dialer.ports import (
 )
 
 Address = tuple[str, int]
+STRAGGLERS_S: Final = 2.0
+"""For so long after a peer moved, its former address isn't learnt again."""
 SETTLED: Final = 100
 """Packets (2 s) after which a peer's address is taken for settled."""
 _LAW_OF_TYPE: Final = {number: law for law, number in STATIC_TYPE.items()}
@@ -68,11 +71,11 @@ class Leg:
     # Slots, because above 30 attributes an instance's dictionary is searched each time.
     __slots__ = (
         "_cipher", "_config", "_ears", "_emit", "_foreign", "_frame", "_frames", "_heard_named", "_inbox",
-        "_jitter", "_key_type", "_keys_in", "_keys_out", "_last_heard", "_late", "_learnt", "_listener",
-        "_loop", "_named", "_new_since", "_next_noise", "_next_tick", "_noise", "_noise_heard", "_noise_type",
-        "_order", "_placement", "_plain", "_play_id", "_record_start", "_sending", "_sent", "_sequence",
-        "_short", "_silence", "_ssrc", "_timed_out", "_timeline", "_timestamp", "_type", "_watcher",
-        "codec", "peer", "recorder", "remote", "reports",
+        "_jitter", "_key_type", "_keys_in", "_keys_out", "_last_heard", "_late", "_learnt", "_left",
+        "_left_at", "_listener", "_loop", "_named", "_new_since", "_next_noise", "_next_tick", "_noise",
+        "_noise_heard", "_noise_type", "_order", "_placement", "_plain", "_play_id", "_record_start",
+        "_sending", "_sent", "_sequence", "_short", "_silence", "_ssrc", "_timed_out", "_timeline",
+        "_timestamp", "_type", "_watcher", "codec", "peer", "recorder", "remote", "reports",
     )  # fmt: skip
 
     def __init__(
@@ -93,6 +96,9 @@ class Leg:
         # out
         self.remote: Address | None = None
         self._named: Address | None = None
+        self._left: Address | None = None
+        """Whom we heard before the peer moved, at ``_left_at``: its last packets teach nothing."""
+        self._left_at = 0.0
         self.codec = PCMA
         self._type = STATIC_TYPE[PCMA]
         self._key_type: int | None = None
@@ -146,6 +152,8 @@ class Leg:
             if self._inbox is not None:
                 self._inbox = self._new_inbox()
         if (remote.host, remote.port) != self.remote:
+            if (remote.host, remote.port) != self._named:
+                self._left, self._left_at = self.remote, now
             self._heard_named = self._learnt = False
             self._new_since = self._timeline.received
             self._timeline.awaited = -1  # the short way doesn't ask who is heard
@@ -470,6 +478,8 @@ class Leg:
     def _learn(self, source: Address, data: bytes, position: int, now: float) -> bool:
         """Whether ``source`` is the negotiated peer behind a NAT, heard for the first time: it counts."""
         if self.remote is None or self._heard_named or self._learnt or source[0] != self.remote[0]:
+            return False
+        if source == self._left and now - self._left_at < STRAGGLERS_S:
             return False
         plain = data if self._cipher is None else self._cipher.unprotect(data)
         packet = None if plain is None else rtp.parse(plain)

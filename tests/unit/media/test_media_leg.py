@@ -79,6 +79,24 @@ def test_a_key_has_its_offset_in_the_recording() -> None:
     assert list(events) == [KeyPressed(1.0, "3", 0.0), KeyPressed(2.0, "4", 0.5)]
 
 
+def test_who_was_heard_before_a_move_is_not_learnt_by_his_last_packets() -> None:
+    leg = new_leg()
+    leg.receive(datagram(1, 0), SOURCE, 0, 0.0)
+    leg.connect(replace(REMOTE, port=7000), 1.0)
+    leg.receive(datagram(2, 160), SOURCE, 160, 1.02)
+    assert leg.remote == ("192.0.2.7", 7000)
+    leg.receive(datagram(9, 320), ("192.0.2.7", 5000), 320, 1.1)
+    assert leg.remote == ("192.0.2.7", 5000), "a NAT of the new one is still learnt"
+
+
+def test_a_peer_behind_a_nat_that_changes_nothing_is_learnt_again_at_once() -> None:
+    leg = new_leg()
+    leg.receive(datagram(1, 0), ("192.0.2.7", 5000), 0, 0.0)
+    leg.connect(replace(REMOTE, sending=False), 1.0)
+    leg.receive(datagram(2, 160), ("192.0.2.7", 5000), 160, 1.02)
+    assert leg.remote == ("192.0.2.7", 5000)
+
+
 def test_learning_needs_the_named_host_and_a_packet_of_ours() -> None:
     leg = new_leg()
     leg.receive(datagram(1, 0), ("192.0.2.8", 4000), 0, 0.0)

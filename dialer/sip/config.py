@@ -8,6 +8,7 @@ from pathlib import Path
 
 from dialer.errors import ConfigError
 from dialer.sip.address import is_numeric, split_address
+from dialer.sip.digest import OFFERED
 from dialer.sip.sdes import SrtpPolicy
 from dialer.sip.timers import TimerValues
 from dialer.sip.trunkconfig import TrunkConfig as TrunkConfig
@@ -164,6 +165,9 @@ class RegistrarConfig:
     """Longer ones are shortened."""
     max_contacts: int = 5
     """Phones per user; the oldest gives way."""
+    algorithms: tuple[str, ...] = OFFERED
+    """Digest algorithms that phones are asked for, preferred first: SHA-256, MD5. Some old phones (baresip 1.0)
+    refuse a challenge that has anything but MD5: then write MD5 alone."""
 
     def __post_init__(self) -> None:
         if not self.realm:
@@ -172,3 +176,5 @@ class RegistrarConfig:
             raise ConfigError("min_expires_s: must be above 0 and not above max_expires_s")
         if self.max_contacts < 1:
             raise ConfigError("max_contacts: must be 1 or more")
+        if not self.algorithms or not set(self.algorithms) <= set(OFFERED):
+            raise ConfigError("algorithms: write SHA-256, MD5 or both")

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
@@ -24,7 +24,7 @@ _HASHES: Mapping[str, Callable[[bytes], str]] = {
 }
 _STRENGTH = (*(("SHA-512-256",) if "sha512_256" in hashlib.algorithms_available else ()), "SHA-256", "MD5")
 """Algorithms that can be answered, strongest first (RFC 8760)."""
-_OFFERED = ("SHA-256", "MD5")
+OFFERED = ("SHA-256", "MD5")
 """What our own challenges offer: phones know no other."""
 _NEW_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9\-]*)\s+(\S.*)", re.DOTALL)
 _MAX_TRACKED_NONCES = 4096
@@ -285,18 +285,27 @@ class Check(StrEnum):
 class DigestServer:
     """Challenges callers and checks what they answer. Nonces carry their own date and seal."""
 
-    def __init__(self, realm: str, randomness: Randomness, *, nonce_life_s: float = 300.0) -> None:
+    def __init__(
+        self,
+        realm: str,
+        randomness: Randomness,
+        *,
+        nonce_life_s: float = 300.0,
+        algorithms: Sequence[str] = OFFERED,
+    ) -> None:
+        """``algorithms``: of OFFERED, in the order of the challenges."""
         self.realm = realm
+        self._algorithms = tuple(algorithms)
         self._randomness = randomness
         self._key = token(randomness, 256).encode("ascii")
         self._life = nonce_life_s
         self._counts: dict[str, int] = {}
 
     def challenges(self, now: float, *, stale: bool = False) -> list[str]:
-        """Header values, strongest first (RFC 8760 2.4)."""
+        """Header values, one per algorithm (RFC 8760 2.4: the preferred one first)."""
         body = f"{int(now * 1000):012x}{token(self._randomness)}"
         nonce = body + self._seal(body)
-        return [str(Challenge(self.realm, nonce, name, ("auth",), stale=stale)) for name in _OFFERED]
+        return [str(Challenge(self.realm, nonce, name, ("auth",), stale=stale)) for name in self._algorithms]
 
     def check(self, header: str, method: str, users: Mapping[str, str], now: float) -> tuple[Check, str]:
         """The verdict, and the user name where it is OK."""
@@ -306,7 +315,8 @@ class DigestServer:
             return Check.REFUSED, ""
         user, nonce = values.get("username", ""), values.get("nonce", "")
         challenge = Challenge(self.realm, nonce, values.get("algorithm", "MD5"))
-        if scheme.lower() != "digest" or values.get("realm") != self.realm or challenge.base not in _OFFERED:
+        known = challenge.base in self._algorithms
+        if scheme.lower() != "digest" or values.get("realm") != self.realm or not known:
             return Check.REFUSED, ""
         if values.get("qop", "auth").lower() != "auth" or user not in users or not self._sealed(nonce):
             return Check.REFUSED, ""

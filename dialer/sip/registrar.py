@@ -33,7 +33,7 @@ class Registrar:
     def __init__(self, core: Core, config: RegistrarConfig) -> None:
         self._core = core
         self._config = config
-        self._digest = DigestServer(config.realm, core.randomness)
+        self._digest = DigestServer(config.realm, core.randomness, algorithms=config.algorithms)
         self._bindings: dict[str, list[Binding]] = {}
 
     def lookup(self, aor: str, now: float) -> str | None:

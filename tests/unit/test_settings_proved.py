@@ -161,6 +161,7 @@ PROOFS = {
     "registrar.realm": f"{SIP}::test_phones_are_asked_for_the_realm_and_found_in_it",
     "registrar.min_expires_s": f"{SIP}::test_shorter_registrations_are_refused",
     "registrar.max_expires_s": f"{SIP}::test_longer_registrations_are_shortened",
+    "registrar.algorithms": f"{SIP}::test_phones_are_asked_for_the_algorithms_of_the_setting",
     "registrar.max_contacts": f"{SIP}::test_one_phone_too_many_takes_the_oldests_place",
     "media.host": f"{MEDIA}::test_audio_comes_in_at_the_host",
     "media.advertised_host": f"{MEDIA}::test_the_offer_names_the_advertised_host",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any, cast
@@ -348,6 +349,15 @@ def test_shorter_registrations_are_refused(min_expires_s: int) -> None:
 @pytest.mark.parametrize("max_expires_s", [600, 1200])
 def test_longer_registrations_are_shortened(max_expires_s: int) -> None:
     assert Office(max_expires_s=max_expires_s).register(expires=7200) == max_expires_s
+
+
+@pytest.mark.parametrize("algorithms", [("SHA-256", "MD5"), ("MD5",)])
+def test_phones_are_asked_for_the_algorithms_of_the_setting(algorithms: tuple[str, ...]) -> None:
+    office = Office(algorithms=algorithms)
+    office.register()
+    asked = office.responses(401)[0].headers.getlist("WWW-Authenticate")
+    assert [re.findall(r"algorithm=([A-Z0-9-]+)", challenge)[0] for challenge in asked] == list(algorithms)
+    assert office.registrar.lookup("1001", office.net.now) is not None
 
 
 @pytest.mark.parametrize("max_contacts", [1, 5])

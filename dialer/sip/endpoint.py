@@ -106,12 +106,19 @@ class SipEndpoint:
         """Hang up what is left, wait up to ``grace_s`` for it to be confirmed, free the socket."""
         if self._agent is None:
             return
+        answered = [call for call in self._legs if self.answered(call)]
         for call in list(self._legs):
             self.hang_up(call, "shutting down")
         if self._legs:
             self._idle.clear()
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._idle.wait(), grace_s)
+        for call, leg in list(self._legs.items()):
+            # Its far end didn't confirm that in time, and its owner waits for an end.
+            if call in answered:
+                leg.signal(CallEnded(call, by_remote=False, reason="shutting down"), self.now())
+            else:
+                leg.signal(CallFailed(call, 0, "shutting down"), self.now())
         for task in list(self._tasks):
             task.cancel()
         self._moves.close()
@@ -290,6 +297,12 @@ class SipEndpoint:
             self._agent.refresh(registration, self.now())
             self._pump()
 
+    def relocate(self, registration: int, servers: list[Addr]) -> None:
+        """DNS was asked again for a registrar that doesn't answer."""
+        if self._agent is not None:
+            self._agent.relocate(registration, servers, self.now())
+            self._pump()
+
     async def unregister(self, registration: int, wait_s: float = 0.0) -> None:
         """Take a registration back; wait up to ``wait_s`` for the registrar to say so."""
         if self._agent is None:
@@ -399,7 +412,11 @@ class SipEndpoint:
                 if event is not None:
                     self._dispatch(event)
         finally:
+            # Also where a handler failed: the other calls go on.
             self._pumping = False
+            self._set_timer(agent)
+
+    def _set_timer(self, agent: UserAgent) -> None:
         when = agent.get_timer()
         if self._timer is not None:
             if when is not None and self._timer_at <= when and not self._timer.cancelled():
@@ -447,12 +464,23 @@ class SipEndpoint:
         self._legs[event.call] = leg
         task = asyncio.get_running_loop().create_task(self._serve(leg, self.on_invite))
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._served)
+
+    def _served(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            logger.error("incoming call failed", exc_info=error)
 
     async def _serve(self, leg: IncomingLeg, on_invite: OnInvite) -> None:
-        """Run the owner's handler; an error in it ends this call and no other."""
+        """Run the owner's handler; an error in it, or its being cancelled, ends this call and no other."""
+        served = False
         try:
             await on_invite(leg)
+            served = True
         except (TrunkError, MediaError) as error:
             logger.warning("incoming call failed", extra={"error": str(error)})
-            await leg.hang_up("failed here")
+        finally:
+            if not served:
+                await leg.hang_up("failed here")
+                with suppress(MediaError):
+                    await leg.close()

@@ -23,6 +23,7 @@ from dialer.sip.signals import (
     ReferReceived,
     Signal,
     TransferEnded,
+    TransferOutcome,
 )
 
 if TYPE_CHECKING:
@@ -56,8 +57,10 @@ class Moves:
     def close(self) -> None:
         for task in list(self._tasks):
             task.cancel()
-        for transfer in self._transfers.values():
-            transfer.cancel()
+        for number, transfer in self._transfers.items():
+            if not transfer.done():
+                # Not cancelled: whoever waits for it isn't.
+                transfer.set_result(TransferEnded(number, TransferOutcome.TIMED_OUT, 0, "shutting down"))
 
     # --- transfers that we ask for
 

@@ -23,6 +23,7 @@ from dns.rdtypes.IN.SRV import SRV
 from dialer.errors import TrunkError
 from dialer.sip.address import Addr, default_port, is_numeric, split_address
 from dialer.sip.digest import Randomness
+from dialer.sip.shared import observe, result_of
 from dialer.sip.targets import (
     MAX_TARGETS,
     SPOKEN,
@@ -187,13 +188,12 @@ class Resolver:
             task = asyncio.get_running_loop().create_task(self._fetch(question))
             self._asking[question] = task
             task.add_done_callback(lambda done: self._asked(question, done))
-        # Whoever gives up waiting doesn't take the answer from the others, nor from the cache.
-        return await asyncio.shield(task)
+        # Whoever gives up waiting doesn't take the answer from the cache.
+        return await result_of(task, "the SIP endpoint is closed")
 
     def _asked(self, question: Question, task: asyncio.Task[Records]) -> None:
         self._asking.pop(question, None)
-        if not task.cancelled():
-            task.exception()
+        observe(task)
 
     async def _fetch(self, question: Question) -> Records:
         try:

@@ -18,6 +18,7 @@ from dialer.sip.address import Addr, default_port, is_numeric, split_quoted
 from dialer.sip.config import EndpointConfig
 from dialer.sip.connection import Connection, Handlers, Limits
 from dialer.sip.message import parse_message, parse_via
+from dialer.sip.shared import observe, result_of
 from dialer.sip.sockets import make_socket, why
 from dialer.sip.tls import TlsContexts, explain
 
@@ -156,12 +157,11 @@ class Streams:
             task = asyncio.get_running_loop().create_task(self._open(addr))
             self._opening[addr] = task
             task.add_done_callback(lambda done: self._opened(addr, done))
-        return await asyncio.shield(task)
+        return await result_of(task, "the SIP endpoint is closed")
 
     def _opened(self, addr: Addr, task: asyncio.Task[Connection]) -> None:
         self._opening.pop(addr, None)
-        if not task.cancelled():
-            task.exception()
+        observe(task)
 
     def _name(self, addr: Addr) -> str:
         """Whose certificate must be there; a bare address means whom it was last known as."""
@@ -184,6 +184,9 @@ class Streams:
         except OSError as error:
             problem = explain(error, addr.name) if addr.transport == "tls" else why(error)
             raise TrunkError(f"no connection to {where}: {problem}") from error
+        except ValueError as error:
+            # From a Contact, as far as we know: the TLS library refuses it in its own way.
+            raise TrunkError(f"no connection to {where}: no certificate can be for that name") from error
         if addr.transport == "tls":
             if len(self._names) >= _MAX_NAMES:
                 self._names.pop(next(iter(self._names)))

@@ -100,6 +100,7 @@ class SipTrunk:
         self._registration: int | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._first_yes = asyncio.Event()
+        self._relocating: asyncio.Task[None] | None = None
 
     # --- life
 
@@ -122,6 +123,8 @@ class SipTrunk:
         """Take the registration back. Calls under way are their legs' business."""
         for task in self._tasks:
             task.cancel()
+        if self._relocating is not None:
+            self._relocating.cancel()
         self._tasks.clear()
         number, self._registration = self._registration, None
         registered, self._registered, self._register_reason = self._registered, False, "closed"
@@ -163,7 +166,19 @@ class SipTrunk:
             self._register_reason = (
                 f"registration failed: {event.code or 'no response'} {event.reason}".strip()
             )
+            if event.code in (0, 503) and not (self._relocating and not self._relocating.done()):
+                self._relocating = asyncio.get_running_loop().create_task(self._relocate())
         self._tell()
+
+    async def _relocate(self) -> None:
+        """The registrar may have moved: its addresses are those of the first registration."""
+        endpoint, number = self._endpoint, self._registration
+        try:
+            servers = await next_hops(endpoint, self.config)
+        except TrunkError:
+            return  # why it isn't registered has been told
+        if number is not None and isinstance(endpoint, SipEndpoint):
+            endpoint.relocate(number, servers)
 
     # --- whether the carrier is there
 

@@ -200,3 +200,16 @@ async def test_one_call_too_many_is_a_trunk_error(parties: list[Party]) -> None:
     assert small.media.streams[1].closed
     await leg.close()
     await small.endpoint.close()
+
+
+async def test_a_transfer_under_way_at_the_end_is_told_so(
+    parties: list[Party], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    us, them, target, _ = parties
+    leg = await call(us, them)
+    monkeypatch.setattr(them.endpoint._agent, "receive_datagram", lambda *_: None)
+    transfer = asyncio.ensure_future(leg.refer(target.uri))
+    await asyncio.sleep(0.05)
+    await us.endpoint.close(grace_s=0.0)
+    assert (await transfer).outcome is TransferOutcome.TIMED_OUT
+    await leg.close()

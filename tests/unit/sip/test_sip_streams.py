@@ -532,3 +532,31 @@ async def test_unusable_files_are_named(tmp_path: Path, authority: Authority) ->
         with pytest.raises(TrunkError, match=r"text\.pem"):
             ours.listen(sock, "tls")
     sock.close()
+
+
+@pytest.mark.parametrize("name", [".carrier.cn", "carrier..cn", "x" * 300])
+async def test_a_name_that_no_certificate_can_have_is_an_error_like_others(name: str) -> None:
+    async with raw() as peer, house() as ours:
+        there = at(peer.port, "tls", name)
+        with pytest.raises(TrunkError):
+            await ours.connect(there)
+        for number in (1, 2):
+            ours.send(message(), there, there)
+            await until(lambda number=number: len(ours.heard.errors) == number)  # type: ignore[misc]
+        assert all(unsent for _, _, unsent in ours.heard.errors)
+
+
+async def test_closing_while_somebody_connects_is_an_error_and_no_cancellation() -> None:
+    """Whoever waits for a connection isn't cancelled himself: he must hear of an error."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        async with house() as ours:
+            waiting = asyncio.ensure_future(ours.connect(at(silent.getsockname()[1], "tls", "carrier.cn")))
+            given_up = asyncio.ensure_future(ours.connect(at(silent.getsockname()[1], "tls", "carrier.cn")))
+            await asyncio.sleep(0.05)
+            given_up.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await given_up
+            assert not waiting.done()
+            ours.close()
+            with pytest.raises(TrunkError, match="closed"):
+                await waiting

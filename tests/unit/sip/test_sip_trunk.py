@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import pytest
 import pytest_asyncio
+from sip_carrier import carriers, says, silent, to
 from sip_fakes import FakeMediaPlane, until
 from sipmessage import Request
 
@@ -27,10 +28,12 @@ from dialer.ports import (
     RtpStats,
     SpeechAudio,
 )
+from dialer.sip.address import Addr
 from dialer.sip.config import EndpointConfig, RegistrarConfig, TrunkConfig, TrunkType
 from dialer.sip.endpoint import SipEndpoint
 from dialer.sip.leg import IncomingLeg, LegEvents, SipLeg
 from dialer.sip.message import parse_message, response_to, to_bytes
+from dialer.sip.timers import TimerValues
 from dialer.sip.trunk import SipTrunk
 
 NUMBER = PhoneNumber.parse("13812345678")
@@ -354,3 +357,79 @@ async def test_a_trunk_without_media_is_down(house: House) -> None:
     assert (trunk.state().up, trunk.state().reason) == (False, "the media plane is gone")
     house.media.alive = True
     assert trunk.state().up
+
+
+@pytest.mark.parametrize("answered", [False, True])
+async def test_the_end_of_the_endpoint_ends_legs_whose_far_end_is_gone(
+    house: House, answered: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if answered:
+        house.callee(answer)
+    else:
+        house.callee(IncomingLeg.ring)
+    leg = await house.trunk().dial(DialRequest(NUMBER))
+    assert isinstance(await leg.next_event(), Progress)
+    if answered:
+        assert isinstance(await leg.next_event(), Answered)
+    monkeypatch.setattr(house.far._agent, "receive_datagram", lambda *_: None)
+    holding = asyncio.ensure_future(leg.hold())
+    await asyncio.sleep(0)
+    await house.near.close(grace_s=0.0)
+    async with asyncio.timeout(2):
+        last = await leg.next_event()
+        with pytest.raises(TrunkError, match="over"):
+            await holding
+    assert isinstance(last, Ended if answered else Failed)
+    assert last.reason == "shutting down"
+    await leg.close()
+
+
+async def test_a_handler_with_a_fault_of_its_own_ends_only_its_call(
+    house: House, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def faulty(leg: IncomingLeg) -> None:
+        await answer(leg)
+        raise KeyError("nobody foresaw this")
+
+    house.callee(faulty)
+    found = await ended(await house.trunk().dial(DialRequest(NUMBER)))
+    assert isinstance(found[-1], Ended)
+    assert "incoming call failed" in caplog.text
+    await until(lambda: house.far_media.streams[0].closed, "its media port is free again")
+    assert await house.near.options(f"sip:127.0.0.1:{house.far.local[1]}") == 200
+
+
+async def test_a_handler_with_a_fault_does_not_stop_the_endpoints_clock() -> None:
+    """What waits for a timer would wait until the next message comes, or for ever."""
+    said: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _loop, context: said.append(context))
+    endpoint, media = SipEndpoint(EndpointConfig(bind_port=0, timers=TimerValues(t1=0.02))), FakeMediaPlane()
+    await endpoint.start()
+    async with carriers(silent) as (carrier,):
+        trunk = SipTrunk(to(carrier, no_response_s=0.1), media, endpoint)
+        trunk._on_signal = lambda line, event: {}["nobody foresaw this"]  # type: ignore[method-assign]
+        leg = await trunk.dial(DialRequest(NUMBER))
+        async with asyncio.timeout(5):
+            assert await endpoint.options(f"sip:127.0.0.1:{carrier.address[1]}") == 0
+        assert len(said) == 1
+        await leg.close()
+    await endpoint.close(grace_s=0)
+
+
+async def test_a_registrar_that_moved_is_found_by_dns_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    endpoint = SipEndpoint(EndpointConfig(bind_port=0, timers=TimerValues(t1=0.01)))
+    await endpoint.start()
+    async with carriers(silent, says(200)) as (old, new):
+        asked = [old, new]
+        trunk = SipTrunk(to(old, type=TrunkType.REGISTER, username="u"), FakeMediaPlane(), endpoint)
+
+        async def targets(host: str, port: int = 0, transport: str = "auto") -> list[Addr]:
+            return [Addr(*(asked.pop(0) if len(asked) > 1 else asked[0]).address)]
+
+        monkeypatch.setattr(endpoint, "targets", targets)
+        await trunk.start()
+        async with asyncio.timeout(4):
+            await trunk.registered()
+        assert trunk.state().up
+        await trunk.close()
+    await endpoint.close(grace_s=0)

@@ -1,6 +1,6 @@
-"""Trunks that go down or come up, told to the subscribers at once.
+"""Trunks that go down or come up, told to the subscribers at once; a calendar that will be missing.
 
-These facts don't go through the store's outbox: a trunk can be down because everything is, and nobody
+The trunks' facts don't go through the store's outbox: a trunk can be down because everything is, and nobody
 needs an old alarm. Their event id is 0; one that can't be published is in the log all the same.
 """
 
@@ -9,15 +9,32 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import date, datetime, tzinfo
 
 from dialer.errors import DialerError
 from dialer.events import Event, TrunkDown, TrunkUp
+from dialer.policy.calendar import Calendar
 from dialer.ports import EventSink, TrunkState
 
 log = logging.getLogger("dialer.alarm")
 
 NOT_FROM_OUTBOX = 0
+
+
+CALENDAR_LOOK_S = 3600.0
+
+
+async def watch_calendar(
+    calendar: Calendar, zone: tzinfo, clock: Callable[[], datetime], look_s: float = CALENDAR_LOOK_S
+) -> None:
+    """Until cancelled: a warning a day from November on while next year has no official calendar (R44)."""
+    told: date | None = None
+    while True:
+        today = clock().astimezone(zone).date()
+        if today != told and (why := calendar.warning(today)):
+            log.warning("calendar incomplete", extra={"why": why})
+        told = today
+        await asyncio.sleep(look_s)
 
 
 class TrunkAlarm:

@@ -15,7 +15,7 @@ from pathlib import Path
 import uvloop
 
 from dialer import logs, tickets
-from dialer.alarm import TrunkAlarm
+from dialer.alarm import TrunkAlarm, watch_calendar
 from dialer.archive.vault import LocalVault
 from dialer.asr import Engine, make_recogniser
 from dialer.asr.model import check_model
@@ -26,6 +26,7 @@ from dialer.errors import ConfigError, DialerError, MediaError
 from dialer.media.plane import ProcessMediaPlane
 from dialer.model import AppointmentWish, CallId, Problem, Task, Ticket
 from dialer.policy.appointments import resolve
+from dialer.policy.zones import find_zone
 from dialer.ports import EventSink, ListenSpec, Recogniser
 from dialer.recovery import recover
 from dialer.scheduler import Scheduler
@@ -54,6 +55,7 @@ class Daemon:
     media: ProcessMediaPlane
     trunk: TrunkGroup
     sinks: Sequence[EventSink]
+    clock: Clock
 
     async def run(self, stop: asyncio.Event) -> None:
         """Until ``stop``; then live calls may end by themselves for ``site.drain_s``."""
@@ -61,6 +63,8 @@ class Daemon:
         bus_stop = asyncio.Event()
         bus = asyncio.create_task(run_bus(self.store, list(self.sinks), bus_stop))
         media = asyncio.create_task(_keep_media(self.media))
+        zone = find_zone(self.site.settings.calling.zone) or UTC
+        calendar = asyncio.create_task(watch_calendar(self.site.calendar, zone, self.clock))
         work = asyncio.create_task(self.scheduler.run(stop))
         stopping = asyncio.create_task(stop.wait())
         try:
@@ -71,6 +75,7 @@ class Daemon:
         finally:
             stopping.cancel()
             media.cancel()
+            calendar.cancel()
             bus_stop.set()
             await bus
 
@@ -148,7 +153,7 @@ async def open_daemon(site: Site, clock: Clock, sinks: Sequence[EventSink] = ())
             site.approval,
             trunk.refusal,
         )
-        yield Daemon(site, store, scheduler, media, trunk, (LogSink(), *sinks))
+        yield Daemon(site, store, scheduler, media, trunk, (LogSink(), *sinks), clock)
 
 
 async def run_daemon(home: Path, clock_at: datetime | None = None) -> None:

@@ -327,7 +327,7 @@ def _moment(value: object, place: str, zone: tzinfo) -> datetime:
         return found.astimezone(UTC)
     except ValueError:
         raise ConfigError(
-            f"{place}: {_shown(value)} is no moment of the years 2000 to 2999; write e.g. 2026-11-10T10:00:00+08:00"
+            f"{place}: {_shown(value)} is no moment (of 2000 to 2999); write e.g. 2026-11-10T10:00:00+08:00"
         ) from None
 
 

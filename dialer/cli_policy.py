@@ -1,19 +1,24 @@
-"""Commands about the rules: what they say of cases."""
+"""Commands about the rules: what they say of cases, and the work calendar that they go by."""
 
 from __future__ import annotations
 
 import sys
+from datetime import date
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 import click
 
 from dialer.casefile import CaseInput, read_case
-from dialer.command import EN, Context, errors
+from dialer.command import EN, Context, errors, json_option, out
 from dialer.errors import ConfigError
 from dialer.policy.calendar import Calendar
 from dialer.policy.settings import PolicySettings
 from dialer.policy.verdict import Dial, Escalate, Wait
+from dialer.policy.zones import find_zone
+
+if TYPE_CHECKING:
+    from dialer.site import Site
 
 
 @click.command(name="verdict", help="按规则判定案例 (JSONL) / judge cases, one JSON object a line")
@@ -40,6 +45,94 @@ def verdict_command(ctx: Context, cases: IO[bytes], everything: bool) -> None:
             continue
         click.echo(line)
     sys.exit(1 if wrong else 0)
+
+
+@click.group(name="calendar", help="工作日历 / the work calendar")
+def calendar_group() -> None:
+    pass
+
+
+@calendar_group.command(name="show", help="一年的放假和调休 / a year's days off and make-up workdays")
+@click.argument("year", type=click.IntRange(2000, 2999), required=False)
+@json_option
+@click.pass_obj
+@errors
+def calendar_show(ctx: Context, year: int | None, as_json: bool) -> None:
+    from dialer import views
+    from dialer.almanac import spans, year_facts
+
+    site = _site(ctx)
+    facts = year_facts(site, year or _today(site).year)
+    rows = [(first, last, ctx.say("休", "off")) for first, last in spans(facts.days_off)]
+    rows += [(day, day, ctx.say("班", "worked")) for day in facts.make_up]
+    shown = [
+        (f"{first}" if first == last else f"{first} - {last}", str((last - first).days + 1), kind)
+        for first, last, kind in sorted(rows)
+    ]
+    source = facts.notice or "chinesecalendar"
+    title = ctx.say(
+        f"{facts.year} 年 {facts.workdays} 个工作日 ({source})",
+        f"{facts.year}: {facts.workdays} workdays ({source})",
+    )
+    if not as_json:
+        click.echo(title)
+    out(as_json, facts, lambda: views.table(("day", "days", "kind"), shown, ctx.lang))
+
+
+@calendar_group.command(name="check", help="日历是否齐全 / whether the calendars are fit and complete")
+@json_option
+@click.pass_obj
+@errors
+def calendar_check(ctx: Context, as_json: bool) -> None:
+    from dialer import views
+    from dialer.almanac import check
+
+    site = _site(ctx)
+    found = check(site, _today(site))
+    rows = [(one.name, "✓" if one.ok else "✗", one.detail) for one in found]
+    out(as_json, found, lambda: views.table(("check", "result", "detail"), rows, ctx.lang))
+    sys.exit(0 if all(one.ok for one in found) else 1)
+
+
+@calendar_group.command(name="add", help="载入放假通知 / load a notice into the installation")
+@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.option("--replace", is_flag=True, help="替换已有文件 / put it in the place of the file that is there")
+@json_option
+@click.pass_obj
+@errors
+def calendar_add(ctx: Context, file: Path, replace: bool, as_json: bool) -> None:
+    from dialer import views
+    from dialer.almanac import add
+    from dialer.site import Site
+
+    added = add(Site(ctx.site()), file, replace)
+    if as_json:
+        click.echo(views.dumps(added))
+        return
+    facts = added.facts
+    click.echo(
+        ctx.say(
+            f"已载入 {added.file}:{facts.year} 年 {facts.workdays} 个工作日,{facts.notice};重启服务后生效",
+            f"{added.file}: {facts.year} has {facts.workdays} workdays, {facts.notice};"
+            " restart the daemon to use it",
+        )
+    )
+    if added.changed:
+        days = ", ".join(str(day) for day in added.changed)
+        click.echo(ctx.say(f"与之前不同的日子:{days}", f"days that differ from before: {days}"))
+
+
+def _site(ctx: Context) -> Site:
+    from dialer.site import Site
+
+    return Site(ctx.home or Path())
+
+
+def _today(site: Site) -> date:
+    """In the zone of the rules."""
+    from dialer.app import system_clock
+
+    return system_clock().astimezone(find_zone(site.settings.calling.zone)).date()
 
 
 def _text(raw: bytes) -> str:

@@ -63,9 +63,11 @@ class Site:
     @cached_property
     def calendar(self) -> Calendar:
         """Raises CalendarError."""
-        return calendar_from(
-            parse_overrides(_read(file), str(file)) for file in self._files("calendar", "*.toml")
-        )
+        return calendar_from(parse_overrides(_read(file), str(file)) for file in self.calendar_files())
+
+    def calendar_files(self) -> list[Path]:
+        """Looked up anew each time."""
+        return self._files("calendar", "*.toml")
 
     @cached_property
     def prompts(self) -> PromptBook:

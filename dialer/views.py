@@ -84,6 +84,9 @@ _WORDS: dict[str, tuple[str, str]] = {
     "lines": ("并发", "lines"),
     "cps": ("每秒呼叫", "cps"),
     "audio": ("语音质量", "audio"),
+    "day": ("日期", "day"),
+    "days": ("天数", "days"),
+    "kind": ("类别", "kind"),
 }
 
 _OUTCOMES: dict[Disposition, str] = {

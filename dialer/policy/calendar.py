@@ -81,6 +81,26 @@ class Calendar:
             left -= self.is_workday(day)
         return day
 
+    def surely_by(self, day: date, n: int) -> date:
+        """The ``n``-th workday after ``day``, or a day before it: never later than the notice will say.
+
+        In a year without official data every day counts as a workday but the statutory holidays on
+        fixed dates. ``provisional`` tells whether that was so.
+        """
+        if n < 1:
+            raise ValueError("at least one workday")
+        while n:
+            day += timedelta(days=1)
+            if day.year in self.years:
+                n -= self.is_workday(day)
+            else:
+                n -= (day.month, day.day) not in _FIXED_HOLIDAYS
+        return day
+
+    def provisional(self, day: date) -> bool:
+        """Whether a count of workdays that ends on ``day`` went by no official data."""
+        return day.year not in self.years
+
     def warning(self, today: date) -> str:
         """From November: which file next year needs, or empty."""
         if today.year not in self.years:
@@ -113,6 +133,10 @@ def calendar_from(overrides: Iterable[YearOverrides] = ()) -> Calendar:
         if change.year in seen:
             raise CalendarError(f"{change.year} is given twice: also in {seen[change.year]}", change.file)
         seen[change.year] = change.file
+        if not change.notice and (change.holidays or change.workdays):
+            raise CalendarError(
+                'name the official notice or order: notice = "国办发明电〔…〕…号"', change.file, 1
+            )
         if change.year not in years:
             _check_whole_year(change)
             years |= {change.year}
@@ -125,6 +149,13 @@ def _check_whole_year(change: YearOverrides) -> None:
     """A file for a year that the package lacks opens that year, so it must be complete."""
     if not change.notice:
         raise CalendarError('name the official notice: notice = "国办发明电〔…〕…号"', change.file, 1)
+    weekdays = sorted(day for day in change.workdays if day.weekday() < 5)
+    if weekdays:
+        raise CalendarError(
+            f"[workdays] has {weekdays[0]}, no Saturday or Sunday: give the weekend days that are worked",
+            change.file,
+            1,
+        )
     fixed = {date(change.year, month, day) for month, day in _FIXED_HOLIDAYS}
     missing = sorted(fixed - change.holidays)
     if missing:

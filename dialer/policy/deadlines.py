@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 
+from dialer.errors import CalendarError
 from dialer.model import Attempt, Task
 from dialer.policy.calendar import Calendar
 from dialer.policy.case import Case, counts
@@ -39,18 +41,48 @@ class DueRule(StrEnum):
 def due_day(rule: DueRule, event: date, calendar: Calendar) -> date:
     """The last day on which the call-back is in time. Raises CalendarError for workday rules."""
     match rule:
-        case DueRule.NEW_POLICY:
-            return calendar.add_workdays(event, 5)
+        case DueRule.NEW_POLICY | DueRule.MONTH_START:
+            return calendar.add_workdays(*_counted(rule, event))
         case DueRule.SIGNED_MONTH | DueRule.ISSUED_MONTH:
             return add_month(event)
         case DueRule.VISIT:
             return event + timedelta(days=1)
-        case DueRule.MONTH_START:
-            return calendar.add_workdays(add_month(event.replace(day=1)) - timedelta(days=1), 3)
         case DueRule.CLAIM:
             return event + timedelta(days=3)
         case DueRule.CLAIM_WEEK:
             return event + timedelta(days=7)
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A deadline with what it came from, so that a notice can put it right."""
+
+    rule: DueRule
+    event: date
+    day: date
+    provisional: bool = False
+    """Counted through a year without official data: ``day`` is then early rather than late."""
+
+
+def due_of(rule: DueRule, event: date, calendar: Calendar) -> Due:
+    """The deadline; without official data a conservative one, marked provisional."""
+    try:
+        return Due(rule, event, due_day(rule, event, calendar))
+    except CalendarError:
+        start, workdays = _counted(rule, event)
+        return Due(rule, event, calendar.surely_by(start, workdays), provisional=True)
+
+
+def recompute(due: Due, calendar: Calendar) -> Due:
+    """The same deadline by a calendar that may know more now; a final one stays as it is."""
+    return due_of(due.rule, due.event, calendar) if due.provisional else due
+
+
+def _counted(rule: DueRule, event: date) -> tuple[date, int]:
+    """For a rule in workdays: the day after which they count, and how many."""
+    if rule is DueRule.MONTH_START:
+        return add_month(event.replace(day=1)) - timedelta(days=1), 3
+    return event, 5
 
 
 def add_month(day: date) -> date:

@@ -8,9 +8,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from dialer.alarm import NOT_FROM_OUTBOX, TrunkAlarm
+from dialer.alarm import NOT_FROM_OUTBOX, TrunkAlarm, watch_calendar
 from dialer.errors import DialerError
 from dialer.events import Event, TrunkDown, TrunkUp
+from dialer.policy.calendar import calendar_from
 from dialer.ports import TrunkState
 
 NOW = datetime(2026, 11, 10, 2, 0, tzinfo=UTC)
@@ -42,3 +43,27 @@ async def test_facts_reach_every_subscriber_in_order(caplog: pytest.LogCaptureFi
     assert [vars(record)["why"] for record in caplog.records] == ["the broker is away"] * 2
     await alarm.close()
     await alarm.close()
+
+
+async def test_the_daemon_warns_each_day_from_november_on(caplog: pytest.LogCaptureFixture) -> None:
+    calendar = calendar_from()
+    last = max(calendar.years)
+    looks = iter(
+        datetime(last, month, day, hour, tzinfo=UTC)
+        for month, day, hour in ((10, 31, 1), (11, 1, 1), (11, 1, 9), (11, 2, 1), (11, 2, 2))
+    )
+    seen = asyncio.Event()
+
+    def clock() -> datetime:
+        try:
+            return next(looks)
+        except StopIteration:
+            seen.set()
+            return datetime(last, 11, 2, 3, tzinfo=UTC)
+
+    watch = asyncio.create_task(watch_calendar(calendar, UTC, clock, look_s=0.001))
+    await asyncio.wait_for(seen.wait(), 5)
+    watch.cancel()
+    said = [record for record in caplog.records if record.message == "calendar incomplete"]
+    assert len(said) == 2, "once on each of two days"
+    assert f"CN-{last + 1}.toml" in said[0].__dict__["why"]

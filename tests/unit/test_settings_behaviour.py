@@ -556,5 +556,7 @@ async def test_how_long_live_calls_may_take_at_the_end(drain_s: float, tmp_path:
     stop = asyncio.Event()
     stop.set()
     spy = cast(Any, Spy())
-    await app.Daemon(site, cast(Any, MemoryStore()), spy, cast(Any, None), spy, ()).run(stop)
+    await app.Daemon(site, cast(Any, MemoryStore()), spy, cast(Any, None), spy, (), app.system_clock).run(
+        stop
+    )
     assert did == [drain_s, "abort"]

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dialer.errors import CalendarError
-from dialer.policy.calendar import YearOverrides, calendar_from, official_years, parse_overrides
+from dialer.policy.calendar import Calendar, YearOverrides, calendar_from, official_years, parse_overrides
 
 CALENDAR = calendar_from()
 SHIPPED = Path(__file__).parents[3] / "config" / "calendar"
@@ -97,7 +97,9 @@ def test_a_file_opens_a_new_year() -> None:
 
 
 def test_a_file_corrects_a_known_year() -> None:
-    change = parse_overrides("year = 2026\n[holidays]\nx = [2026-11-23]\n[workdays]\ny = [2026-10-07]\n")
+    change = parse_overrides(
+        "year = 2026\nnotice = 'n'\n[holidays]\nx = [2026-11-23]\n[workdays]\ny = [2026-10-07]\n"
+    )
     calendar = calendar_from([change])
     assert not calendar.is_workday(date(2026, 11, 23))
     assert calendar.is_workday(date(2026, 10, 7))
@@ -140,11 +142,54 @@ def test_a_broken_file_names_its_line(text: str, line: int, words: str) -> None:
         ("notice", "# notice", "notice"),
         ("2031-10-03, ", "", "2031-10-03"),
         ('"春节"', '# "春节"', "11 or more"),
+        ("2031-10-11", "2031-10-10", "2031-10-10, no Saturday"),
     ],
 )
 def test_an_unfinished_file_does_not_open_a_year(replace: str, by: str, words: str) -> None:
     with pytest.raises(CalendarError, match=words):
         calendar_from([parse_overrides(WHOLE_YEAR.replace(replace, by), "CN-2031.toml")])
+
+
+def test_a_change_names_its_notice() -> None:
+    with pytest.raises(CalendarError, match="notice"):
+        calendar_from([parse_overrides("year = 2026\n[holidays]\nx = [2026-11-23]\n", "f")])
+
+
+def test_the_shipped_notice_is_what_the_package_says() -> None:
+    file = SHIPPED / "CN-2026.toml"
+    change = parse_overrides(file.read_text(encoding="utf-8"), str(file))
+    assert calendar_from([change]) == CALENDAR
+    assert change.holidays == {day for day in CALENDAR.holidays if day.year == 2026}
+    assert change.workdays == {day for day in CALENDAR.workdays if day.year == 2026}
+    assert "国办发明电〔2025〕7号" in change.notice
+
+
+LAST = max(official_years())
+"""Its days are known, those of the year after it aren't."""
+STATUTORY = {date(LAST + 1, 1, 1), date(LAST + 1, 5, 1), *(date(LAST + 1, 10, day) for day in (1, 2, 3))}
+
+
+@given(
+    day=st.dates(date(LAST, 12, 1), date(LAST + 1, 11, 1)),
+    n=st.integers(1, 12),
+    off=st.sets(st.dates(date(LAST + 1, 1, 1), date(LAST + 1, 12, 31)), max_size=40),
+    worked=st.sets(st.dates(date(LAST + 1, 1, 1), date(LAST + 1, 12, 31)), max_size=40),
+)
+def test_a_count_without_a_notice_is_never_late(day: date, n: int, off: set[date], worked: set[date]) -> None:
+    """Whatever the next year's notice will say."""
+    early = CALENDAR.surely_by(day, n)
+    off = off | STATUTORY
+    notice = Calendar(
+        CALENDAR.years | {LAST + 1, LAST + 2}, CALENDAR.holidays | off, CALENDAR.workdays | (worked - off)
+    )
+    official = notice.add_workdays(day, n)
+    assert early <= official
+    assert CALENDAR.provisional(early) or early == official
+
+
+def test_a_count_needs_a_workday() -> None:
+    with pytest.raises(ValueError, match="at least one"):
+        CALENDAR.surely_by(date(2026, 11, 10), 0)
 
 
 def test_a_year_given_twice_is_an_error() -> None:

@@ -8,7 +8,16 @@ import pytest
 from policy_cases import CALENDAR, at, attempt, task
 
 from dialer.model import Disposition, TaskId
-from dialer.policy.deadlines import DueRule, add_month, call_order, due_day, due_key
+from dialer.policy.calendar import YearOverrides, calendar_from
+from dialer.policy.deadlines import (
+    DueRule,
+    add_month,
+    call_order,
+    due_day,
+    due_key,
+    due_of,
+    recompute,
+)
 
 
 @pytest.mark.parametrize(
@@ -27,6 +36,50 @@ from dialer.policy.deadlines import DueRule, add_month, call_order, due_day, due
 )
 def test_due_days(rule: DueRule, event: str, due: str) -> None:
     assert due_day(rule, date.fromisoformat(event), CALENDAR) == date.fromisoformat(due)
+
+
+def test_without_a_notice_a_deadline_is_early_and_provisional_until_it_is_loaded() -> None:
+    signed = date(2026, 12, 30)
+    found = due_of(DueRule.NEW_POLICY, signed, CALENDAR)
+    # 31 December is a workday, 1 January never is, then every day counts
+    assert (found.day, found.provisional) == (date(2027, 1, 5), True)
+    assert recompute(found, CALENDAR) == found
+    notice = YearOverrides(
+        2027,
+        "国办发明电〔2026〕9号",
+        frozenset(
+            date(2027, month, day)
+            for month, day in (
+                (1, 1),
+                (1, 2),
+                (1, 3),
+                (2, 5),
+                (2, 8),
+                (2, 9),
+                (4, 5),
+                (5, 1),
+                (10, 1),
+                (10, 2),
+                (10, 3),
+            )
+        ),
+        frozenset(),
+    )
+    known = recompute(found, calendar_from([notice]))
+    assert (known.day, known.provisional) == (date(2027, 1, 7), False)
+    assert recompute(known, CALENDAR) == known, "a final deadline stays"
+
+
+def test_the_first_workdays_of_a_month_without_a_notice() -> None:
+    found = due_of(DueRule.MONTH_START, date(2026, 12, 15), CALENDAR)
+    assert (found.day, found.provisional) == (date(2027, 1, 4), True)
+
+
+@pytest.mark.parametrize(
+    "rule", [rule for rule in DueRule if rule not in (DueRule.NEW_POLICY, DueRule.MONTH_START)]
+)
+def test_calendar_days_are_never_provisional(rule: DueRule) -> None:
+    assert not due_of(rule, date(2026, 12, 31), CALENDAR).provisional
 
 
 def test_a_month_ends_with_the_month() -> None:

@@ -166,8 +166,8 @@ class RegistrarConfig:
     max_contacts: int = 5
     """Phones per user; the oldest gives way."""
     algorithms: tuple[str, ...] = OFFERED
-    """Digest algorithms that phones are asked for, preferred first: SHA-256, MD5. Some old phones (baresip 1.0)
-    refuse a challenge that has anything but MD5: then write MD5 alone."""
+    """Digest algorithms that phones are asked for, preferred first: SHA-256, MD5. Some old phones (baresip
+    1.0) refuse a challenge that has anything but MD5: then write MD5 alone."""
 
     def __post_init__(self) -> None:
         if not self.realm:

@@ -6,6 +6,7 @@ What was read is reported in one compact form, ``PROTOCOL CAUSE TEXT`` for each 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -32,6 +33,7 @@ OF_CALLEE = frozenset({1, 17, 18, 19, 20, 21, 22, 26, 27, 28})
 PASSED_ON = OF_CALLEE | {16, 31}
 """The network dealt with the call in its ordinary way: a telephone may have rung, whatever the SIP code."""
 ELSEWHERE = "call completed elsewhere"
+_NUMBER = re.compile(r"[0-9]{7,}", re.ASCII)
 _MAX_VALUES = 4
 _MAX_TEXT = 80
 
@@ -96,14 +98,19 @@ def network_cause(message: Message) -> int:
     return next((cause for cause in causes if cause), 0)
 
 
+def without_numbers(text: str) -> str:
+    """Far ends write telephone numbers into phrases: rows and logs get their last four digits."""
+    return _NUMBER.sub(lambda found: f"****{found[0][-4:]}", text)
+
+
 def described(said: str, message: Message) -> str:
-    """``said`` (a phrase, or nothing) with the message's reasons in compact form behind it."""
+    """``said`` (a phrase, or nothing) with the message's reasons in compact form behind it, masked."""
     reasons = read_reasons(message)
     parts = [said] if said else []
     if any(reason.elsewhere for reason in reasons):
         parts.append(ELSEWHERE)
     parts += [reason.compact for reason in reasons]
-    return "; ".join(parts)[:200]
+    return without_numbers("; ".join(parts))[:200]
 
 
 def header(reasons: Iterable[Reason]) -> str:

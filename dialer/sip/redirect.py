@@ -13,6 +13,7 @@ from sipmessage import URI, Response
 from dialer.errors import SipParseError
 from dialer.sip.address import Addr, is_numeric, parse_address
 from dialer.sip.message import clean, header_values
+from dialer.sip.reason import without_numbers
 
 MAX_REDIRECTS = 5
 _MAX_CONTACTS = 10
@@ -43,7 +44,7 @@ def destination(uri: URI, peer: Addr) -> Addr:
 
 def refusal(response: Response) -> str:
     """What a redirection that isn't followed is reported as."""
-    said = clean(response.phrase)[:100]
+    said = without_numbers(clean(response.phrase))[:100]
     return (
         f"{said}: the call was redirected, which isn't followed" if said else "a redirection isn't followed"
     )

@@ -133,6 +133,26 @@ async def test_a_503_that_speaks_of_the_callee_is_no_second_invite(cause: int) -
             assert group.trunks[0].state().up, "one busy callee is no fault of the carrier"
 
 
+@pytest.mark.parametrize("code", [302, 404, 503])
+async def test_a_carrier_that_writes_the_number_into_its_phrase_doesnt_bring_it_into_rows_and_logs(
+    code: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+
+    def refuses(request: Request) -> Response | None:
+        response = response_to(
+            request, code, ("127.0.0.1", 9), to_tag="c", phrase="User +8613812345678 not found"
+        )
+        response.headers.set("Reason", 'Q.850;cause=34;text="013812345678 barred"')
+        return None if request.method == "ACK" else response
+
+    async with carriers(refuses) as (only,), group_of(to(only, "a")) as group:
+        failed = await call(group)
+        said = [failed.reason, group.state().reason, *(str(vars(record)) for record in caplog.records)]
+        assert "User +****5678 not found" in failed.reason
+        assert not [text for text in said if "13812345678" in text]
+
+
 @pytest.mark.parametrize("cause", [0, 2, 3, 34, 38, 41, 42, 47])
 async def test_a_503_of_the_network_itself_moves_the_call(cause: int) -> None:
     refused = says(503, Reason=f"Q.850;cause={cause}") if cause else FULL
@@ -337,7 +357,8 @@ async def test_a_carrier_that_goes_on_refusing_is_told_down_once() -> None:
     async with (
         carriers(FULL) as (only,),
         group_of(
-            to(only, "a", backoff_s=1.05, max_backoff_s=1.05), on_change=lambda _, state: told.append(state.up)
+            to(only, "a", backoff_s=1.05, max_backoff_s=1.05),
+            on_change=lambda _, state: told.append(state.up),
         ) as group,
     ):
         for _ in range(2):

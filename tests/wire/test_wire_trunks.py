@@ -183,3 +183,47 @@ async def test_a_daemon_with_two_trunks_calls_on_over_the_second(peers: Peers, t
         assert await daemon.exit_code(20) == 0
     finally:
         home.stop()
+
+
+@pytest.mark.slow
+async def test_what_a_gateway_means_by_its_codes_reaches_the_row_and_no_number_the_log(
+    peers: Peers, tmp_path: Path
+) -> None:
+    """A busy callee behind a 503, a missing route behind a 404: no second INVITE, no contact refresh."""
+    number = "13800000411"
+    gateway = await peers.sipp(
+        "refuse", patience_s=60, CODE="503", PHRASE=f"Failed 86{number}",
+        HEADER=f'Reason: Q.850;cause=17;text="{number} busy"',
+    )  # fmt: skip
+    lost = await peers.sipp(
+        "refuse", patience_s=60, CODE="404", PHRASE="Not Found", HEADER="Reason: Q.850;cause=3"
+    )
+    spare = await peers.sipp("answer_then_bye", patience_s=60)
+    common = {"host": "127.0.0.1", "options_interval_s": 0}
+    home = Home.make(
+        tmp_path / "home",
+        0,
+        trunks=[
+            {"name": "gateway", "port": gateway.port, "allow": ["13800000411"], **common},
+            {"name": "lost", "port": lost.port, "allow": ["13800000412"], "priority": 2, **common},
+            {"name": "spare", "port": spare.port, "priority": 3, **common},
+        ],
+    )
+    try:
+        await home.add([Customer("T1", number), Customer("T2", "13800000412")])
+        daemon = home.start()
+        await home.until("SELECT count(*) = 2 FROM attempts WHERE outcome IS NOT NULL", "not both ended", 40)
+        calls, tasks = await home.calls(), await home.tasks()
+        busy, nowhere = (calls[name][0]["attempt"] for name in ("T1", "T2"))
+        assert (busy["outcome"], busy["sip_code"]) == ("busy", 503)
+        assert busy["reason"] == "503 Failed ****0411; Q.850 17 ****0411 busy"
+        assert (nowhere["outcome"], nowhere["sip_code"]) == ("unreachable", 404)
+        assert [tasks[name]["state"] for name in ("T1", "T2")] == ["open", "open"]
+        assert "INVITE" not in messages(spare)
+        said = daemon.log()
+        assert "trunk down" not in said
+        assert "1380000041" not in said
+        daemon.terminate()
+        assert await daemon.exit_code(20) == 0
+    finally:
+        home.stop()

@@ -1,4 +1,4 @@
-"""Our side of a cell: a real media plane, an endpoint, a trunk, and what its calls hear; and peers' programs."""
+"""Our side of a cell: a media plane, an endpoint, a trunk, what its calls hear; and peers' programs."""
 
 from __future__ import annotations
 
@@ -213,6 +213,7 @@ class Rig:
         *,
         sip: Mapping[str, Any] | None = None,
         users: Mapping[str, str] | None = None,
+        algorithms: tuple[str, ...] = ("SHA-256", "MD5"),
         **trunk: Any,
     ) -> AsyncIterator[Ours]:
         """Our user agent with a trunk to ``port``; its TLS certificate is the authority's."""
@@ -227,7 +228,7 @@ class Rig:
         async def take(leg: IncomingLeg) -> None:
             incoming.put_nowait(leg)
 
-        registrar = RegistrarConfig(users=users) if users is not None else None
+        registrar = RegistrarConfig(users=users, algorithms=algorithms) if users is not None else None
         endpoint = SipEndpoint(
             EndpointConfig(**settings), media=self._plane, registrar=registrar, on_invite=take
         )
@@ -253,15 +254,17 @@ class Rig:
         return found
 
 
-async def both_ways(line: Line, theirs: Callable[[], Path], stop: Callable[[], object]) -> str:
-    """Our prompt in the peer's recording, its voice in ours."""
+async def both_ways(
+    line: Line, theirs: Callable[[], Path], stop: Callable[[], object], unauthentic: int = 0
+) -> str:
+    """Our prompt in the peer's recording, its voice in ours. ``unauthentic``: packets that may be dropped."""
     rig = line.rig
     ours = await line.talk()
     stats = await line.hang_up()
     await asyncio.to_thread(stop)
     out = await rig.hears(theirs(), rig.said, 0.5, "the peer did not hear our prompt")
     back = await rig.hears(ours, rig.spoken, 0.5, "we did not hear the peer")
-    assert stats.unauthentic == 0, f"{stats.unauthentic} packets failed authentication"
+    assert stats.unauthentic <= unauthentic, f"{stats.unauthentic} packets failed authentication"
     return f"likeness {out:.2f} there, {back:.2f} here"
 
 

@@ -358,7 +358,9 @@ class AsteriskTrunk:
             return await refreshed(await (await ours.dial("13800000001")).answered())
 
     async def refer(self) -> str:
-        waits = Scenario().invite().reply(200, "OK", sdp="sendrecv").recv("ACK").pause(6000)
+        # Moved, it hears of its new partner by re-INVITE.
+        waits = Scenario().invite().reply(200, "OK", sdp="sendrecv").recv("ACK")
+        waits.recv("INVITE").ok(200, "OK", sdp="sendrecv").recv("ACK").pause(6000)
         async with callee(self.rig, waits, self.asterisk.callee_port), self.reach() as ours:
             line = await (await ours.dial("13800000005")).answered()
             await asyncio.sleep(0.5)
@@ -475,7 +477,7 @@ class AsteriskPbx:
         phone = await start_baresip(self.rig, account, "1001", f"127.0.0.1:{self.asterisk.port}")
         try:
             for _ in range(40):
-                if "sip:1001@" in await self.asterisk.console("pjsip show aor 1001"):
+                if "sip:1001-" in await self.asterisk.console("pjsip show aor 1001"):
                     break
                 await asyncio.sleep(0.2)
             else:

@@ -159,7 +159,7 @@ class Baresip:
     async def digest(self) -> str:
         """It registers with us as an agent's phone and is called there."""
         async with (
-            self.rig.ours(users={"1001": "secret"}) as ours,
+            self.rig.ours(users={"1001": "secret"}, algorithms=("MD5",)) as ours,
             self.phone(user="1001", registrar=f"127.0.0.1:{ours.port}"),
         ):
             await until(lambda: ours.endpoint.lookup("1001") is not None, "it didn't register", 8)
@@ -175,7 +175,7 @@ class Baresip:
         """Both ways: we connect and verify its certificate; it connects and registers over TLS."""
         async with self.phone(tls=True) as phone, self.reach(phone, "tls") as ours:
             said = await both_ways(await (await ours.dial()).answered(), phone.heard, phone.peer.stop)
-        async with self.rig.ours(users={"1001": "secret"}) as ours:
+        async with self.rig.ours(users={"1001": "secret"}, algorithms=("MD5",)) as ours:
             registrar = f"127.0.0.1:{ours.endpoint.tls_port}"
             async with self.phone(user="1001", registrar=registrar, tls=True):
                 await until(lambda: ours.endpoint.lookup("1001") is not None, "it didn't register", 8)
@@ -193,7 +193,9 @@ class Baresip:
             assert line.leg._connected is not None
             keys = line.leg._connected.srtp
             assert keys is not None, "no keys"
-            return f"{keys.suite}: " + await both_ways(line, phone.heard, phone.peer.stop)
+            # It sends one RTCP packet in clear before its SRTP is on; that one must be dropped.
+            said = await both_ways(line, phone.heard, phone.peer.stop, unauthentic=1)
+            return f"{keys.suite}: {said}"
 
     async def dtmf_rtp(self) -> str:
         async with self.phone() as phone, self.reach(phone) as ours:

@@ -46,6 +46,11 @@ async def start_sipp(rig: Rig, scenario: Scenario, *more: str, port: int = 0) ->
     return await rig.run("sipp", command, port, lambda: tcp_listens(port) if tcp else listens(port))
 
 
+def messages(peer: Peer) -> str:
+    """All that SIPp has sent and received."""
+    return "".join(path.read_text() for path in peer.folder.glob("*_messages.log"))
+
+
 class Sipp:
     name = "SIPp"
     proxied = False
@@ -179,7 +184,7 @@ class Sipp:
         callee = await start_sipp(self.rig, scenario)
         async with self.reach(callee.port) as ours:
             line = await (await ours.dial()).answered()
-            await until(lambda: callee.logs().count("\nUPDATE sip:") >= 3, "no refresh", 12.0)
+            await until(lambda: messages(callee).count("\nUPDATE sip:") >= 3, "no refresh", 12.0)
             await asyncio.sleep(0.2)
             await line.hang_up()
         await callee.finished()

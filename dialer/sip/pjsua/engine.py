@@ -54,8 +54,8 @@ class _Call(pj.Call):  # type: ignore[misc]
         super().__init__(account)
         self.number, self.answered, self.over = number, False, False
         self._engine, self._offer, self._local = engine, offer, LocalMedia.of(offer)
-        self._last = ""
-        """The last response with SDP."""
+        self._answer = ""
+        """The 2xx that brought SDP."""
 
     def onCallSdpCreated(self, prm: Any) -> None:
         theirs = str(prm.remSdp.wholeSdp)
@@ -73,17 +73,15 @@ class _Call(pj.Call):  # type: ignore[misc]
         code = int(transaction.statusCode)
         mine = transaction.method == "INVITE" and transaction.role == pj.PJSIP_ROLE_UAC
         if mine and 100 <= code < 200 and message.startswith("SIP/2.0 1") and not self.answered:
-            if _body(message):
-                self._last = message
             self._engine.tell(p.Provisional(self.number, code, _bytes(message)))
 
     def onCallState(self, prm: Any) -> None:
         info, message = self.getInfo(), _received(prm.e)
         if message.startswith("SIP/2.0 2") and _body(message):
-            self._last = message
+            self._answer = message
         if info.state == pj.PJSIP_INV_STATE_CONFIRMED:
             self.answered = True
-            self._engine.tell(p.Answered(self.number, _bytes(self._last)))
+            self._engine.tell(p.Answered(self.number, _bytes(self._answer)))
         elif info.state == pj.PJSIP_INV_STATE_DISCONNECTED:
             self.over = True
             code = int(info.lastStatusCode)

@@ -129,7 +129,7 @@ class Provisional(Message, frozen=True, array_like=True, tag=True):
 
 
 class Answered(Message, frozen=True, array_like=True, tag=True):
-    """ACK has left. ``message``: the 2xx."""
+    """ACK has left. ``message``: the 2xx, empty where an earlier message had brought the SDP."""
 
     call: int
     message: bytes

@@ -117,7 +117,7 @@ class TrunkConfig:
     outbound_proxy: str = ""
     """Where everything is sent instead of ``host``: ``host``, ``host:port`` or a SIP URI; named in Route."""
     caller_id: str = ""
-    """Number in From where the campaign has none; empty: ``username``."""
+    """Number in From where the campaign has none; empty: ``username``, without one the word dialer."""
     display_name: str = ""
     """Name beside the caller id; empty: none."""
     identity: Identity = Identity.NONE

@@ -13,6 +13,7 @@ import click
 
 from dialer import __version__
 from dialer.cli_policy import calendar_group, verdict_command
+from dialer.cli_report import report_group
 from dialer.command import EN, ZH, Context, json_option
 from dialer.command import errors as _errors
 from dialer.command import out as _out
@@ -295,6 +296,7 @@ def prompts_missing(ctx: Context, as_json: bool) -> None:
 
 
 main.add_command(verdict_command)
+main.add_command(report_group)
 main.add_command(calendar_group)
 
 

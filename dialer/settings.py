@@ -19,6 +19,7 @@ from dialer.ivr.config import TurnSettings
 from dialer.media.config import MediaConfig, ProgressConfig
 from dialer.policy.settings import PolicySettings, Window
 from dialer.policy.tiers import TierTable
+from dialer.reports.config import ReportConfig
 from dialer.scheduler import SchedulerConfig
 from dialer.sip.config import EndpointConfig, RegistrarConfig
 from dialer.sip.trunkconfig import TrunkConfig
@@ -95,6 +96,7 @@ class Settings:
     store: StoreConfig
     archive: ArchiveConfig
     intake: IntakeConfig
+    reports: ReportConfig
     transfer: TransferConfig
 
 
@@ -115,6 +117,7 @@ TABLES = (
     "store",
     "archive",
     "intake",
+    "reports",
     "transfer",
 )
 
@@ -203,6 +206,7 @@ def read_settings(text: str, file: str, home: Path, environ: Mapping[str, str]) 
         ),
         archive=replace(archive, root=home / archive.root),
         intake=toml.table("intake", IntakeConfig),
+        reports=toml.table("reports", ReportConfig),
         transfer=toml.table("transfer", TransferConfig),
     )
 

@@ -31,6 +31,8 @@ TURNS = f"{BEHAVIOUR}::test_every_setting_of_turns_changes_the_call"
 TRANSFER = f"{BEHAVIOUR}::test_every_setting_of_transfer_changes_the_call"
 ARCHIVE = f"{BEHAVIOUR}::test_every_setting_of_the_archive_changes_it"
 INTAKE = "unit/intake/test_intake_reader.py"
+JUDGED = "unit/reports/test_reports_month.py::test_the_goal_and_the_cap"
+REPORTED = "unit/test_cli_report.py::test_the_settings_judge_the_month"
 SIP = "unit/sip/test_sip_settings.py"
 NETWORK = "unit/sip/test_sip_network.py"
 STREAMS = "unit/sip/test_sip_streams.py"
@@ -251,6 +253,11 @@ PROOFS = {
     "intake.max_rows": f"{INTAKE}::test_limits",
     "intake.max_columns": f"{INTAKE}::test_limits",
     "intake.country": f"{INTAKE}::test_limits",
+    "reports.open_ticket_is_success": REPORTED,
+    "reports.success_goal": f"{JUDGED} {REPORTED}",
+    "reports.visit_letter_cap": f"{JUDGED} {REPORTED}",
+    "reports.sample_rate": REPORTED,
+    "reports.sample_floor": REPORTED,
     "transfer.agents": TRANSFER,
     "transfer.ring_s": TRANSFER,
     "transfer.accept_s": TRANSFER,

@@ -35,6 +35,7 @@ from zoneinfo import ZoneInfo
 import uvloop
 
 from dialer import tickets
+from dialer.app import use_fast_loop
 from dialer.archive.vault import LocalVault
 from dialer.conductor import Conductor
 from dialer.conversation import House
@@ -350,6 +351,7 @@ async def bench(
 
 
 def main() -> None:
+    use_fast_loop()
     rate = float(os.environ.get("RATE", "100"))
     seconds = float(os.environ.get("SECONDS", "20"))
     kind = os.environ.get("STORE", "sqlite")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import signal
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -41,6 +42,7 @@ from dialer.transfer import WarmTransfer
 log = logging.getLogger("dialer.app")
 
 Clock = Callable[[], datetime]
+_COLLECT_AFTER = (20_000, 20, 20)
 _MEDIA_LOOK_S = 1.0
 _REGISTER_S = 5.0
 
@@ -193,8 +195,13 @@ def _is_loopback(host: str) -> bool:
 
 
 def use_fast_loop() -> None:
-    """uvloop for the control process."""
+    """uvloop for the control process, and a collector that looks for cycles seldom.
+
+    A call makes hundreds of objects that reference counts free; looking through all of them every 700
+    took a tenth of the process.
+    """
     uvloop.install()
+    gc.set_threshold(*_COLLECT_AFTER)
 
 
 def _require_files(site: Site) -> None:

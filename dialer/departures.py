@@ -28,7 +28,7 @@ UNFORESEEN = (
 )  # fmt: skip
 """What a fault in a rule, a script or a customer's row can raise: it ends one task's turn, no more."""
 
-_LEAD_S = 0.2
+_LEAD_S = 0.1
 _MOST_AHEAD = 64
 _SAME_S = 1e-6
 """Times this near are one time: sums of floats differ."""

@@ -95,17 +95,15 @@ def due_key(task: Task) -> tuple[date, date, int]:
     return (task.cooling_off_end or FAR, task.due or FAR, int(task.id))
 
 
-def call_order(task: Task, attempts: Sequence[Attempt], now: datetime) -> tuple[date, date, bool, int]:
-    """``due_key``, and among equals those first whose present half-day hasn't been tried (R43)."""
+def call_order(task: Task, attempts: Sequence[Attempt], now: datetime) -> tuple[date, date, int, bool, int]:
+    """``due_key``; among equals the fewest attempts first, so that nobody is called again before everybody
+    was, then those whose present half-day hasn't been tried (R43)."""
     zone = find_zone(task.zone)
     local = now.astimezone(zone) if zone else now
-    tried = any(
-        (a.invited_at.astimezone(local.tzinfo).hour < NOON) == (local.hour < NOON)
-        for a in attempts
-        if a.pass_no == task.pass_no and counts(a)
-    )
+    made = [a for a in attempts if a.pass_no == task.pass_no and counts(a)]
+    tried = any((a.invited_at.astimezone(local.tzinfo).hour < NOON) == (local.hour < NOON) for a in made)
     cooling_off, due, number = due_key(task)
-    return (cooling_off, due, tried, number)
+    return (cooling_off, due, len(made), tried, number)
 
 
 def deadline(case: Case) -> Ruling:

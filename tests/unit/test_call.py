@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 from hypothesis import given
+from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
 from dialer.call import TABLE, Call, Event, State, diagram, disposition_of
 from dialer.errors import IllegalTransition
@@ -144,3 +146,55 @@ def test_the_phone_rings_from_its_first_180_whatever_was_heard_before() -> None:
         call.apply(Event.PROGRESS, now)
         call.alerting(now)
     assert call.ring_deadline() == 130.0
+
+
+class Ringing(RuleBasedStateMachine):
+    """R41: whatever the far end sends and when, we end no ring before its 20 s are over."""
+
+    @initialize(ring_s=st.floats(20, 60), no_progress_s=st.floats(0, 20), start=st.floats(1, 1e6))
+    def invite(self, ring_s: float, no_progress_s: float, start: float) -> None:
+        self.call = Call(ring_s, no_progress_s)
+        self.call.apply(Event.INVITED, start)
+        self.now = self.invited = start
+        self.ring_s, self.no_progress_s = ring_s, no_progress_s
+        self.first_18x: float | None = None
+        self.first_180: float | None = None
+
+    @precondition(lambda self: self.call.ring_deadline() is None)
+    @rule(ring_s=st.floats(20, 60), no_progress_s=st.floats(0, 20))
+    def call_again(self, ring_s: float, no_progress_s: float) -> None:
+        self.invite(ring_s, no_progress_s, self.now)
+
+    @precondition(lambda self: self.call.ring_deadline() is not None)
+    @rule(seconds=st.floats(0, 40))
+    def wait(self, seconds: float) -> None:
+        """As the conductor does: the clock alone ends a ring, and at its deadline."""
+        deadline = self.call.ring_deadline()
+        assert deadline is not None
+        if self.now + seconds < deadline:
+            self.now += seconds
+            return
+        self.now = max(self.now, deadline)
+        self.call.apply(Event.CANCEL, self.now)
+        rang = self.first_180 or self.first_18x or self.invited + self.no_progress_s
+        assert self.now - rang >= self.ring_s - 1e-6
+        assert self.now - rang >= 20 - 1e-6
+
+    @precondition(lambda self: self.call.ring_deadline() is not None)
+    @rule(code=st.sampled_from([180, 181, 183]))
+    def progress(self, code: int) -> None:
+        self.call.apply(Event.PROGRESS, self.now)
+        self.first_18x = self.first_18x or self.now
+        if code == 180:
+            self.call.alerting(self.now)
+            self.first_180 = self.first_180 or self.now
+
+    @precondition(lambda self: self.call.ring_deadline() is not None)
+    @rule(event=st.sampled_from([Event.FAILED, Event.ANSWERED]))
+    def the_far_end_decides(self, event: Event) -> None:
+        self.call.apply(event, self.now)
+        assert self.call.ring_deadline() is None
+
+
+TestRinging = Ringing.TestCase
+TestRinging.settings = hypothesis_settings(max_examples=150, stateful_step_count=20, deadline=None)

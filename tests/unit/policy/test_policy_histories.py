@@ -6,8 +6,9 @@ published notice typed in, so that a mistake in the policy rooms isn't repeated 
 
 from __future__ import annotations
 
+from collections.abc import Set
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from hypothesis import settings as hypothesis_settings
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from policy_cases import CALENDAR, FREE, SECOND, SETTINGS, task
 
-from dialer.model import Attempt, CallId, Disposition, Phone, Segment, TaskId
+from dialer.model import Attempt, CallId, Disposition, Phone, Segment, Task, TaskId
 from dialer.policy.verdict import Dial, Escalate, Refuse, Wait, decide
 
 # State Council notice for 2026: the Mid-autumn and National Day holidays and their make-up workdays.
@@ -28,15 +29,29 @@ EDGES = [10 * HOUR, 11 * HOUR - 26, 11 * HOUR - 24, 11 * HOUR + 1, 14 * HOUR, 15
 ONGOING = [d for d in Disposition if d not in (Disposition.COMPLETED, Disposition.REFUSED)]
 
 
-def lawful_second(moment: datetime, zone: str, segment: Segment) -> bool:
-    """Whether a call may leave at that moment by R44 and R45, with 25 s left for the ring."""
+DAYS = st.dates(date(2026, 9, 14), date(2026, 10, 25)).map(lambda day: day.strftime("%m-%d"))
+
+
+def lawful_second(
+    moment: datetime, zone: str, segment: Segment, off: Set[str] = frozenset(), worked: Set[str] = frozenset()
+) -> bool:
+    """Whether a call may leave at that moment by R44 and R45, with 25 s left for the ring.
+
+    ``off`` and ``worked``: what a local order changes.
+    """
     local = moment.astimezone(UTC).replace(tzinfo=None) + timedelta(hours=OFFSETS[zone])
     day = local.strftime("%m-%d")
-    works = day in WORKED_WEEKENDS or (local.isoweekday() <= 5 and day not in DAYS_OFF)
+    weekday = local.isoweekday() <= 5
+    works = day in WORKED_WEEKENDS or (weekday and day not in DAYS_OFF)
+    works = (works or day in worked) and day not in off
     second = local.hour * HOUR + local.minute * 60 + local.second + local.microsecond / 1e6
     afternoon = 15 if segment is Segment.GOVERNMENT else 14
     inside = 10 * HOUR <= second <= 11 * HOUR - 25 or afternoon * HOUR <= second <= 16 * HOUR - 25
     return works and inside
+
+
+def days_of(names: Set[str]) -> frozenset[date]:
+    return frozenset(date.fromisoformat(f"2026-{name}") for name in names)
 
 
 class Histories(RuleBasedStateMachine):
@@ -47,8 +62,24 @@ class Histories(RuleBasedStateMachine):
         segment=st.sampled_from(list(Segment)),
         day=st.sampled_from([14, 18, 19, 20, 24, 25, 30, 39, 40]),
         outside=st.booleans(),
+        off=st.frozensets(DAYS, max_size=6),
+        worked=st.frozensets(DAYS, max_size=6),
     )
-    def begin(self, zone: str, segment: Segment, day: int, outside: bool) -> None:
+    def begin(
+        self,
+        zone: str,
+        segment: Segment,
+        day: int,
+        outside: bool,
+        off: frozenset[str],
+        worked: frozenset[str],
+    ) -> None:
+        self.off, self.worked = off, worked - off
+        self.calendar = replace(
+            CALENDAR,
+            holidays=(CALENDAR.holidays - days_of(self.worked)) | days_of(off),
+            workdays=(CALENDAR.workdays - days_of(off)) | days_of(self.worked),
+        )
         self.now = datetime(2026, 8, 31, tzinfo=UTC) + timedelta(days=day)
         self.settings = replace(SETTINGS, appointment_outside_windows=outside)
         self.tasks = {
@@ -66,7 +97,7 @@ class Histories(RuleBasedStateMachine):
 
     def decide(self, n: int) -> object:
         mine, others = tuple(self.attempts[n]), tuple(self.attempts[3 - n])
-        return decide(self.tasks[n], mine, others, self.now, CALENDAR, self.settings, FREE).verdict
+        return decide(self.tasks[n], mine, others, self.now, self.calendar, self.settings, FREE).verdict
 
     @rule(seconds=st.one_of(st.integers(1, 120), st.integers(1, 4 * HOUR), st.integers(1, 4 * 24 * HOUR)))
     def time_passes(self, seconds: int) -> None:
@@ -85,7 +116,7 @@ class Histories(RuleBasedStateMachine):
         verdict = self.decide(n)
         if isinstance(verdict, Wait):
             assert verdict.until > self.now, "a wait ends in the future"
-            assert verdict.until - self.now < timedelta(days=15)
+            assert verdict.until - self.now < timedelta(days=25)
             self.now = verdict.until.astimezone(UTC)
 
     @rule(
@@ -136,6 +167,9 @@ class Histories(RuleBasedStateMachine):
         if isinstance(self.decide(n), Escalate):
             self.tasks[n] = replace(self.tasks[n], pass_no=self.tasks[n].pass_no + 1)
 
+    def lawful(self, moment: datetime, of: Task) -> bool:
+        return lawful_second(moment, of.zone, of.segment, self.off, self.worked)
+
     def check(self, n: int, verdict: Dial) -> None:
         """The oracle, at the moment a call would leave."""
         asked = self.tasks[n]
@@ -144,13 +178,14 @@ class Histories(RuleBasedStateMachine):
         promised = agreed is not None and timedelta(0) <= self.now - agreed <= timedelta(seconds=900)
         promised = promised and all(a.invited_at < agreed for a in made)
         if not (promised and self.settings.appointment_outside_windows):
-            assert lawful_second(self.now, asked.zone, asked.segment), "rings outside a window"
+            assert self.lawful(self.now, asked), "rings outside a window"
         else:
             local = self.now.astimezone(UTC) + timedelta(hours=OFFSETS[asked.zone])
             assert 9 <= local.hour < 20, "outside the appointment hours"
         assert len(made) < 3, "a fourth counted attempt in a pass"
         assert asked.pass_no <= 2, "a third telephone pass"
-        assert verdict.slot not in {a.slot for a in made}, "two attempts in one slot"
+        every = [a for a in self.attempts[n] if a.outcome not in UNCOUNTED]
+        assert verdict.slot not in {a.slot for a in every}, "two attempts in one slot"
         assert not any(a.live for a in self.attempts[1] + self.attempts[2]), "two live calls"
         local_day = self.now.astimezone(ZoneInfo(asked.zone)).date()
         today = [
@@ -163,11 +198,11 @@ class Histories(RuleBasedStateMachine):
             assert len(counted) < 2, "more than the daily cap"
             if agreed is not None and all(a.invited_at < agreed for a in made):
                 assert self.now > agreed, "called before the agreed time"
-            hours = [a.invited_at for a in made if lawful_second(a.invited_at, asked.zone, asked.segment)]
+            hours = [a.invited_at for a in made if self.lawful(a.invited_at, asked)]
             half = self.now.astimezone(ZoneInfo(asked.zone)).hour < 12
             same = [h for h in hours if (h.astimezone(ZoneInfo(asked.zone)).hour < 12) == half]
             assert all(h.astimezone(ZoneInfo(asked.zone)).date() != local_day for h in same), "one slot twice"
-        rejected = [a for a in today if a.outcome is Disposition.REJECTED and a in made]
+        rejected = [a for a in today if a.outcome is Disposition.REJECTED and a in every]
         assert not rejected, "called again on the day of a rejection"
         unallocated = {a.number for a in made if a.outcome is Disposition.UNALLOCATED}
         assert verdict.number not in unallocated, "an unallocated number again"

@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, fields
 from datetime import date, datetime, time, timedelta, tzinfo
 from enum import StrEnum
+from operator import attrgetter
 
 from dialer.model import Disposition
 
@@ -119,7 +120,7 @@ class Tally:
     """Of these, closed."""
 
     def __post_init__(self) -> None:
-        if any(getattr(self, one.name) < 0 for one in fields(self)):
+        if min(_numbers(self)) < 0:
             raise ValueError(f"a count below 0: {self}")
         parts = (
             (self.successes + self.refused + self.surrendered, self.due),
@@ -135,7 +136,7 @@ class Tally:
             raise ValueError(f"a part above its whole: {self}")
 
     def __add__(self, other: Tally) -> Tally:
-        return Tally(*(getattr(self, one.name) + getattr(other, one.name) for one in fields(self)))
+        return total((self, other))
 
     @property
     def called_back(self) -> int:
@@ -155,6 +156,10 @@ class Tally:
             Method.TEXT: self.by_text,
         }
         return counts[method]
+
+
+_numbers = attrgetter(*(one.name for one in fields(Tally)))
+"""All counts of a tally, in order."""
 
 
 class Dimension(StrEnum):
@@ -237,7 +242,8 @@ def outcomes(counts: Sequence[CallCount]) -> dict[Disposition, int]:
 
 
 def total(tallies: Iterable[Tally]) -> Tally:
-    return sum(tallies, Tally())
+    columns = zip(*map(_numbers, tallies), strict=True)
+    return Tally(*map(sum, columns))
 
 
 def share(part: int, whole: int) -> float | None:

@@ -7,7 +7,7 @@ A call belongs to the month of its slot's day, which is the customer's own; an e
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import timedelta, tzinfo
 from typing import Any
 
@@ -16,7 +16,6 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     FromClause,
-    Row,
     Select,
     Text,
     and_,
@@ -44,6 +43,7 @@ _ANSWERED = ATTEMPTS.c.outcome.in_(sorted(one.value for one in ANSWERED))
 _SETTLED = TICKETS.c.status == TicketState.CLOSED.value
 _HANDED_OVER = (TaskState.CONTACT_REFRESH.value, TaskState.EXCLUDED.value)
 """Where an Escalate verdict leaves a task."""
+_HANDED_TO = (Method.VISIT, Method.LETTER, Method.TEXT)
 _SHORTLY = timedelta(days=2)
 """A ticket is issued when its call ends: narrows the search before the slot decides."""
 
@@ -65,7 +65,7 @@ def month_count(
         _called(month, campaign),
         _due(month, zone, campaign, open_is_success),
     )
-    slices = _merged(row for query in found for row in connection.execute(query))
+    slices = _merged(connection, found)
     recorded = connection.execute(_recordings(month, zone, campaign)).one()
     return MonthCount(
         month=month,
@@ -90,21 +90,21 @@ def month_calls(connection: Connection, month: Month, campaign: str = "") -> lis
     return list(connection.execute(_of_campaign(query, ATTEMPTS.c.task_id, campaign)).scalars())
 
 
-def _merged(found: Iterable[Row[Any]]) -> Mapping[Key, Counts]:
-    merged: dict[Key, Counts] = defaultdict(lambda: defaultdict(int))
-    for row in found:
-        counts = merged[row.branch, row.channel, row.product, row.seller]
-        for name, value in row._mapping.items():
-            if name not in ("branch", "channel", "product", "seller", "method"):
-                counts[name] += int(value)
-        if "method" in row._mapping:
-            counts[f"by_{row.method}"] += int(row.handed)
+def _merged(connection: Connection, queries: Iterable[Select[Any]]) -> dict[Key, Counts]:
+    """Of each slice what the queries counted: their columns are the four dimensions, then the counts."""
+    merged: dict[Key, Counts] = defaultdict(Counts)
+    for query in queries:
+        found = connection.execute(query)
+        names = list(found.keys())[len(_DIMENSIONS) :]
+        for row in found:
+            counts = merged[row[0], row[1], row[2], row[3]]
+            for name, value in zip(names, row[len(_DIMENSIONS) :], strict=True):
+                counts[name] = counts.get(name, 0) + int(value)
     return merged
 
 
 def _slice(key: Key, counts: Counts) -> Slice:
-    called, handed, rung = (counts.pop(name, 0) for name in ("called", "handed", "rung_and_handed"))
-    del handed  # counted by method
+    called, rung = counts.pop("called", 0), counts.pop("rung_and_handed", 0)
     return Slice(*key, Tally(by_phone=called - rung, **counts))
 
 
@@ -205,19 +205,18 @@ def _handed_over(month: Month, zone: tzinfo, campaign: str) -> Select[Any]:
     query = (
         select(
             *_DIMENSIONS,
-            DECISIONS.c.channel.label("method"),
-            _count().label("handed"),
+            *(_count(DECISIONS.c.channel == one.value).label(f"by_{one.value}") for one in _HANDED_TO),
             _count(rung).label("rung_and_handed"),
         )
         .select_from(TASKS.join(DECISIONS, DECISIONS.c.id == last))
         .where(
             TASKS.c.state.in_(_HANDED_OVER),
             DECISIONS.c.kind == "escalate",
-            DECISIONS.c.channel.in_([Method.VISIT.value, Method.LETTER.value, Method.TEXT.value]),
+            DECISIONS.c.channel.in_([one.value for one in _HANDED_TO]),
             DECISIONS.c.at >= month.begin(zone),
             DECISIONS.c.at < month.end(zone),
         )
-        .group_by(*reversed(_DIMENSIONS), DECISIONS.c.channel)
+        .group_by(*reversed(_DIMENSIONS))
     )
     return query.where(TASKS.c.campaign == campaign) if campaign else query
 

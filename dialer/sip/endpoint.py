@@ -45,11 +45,22 @@ OnInvite = Callable[[IncomingLeg], Awaitable[None]]
 OnRegistration = Callable[[Registered | RegistrationFailed], None]
 
 
+_BYTES_AT_ONCE = 1024
+"""A call takes a handful of tokens, and asking the kernel for each costs more than making it."""
+
+
 class _SecretBits:
     """Randomness that can't be guessed: tags, branches and nonces are all that guards a dialog."""
 
+    def __init__(self) -> None:
+        self._bytes = b""
+
     def getrandbits(self, k: int, /) -> int:
-        return secrets.randbits(k)
+        size = (k + 7) // 8
+        if len(self._bytes) < size:
+            self._bytes = secrets.token_bytes(_BYTES_AT_ONCE + size)
+        taken, self._bytes = self._bytes[:size], self._bytes[size:]
+        return int.from_bytes(taken) >> (size * 8 - k)
 
 
 class SipEndpoint:

@@ -28,7 +28,7 @@ pjsua2: setup
 
 # The trunk contract over PJSIP alone.
 test-pjsua2: pjsua2
-	$(UV) run --frozen pytest tests/contract/test_trunk_contract.py tests/wire/test_wire_pjsua2.py tests/unit/sip/test_sip_pjsua.py -k pjsua $(PYTEST_ARGS)
+	$(UV) run --frozen pytest tests/contract/test_trunk_contract.py tests/wire/test_wire_pjsua2.py tests/unit/sip/test_sip_pjsua.py -k pjsua -n 2 $(PYTEST_ARGS)
 
 # Style, types, the import rule, and the committed lock.
 check: setup

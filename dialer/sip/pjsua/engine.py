@@ -22,7 +22,7 @@ _LEAVE_S = 0.4
 """At the end: how long BYE, CANCEL and the end of a registration are worked on."""
 _MAX_TEXT = 60_000
 _VOICE = ("PCMA/8000", "PCMU/8000")
-_FIRST_TRIES = 254
+_TOP_PRIORITY = 254
 
 
 class StartError(Exception):
@@ -167,7 +167,7 @@ class Engine:
         for codec in endpoint.codecEnum2():
             name = str(codec.codecId)
             wanted = [rank for rank, voice in enumerate(_VOICE) if name.startswith(voice)]
-            endpoint.codecSetPriority(name, _FIRST_TRIES - wanted[0] if wanted else 0)
+            endpoint.codecSetPriority(name, _TOP_PRIORITY - wanted[0] if wanted else 0)
         return number
 
     def _account_config(self, identity: str, routes: list[str]) -> Any:

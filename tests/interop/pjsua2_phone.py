@@ -6,21 +6,20 @@ Run by ``with_pjsua2.py``; needs nothing of this repository. Arguments: one JSON
 """
 
 import json
+import os
+import select
 import sys
-import threading
 
 import pjsua2 as pj
 
 SETTINGS = json.loads(sys.argv[1])
-_lock = threading.Lock()
 _calls = {}
 _tied = []
 
 
 def tell(event, **values):
-    with _lock:
-        sys.stdout.write(json.dumps({"event": event, **values}) + "\n")
-        sys.stdout.flush()
+    sys.stdout.write(json.dumps({"event": event, **values}) + "\n")
+    sys.stdout.flush()
 
 
 class Call(pj.Call):
@@ -54,8 +53,9 @@ class Call(pj.Call):
 
     def onCallTransferRequest(self, prm):
         tell("refer", target=prm.dstUri)
-        prm.newCall = Call(_account)
-        _tied.append(prm.newCall)
+        call = Call(_account)
+        _tied.append(call)  # ours keeps it alive; what prm.newCall gives back doesn't
+        prm.newCall = call
 
     def onCallTransferStatus(self, prm):
         tell("transfer", code=prm.statusCode, final=prm.finalNotify)
@@ -133,6 +133,9 @@ config = pj.EpConfig()
 config.logConfig.level = config.logConfig.consoleLevel = 0
 config.logConfig.filename, config.logConfig.level = "pjsua2.log", 5
 config.uaConfig.maxCalls = 4
+# All in this thread: the wheel keeps Python's lock while it waits for PJSIP's, so a second thread that calls
+# back into Python can wait for ever.
+config.uaConfig.threadCnt, config.uaConfig.mainThreadOnly = 0, True
 config.medConfig.noVad = True
 config.medConfig.ecTailLen = 0
 config.medConfig.clockRate = 8000
@@ -159,12 +162,19 @@ for codec in endpoint.codecEnum2():
 _account = Account()
 _account.create(settings())
 tell("ready", version=endpoint.libVersion().full)
-for line in sys.stdin:
-    command = json.loads(line)
-    try:
-        obey(command["do"], command.get("text", ""))
-        tell("done", do=command["do"])
-    except pj.Error as error:
-        tell("refused", do=command["do"], why=error.reason)
+waiting, over = b"", False
+while not over:
+    endpoint.libHandleEvents(20)
+    if not select.select([0], [], [], 0)[0]:
+        continue
+    read = os.read(0, 65536)
+    over, (*lines, waiting) = not read, (waiting + read).split(b"\n")
+    for line in lines:
+        command = json.loads(line)
+        try:
+            obey(command["do"], command.get("text", ""))
+            tell("done", do=command["do"])
+        except pj.Error as error:
+            tell("refused", do=command["do"], why=error.reason)
 endpoint.hangupAllCalls()
 endpoint.libDestroy()

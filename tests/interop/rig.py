@@ -66,6 +66,15 @@ class Line:
         assert found is not None
         return found
 
+    async def early_media(self) -> Progress:
+        """The first 18x with SDP; a plain one may come before it."""
+
+        def found() -> list[Progress]:
+            return [event for event in self.events if isinstance(event, Progress) and event.early_media]
+
+        await until(lambda: bool(found()), f"no early media: {self.events}", 10)
+        return found()[0]
+
     async def answered(self, timeout_s: float = 10.0) -> Line:
         await self.until(Answered, timeout_s)
         return self

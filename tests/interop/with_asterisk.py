@@ -175,9 +175,10 @@ exten => 13800000009,1,Ringing()
  same => n,Wait(0.5)
  same => n,Answer()
  same => n,Echo()
-; where REFER moves somebody
+; where REFER moves somebody: Asterisk reports 200 with the first sound that it sends there, and 503 where
+; the channel ends without any
 exten => 2000,1,Answer()
- same => n,Wait(3)
+ same => n,Playback({spool}/voice)
 ; the PBX calls us
 exten => out,1,Dial(PJSIP/dialer,20)
 """

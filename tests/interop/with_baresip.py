@@ -14,7 +14,6 @@ from typing import Any
 from sip_fakes import until
 from sip_peers import PEERS, Peer, free_ports, listens
 
-from dialer.ports import Progress
 from dialer.sip.signals import TransferOutcome
 from tests.interop.matrix import Feature
 from tests.interop.rig import NUMBER, Ours, Rig, Unavailable, both_ways, cancelled
@@ -233,8 +232,7 @@ class Baresip:
     async def early_media(self) -> str:
         async with self.phone("answermode=early") as phone, self.reach(phone) as ours:
             line = await ours.dial()
-            progress = await line.until(Progress)
-            assert progress.early_media, progress
+            await line.early_media()
             assert line.leg._connected is not None, "early media isn't connected"
             await asyncio.sleep(0.5)
             await phone.tell("accept")

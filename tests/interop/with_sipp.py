@@ -13,7 +13,7 @@ from typing import Any
 from sip_fakes import until
 from sip_peers import Peer, free_ports, listens
 
-from dialer.ports import Answered, Progress
+from dialer.ports import Answered
 from dialer.sip.signals import TransferOutcome
 from tests.interop.matrix import Feature
 from tests.interop.rig import Ours, Rig, Unavailable, cancelled, echoed
@@ -247,8 +247,7 @@ class Sipp:
 
 async def early(line: Any) -> str:
     """The peer is heard before it answers; then it answers."""
-    progress = await line.until(Progress)
-    assert progress.early_media, progress
+    progress = await line.early_media()
     file = await line.talk(2.2, play=False)
     assert line.last(Answered) is None, "answered too early to be judged"
     heard = await line.rig.hears(file, line.rig.spoken, 0.5, "early media is not heard")

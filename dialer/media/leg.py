@@ -35,6 +35,7 @@ from dialer.media.recorder import Recorder
 from dialer.media.reports import Jitter, Reception, Sent
 from dialer.media.sequencer import Piece, Sequencer
 from dialer.media.srtp import SrtpContext, check_keys
+from dialer.media.steady import Steady
 from dialer.media.vad import Audio, Endpointer, Found, Started, new_detector
 from dialer.model import RtpStats
 from dialer.ports import (
@@ -371,6 +372,57 @@ class Leg:
         if limit and not self._timed_out and self.remote is not None and now - heard >= limit:
             self._timed_out = True
             self._emit(MediaTimeout(now))
+
+    # --- lent out ---
+
+    def hand_over(self, position: int) -> Steady | None:
+        """This leg's state, where it is in its usual one before the tick at ``position``; else None.
+
+        Until ``take_back`` nothing here may be called but ``found``, ``settled`` and ``hear_report``.
+        """
+        line, place, listener, recorder = self._timeline, self._placement, self._listener, self.recorder
+        if (
+            self._cipher is not None or not self._sending or self._noise_type is not None
+            or self._keys_out.active or self.peer is not None or self._watcher is not None
+            or self._order is not None or self._noise.active or self._next_tick != position
+            or not 0 < line.awaited <= 0xFFFF or position - place.position > _IDLE_AFTER
+            or (recorder is not None and recorder.codec != self.codec)
+        ):  # fmt: skip
+            return None
+        prompt = self._play_id is not None
+        if prompt and self._frame >= len(self._frames):
+            return None
+        lent = (b"", b"")
+        if listener is not None:
+            held = listener.lend() if listener.codec == self.codec else None
+            if held is None or listener.next != place.position + FRAME:
+                return None
+            lent = held
+        return Steady(
+            self._sequence, self._timestamp, self._ssrc, self._type,
+            self._frames if prompt else (self._silence,), self._frame if prompt else 0,
+            self._loop or not prompt, prompt, position, 0,
+            line.awaited, 0, line.ssrc, self._plain, place.timestamp, place.position,
+            self._jitter.transit, self._jitter.value, self._last_heard,
+            self.codec, listener, *lent, recorder,
+        )  # fmt: skip
+
+    def take_back(self, steady: Steady) -> None:
+        """The end of that: the state as it is by now."""
+        self._sequence, self._next_tick = steady.sequence, steady.next_tick
+        self._sent += steady.sent
+        if steady.prompt:
+            self._frame = steady.frame
+        line, place = self._timeline, self._placement
+        line.awaited = steady.awaited
+        line.run += steady.run
+        place.timestamp, place.position = steady.newest, steady.place
+        if steady.run:
+            place.late_since = -1
+        self._jitter.transit, self._jitter.value = steady.transit, steady.jitter
+        self._last_heard = steady.heard_at
+        if steady.listener is not None:
+            steady.listener.resume(steady.place + FRAME, steady.held, steady.tail)
 
     # --- each datagram ---
 

@@ -121,6 +121,11 @@ class Recorder:
         self._flushed = start
         self._due = start + self._chunk + self.HOLD
 
+    @property
+    def due_at(self) -> int:
+        """Position from which on ``advance`` has something to give out."""
+        return self._due
+
     def due(self, now: int) -> bool:
         """Whether ``advance`` has something to give out. Cheap."""
         return now >= self._due

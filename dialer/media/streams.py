@@ -21,6 +21,7 @@ from dialer.media.config import MediaConfig
 from dialer.media.disk import DiskThread, RecordingFile
 from dialer.media.ears import Ears
 from dialer.media.g711 import SAMPLE_RATE
+from dialer.media.lanes import Lanes
 from dialer.media.leg import Leg, check_remote
 from dialer.media.portpool import PortPool
 from dialer.media.recorder import Recorder
@@ -40,8 +41,8 @@ class Entropy(Protocol):
 class Stream:
     """A leg with its socket and its recording file."""
 
-    __slots__ = ("file", "fileno", "id", "leg", "phase", "plays", "port", "recv", "recvfrom", "reporting",
-                 "rtcp_sock", "send", "sendto", "settled", "sock")  # fmt: skip
+    __slots__ = ("file", "fileno", "id", "lane", "leg", "phase", "plays", "port", "recv", "recvfrom",
+                 "reporting", "rtcp_sock", "send", "sendto", "settled", "sock")  # fmt: skip
 
     def __init__(
         self, number: int, sock: socket.socket, rtcp_sock: socket.socket | None, port: int, phase: int,
@@ -55,6 +56,8 @@ class Stream:
         self.send, self.sendto, self.recv, self.recvfrom = sock.send, sock.sendto, sock.recv, sock.recvfrom
         self.settled = False
         """The socket is connected: cheaper, and the kernel drops what isn't the peer's."""
+        self.lane = -1
+        """Where the leg is lent to; -1: it is in hand."""
         self.file: RecordingFile | None = None
         self.plays = 0
         """Counts play and stop commands: a clip that is loaded too late is recognised."""
@@ -100,7 +103,7 @@ class Streams:
         self._config, self._clock, self._ticks, self._entropy = config, clock, ticks, entropy
         self._epoll, self._send = epoll, send
         self._ports = PortPool(config.port_low, config.port_high, config.port_rest_s)
-        self.reporting = Reporting(epoll, ticks.position)
+        self.reporting = Reporting(epoll, ticks.position, self.take_in_hand)
         self._clips = ClipCache(config.clip_cache_mb << 20)
         self._last_stream = 0
         below = max(0, config.realtime_priority - 1)
@@ -110,7 +113,37 @@ class Streams:
         self.by_id: dict[int, Stream] = {}
         self.by_fileno: dict[int, Stream] = {}
         self.phases: list[list[Stream]] = [[] for _ in range(PHASES)]
+        """Those whose leg is in hand."""
+        self.lanes: Lanes[Stream] = Lanes(PHASES, self._in_hand_again)
+        self.lent: dict[int, Stream] = {}
+        """Those whose leg is lent, by file descriptor; the others are in ``by_fileno``."""
         self.ears = Ears()
+
+    def lend(self, phase: int, position: int) -> None:
+        """Put every leg of a phase that is in its usual state on a lane, before its next tick."""
+        stay: list[Stream] = []
+        for stream in self.phases[phase]:
+            lane = None
+            if stream.settled:
+                lane = self.lanes.lend(stream.leg, stream, stream.send, phase, position)
+            if lane is None:
+                stay.append(stream)
+            else:
+                stream.lane = lane
+                del self.by_fileno[stream.fileno]
+                self.lent[stream.fileno] = stream
+        self.phases[phase] = stay
+
+    def take_in_hand(self, stream: Stream) -> None:
+        """Before anything is done with its leg."""
+        if stream.lane >= 0:
+            self.lanes.recall(stream.lane)
+
+    def _in_hand_again(self, stream: Stream) -> None:
+        stream.lane = -1
+        del self.lent[stream.fileno]
+        self.by_fileno[stream.fileno] = stream
+        self.phases[stream.phase].append(stream)
 
     @property
     def idle(self) -> bool:
@@ -121,6 +154,7 @@ class Streams:
         """Close everything; recordings still open keep all their audio, but no sizes."""
         position = self._ticks.position(self._clock())
         for stream in self.by_id.values():
+            self.take_in_hand(stream)
             stream.sock.close()
             self.reporting.close(stream)
             if stream.file is not None and stream.leg.recorder is not None:
@@ -148,6 +182,7 @@ class Streams:
 
     def _obey_stream(self, command: p.StreamCommand, stream: Stream) -> p.Reply | None:
         """The reply, or None where it comes later."""
+        self.take_in_hand(stream)
         leg, now = stream.leg, self._clock()
         match command:
             case p.Connect():
@@ -177,6 +212,7 @@ class Streams:
                 other = self.by_id.get(command.other)
                 if other is None or other is stream:
                     raise MediaError("the other stream is closed" if other is None else "one stream only")
+                self.take_in_hand(other)
                 stream.plays += 1
                 other.plays += 1
                 leg.bridge(other.leg, now)
@@ -194,7 +230,7 @@ class Streams:
         sock, rtcp_sock, port = self._bind()
         self._last_stream += 1
         number = self._last_stream
-        phase = min(range(PHASES), key=lambda i: len(self.phases[i]))
+        phase = min(range(PHASES), key=lambda i: len(self.phases[i]) + self.lanes.members(i))
         seed = self._entropy(22)
         leg = Leg(
             self._config,
@@ -279,6 +315,7 @@ class Streams:
 
         def loaded(clips: list[Frames]) -> None:
             now = self._clock()
+            self.take_in_hand(stream)
             if stream.plays == turn:
                 frames = [frame for clip in clips for frame in clip]
                 stream.leg.play(frames, command.play_id, command.loop, now)
@@ -310,6 +347,7 @@ class Streams:
 
         def failed(reason: str) -> None:
             if stream.file is file:
+                self.take_in_hand(stream)
                 stream.file, leg.recorder = None, None
             self._send(p.Refused(command.id, f"{command.path}: can't record: {reason}"))
 
@@ -340,6 +378,7 @@ class Streams:
     def _broke_off(self, broken: list[tuple[Stream, RecordingFile, str]]) -> None:
         for stream, file, reason in broken:
             if stream.file is file:
+                self.take_in_hand(stream)
                 stream.file, stream.leg.recorder = None, None
                 text = f"{file.path}: recording broke off: {reason}; what was written is kept"
                 self._emit(stream.id, MediaFailed(self._clock(), text))

@@ -150,6 +150,11 @@ class Endpointer:
         """Nothing came up to ``position``: time goes on in silence, so that an utterance can end."""
         return _NOTHING if position - self.next < FRAME else self.feed(position, b"")
 
+    @property
+    def looked(self) -> int:
+        """Position after what was gathered last."""
+        return self.next - self._size
+
     def gather(self) -> bytes:
         """All whole frames that are held; ``judge`` must follow."""
         data = b"".join(self._held)
@@ -161,18 +166,30 @@ class Endpointer:
         self._tail = data[-2 * FRAME :]
         return data
 
-    def judge(self, data: bytes, pcm: bytes, energies: Sequence[float]) -> Sequence[Found]:
-        """``data`` as gathered, as 16-bit samples, and the mean square of each of its frames."""
-        levels: Sequence[float] = ()
-        # The detector hears every frame, loud or not: it learns the noise from the quiet ones. Only of a
-        # muted line it learns nothing.
-        if data != self._muted:
-            is_speech, floor = self._detector.is_speech, self._floor
-            levels = [
-                energy if is_speech(pcm[at : at + _PCM], SAMPLE_RATE) and energy > floor else 0.0
-                for at, energy in zip(range(0, len(pcm), _PCM), energies, strict=True)
-            ]
-        return self._look_at(self.next - self._size - len(data), data, levels if any(levels) else ())
+    def lend(self) -> tuple[bytes, bytes] | None:
+        """What is held and the two frames before, for somebody who holds from now on and calls ``judge``;
+        None where that isn't whole frames."""
+        held = b"".join(self._held)
+        return None if len(held) % FRAME or len(held) >= BATCH else (held, self._tail)
+
+    def resume(self, following: int, held: bytes, tail: bytes) -> None:
+        """The end of that. ``following``: position after the last sample heard."""
+        self.next, self._held, self._size, self._tail = following, [held] if held else [], len(held), tail
+
+    def judge(self, start: int, data: bytes, pcm: bytes, energies: Sequence[float]) -> Sequence[Found]:
+        """Whole frames: where they begin, as they came, as 16-bit samples, and each one's mean square."""
+        is_speech, floor = self._detector.is_speech, self._floor
+        if max(energies) <= floor:
+            # No frame can be speech. But the detector learns the noise from the quiet ones, too, so it hears
+            # one of them; only of a muted line it learns nothing.
+            if data != self._muted:
+                is_speech(pcm[:_PCM], SAMPLE_RATE)
+            return self._look_at(start, data, ())
+        levels = [
+            energy if is_speech(pcm[at : at + _PCM], SAMPLE_RATE) and energy > floor else 0.0
+            for at, energy in zip(range(0, len(pcm), _PCM), energies, strict=True)
+        ]
+        return self._look_at(start, data, levels if any(levels) else ())
 
     def _look_at(self, start: int, data: bytes, levels: Sequence[float]) -> Sequence[Found]:
         if self._speaking:
@@ -269,7 +286,8 @@ def look_at_all(listeners: Sequence[Endpointer]) -> list[Sequence[Found]]:
     found: list[Sequence[Found]] = []
     for listener, data in zip(listeners, gathered, strict=True):
         first, frames = frames, frames + len(data) // FRAME
-        found.append(listener.judge(data, pcm[_PCM * first : _PCM * frames], energies[first:frames]))
+        start = listener.looked - len(data)
+        found.append(listener.judge(start, data, pcm[_PCM * first : _PCM * frames], energies[first:frames]))
     return found
 
 

@@ -14,22 +14,29 @@ import socket
 from collections.abc import Callable
 from typing import Final
 
+import numpy as np
+
 from dialer.media import protocol as p
 from dialer.media.clock import PHASES, TICK_S, TICK_SAMPLES, SubTicks
 from dialer.media.config import MediaConfig
-from dialer.media.leg import Leg
-from dialer.media.streams import Entropy, Streams
+from dialer.media.g711 import FRAME
+from dialer.media.rtp import PACKET_SIZE
+from dialer.media.streams import Entropy, Stream, Streams
 
 log = logging.getLogger("dialer.media")
 
 READ_ROUNDS: Final = 4
 """At most so many packets of one socket per turn: a flood can't stop the clock."""
 DATAGRAM: Final = 2048
+ROWS: Final = 1024
+"""Datagrams that are looked at together."""
 MAX_BACKLOG: Final = 32 << 20
 """Bytes that control hasn't read; more means that it is gone for good."""
 LATE_S: Final = 0.005
 WRITE_S: Final = 0.1
 """Recorded audio goes to the disk thread in batches."""
+NEWS_S: Final = 0.02
+"""What calls heard goes to control so often; replies go at once."""
 PULSE_S: Final = 1.0
 COLLECT_S: Final = 60.0
 
@@ -52,6 +59,7 @@ class Worker:
     ) -> None:
         self._parent, self._parent_id = parent, parent()
         self._control, self._clock, self._sleep = control, clock, sleep
+        self._control_fileno = control.fileno()
         self._ticks = SubTicks(clock())
         self._epoll = select.epoll()
         self._epoll.register(control, select.EPOLLIN)
@@ -59,9 +67,13 @@ class Worker:
         self._splitter = p.Splitter()
         self._out = bytearray()
         self._let_go = False
+        # Longer than what is usual, so that a longer packet shows.
+        self._rows = np.zeros((ROWS, PACKET_SIZE + 4), np.uint8)
+        self._views = [row.data for row in self._rows]
         self._turns = self._late = self._skipped = 0
         self._worst = 0.0
-        self._next_write = self._next_pulse = self._next_collect = clock()
+        self._next_write = self._next_news = self._next_pulse = self._next_collect = clock()
+        self._hurry = False
 
     def run(self) -> None:
         """Until control is gone. Recordings still open stay as they are, with all their audio."""
@@ -107,65 +119,107 @@ class Worker:
         self._streams.writer.deliver()
         if now >= self._next_pulse:
             self._pulse(now)
-        self._flush()
+        if self._hurry or now >= self._next_news:
+            self._next_news, self._hurry = now + NEWS_S, False
+            self._flush()
 
     def _tick(self, number: int, now: float) -> None:
         """One packet of each leg in this phase. Made first, then sent, then written: work of one kind in a
         row runs faster, and the packets leave close together."""
-        position = number * TICK_SAMPLES
-        phase = self._streams.phases[number % PHASES]
-        packets = [stream.leg.tick(position, now) for stream in phase]
-        for stream, packet in zip(phase, packets, strict=True):
-            if packet is not None:
-                try:
-                    if stream.settled:
-                        stream.send(packet)
-                    elif (remote := stream.leg.remote) is not None:
-                        stream.sendto(packet, remote)
-                except OSError as error:
-                    # Full buffer, no route, nobody there: as good as lost on the way.
-                    log.debug("packet not sent", extra={"reason": error.strerror})
-        for stream in phase:
+        streams, phase, position = self._streams, number % PHASES, number * TICK_SAMPLES
+        sends, packets = streams.lanes.tick(phase, position)
+        in_hand = streams.phases[phase]
+        own = [stream.leg.tick(position, now) for stream in in_hand]
+        for send, packet in zip(sends, packets, strict=True):
+            try:
+                send(packet)
+            except OSError as error:
+                # Full buffer, no route, nobody there: as good as lost on the way.
+                log.debug("packet not sent", extra={"reason": error.strerror})
+        for stream, packet_or_none in zip(in_hand, own, strict=True):
+            if packet_or_none is not None:
+                self._send_own(stream, packet_or_none)
+        for stream, audio in streams.lanes.recordings(phase, position):
+            streams.write(stream, audio)
+        for stream in in_hand:
             recorder = stream.leg.recorder
             if recorder is not None and recorder.due(position):
-                self._streams.write(stream, recorder.advance(position))
+                streams.write(stream, recorder.advance(position))
+        if in_hand:
+            streams.lend(phase, position + FRAME)
+
+    def _send_own(self, stream: Stream, packet: bytes) -> None:
+        try:
+            if stream.settled:
+                stream.send(packet)
+            elif (remote := stream.leg.remote) is not None:
+                stream.sendto(packet, remote)
+        except OSError as error:
+            log.debug("packet not sent", extra={"reason": error.strerror})
 
     def _read(self) -> None:
         """What came since: fetched first, then heard."""
-        streams, poll = self._streams.by_fileno, self._epoll.poll
+        streams, poll = self._streams, self._epoll.poll
+        lent, views = streams.lent, self._views
         for _ in range(READ_ROUNDS):
-            ready = poll(0, len(streams) + 1)
+            ready = poll(0, ROWS)
             if not ready:
                 return
             now = self._clock()
             position = self._ticks.position(now)
-            settled: list[tuple[Leg, bytes]] = []
+            owners: list[Stream] = []
+            lanes: list[int] = []
+            commanded = False
             for fileno, _mask in ready:
-                stream = streams.get(fileno)
+                stream = lent.get(fileno)
                 if stream is None:
-                    if fileno == self._control.fileno():
-                        self._hear_control()
+                    if fileno == self._control_fileno:
+                        commanded = True  # later: a command may take back a leg whose packet is in a row
                     else:
-                        self._streams.reporting.read(fileno, now)
+                        self._read_other(fileno, position, now)
                     continue
+                row = len(lanes)
                 try:
-                    if stream.settled:
-                        settled.append((stream.leg, stream.recv(DATAGRAM)))
-                    else:
-                        data, source = stream.recvfrom(DATAGRAM)
-                        stream.leg.receive(data, source, position, now)
+                    size = stream.sock.recv_into(views[row])
                 except OSError:
                     # ICMP errors surface here; the RTP timeout judges a peer that is gone.
                     continue
-            for leg, data in settled:
-                leg.hear(data, position, now)
-            self._streams.ears.look(now)
+                if size == PACKET_SIZE:
+                    owners.append(stream)
+                    lanes.append(stream.lane)
+                else:
+                    streams.take_in_hand(stream)
+                    stream.leg.hear(bytes(views[row][:size]), position, now)
+            if lanes:
+                for row in streams.lanes.hear(lanes, self._rows[: len(lanes)], position, now):
+                    # Not what was awaited: the leg itself must look at it.
+                    streams.take_in_hand(owners[row])
+                    owners[row].leg.hear(bytes(views[row][:PACKET_SIZE]), position, now)
+            streams.ears.look(now)
+            if commanded:
+                self._hear_control()
+
+    def _read_other(self, fileno: int, position: int, now: float) -> None:
+        """One datagram of a leg in hand, or of its reports."""
+        stream = self._streams.by_fileno.get(fileno)
+        if stream is not None:
+            try:
+                if stream.settled:
+                    stream.leg.hear(stream.recv(DATAGRAM), position, now)
+                else:
+                    data, source = stream.recvfrom(DATAGRAM)
+                    stream.leg.receive(data, source, position, now)
+            except OSError as error:
+                log.debug("nothing to read", extra={"reason": error.strerror})
+        else:
+            self._streams.reporting.read(fileno, now)
 
     def _pulse(self, now: float) -> None:
         self._next_pulse = now + PULSE_S
         streams = self._streams
         for stream in streams.by_id.values():
-            stream.leg.look_for_timeout(now)
+            if stream.lane < 0:  # A lent leg hears something all the time.
+                stream.leg.look_for_timeout(now)
             if not stream.settled and stream.leg.settled:
                 stream.settle()
         if not (streams.loader.alive and streams.writer.alive):
@@ -194,6 +248,8 @@ class Worker:
 
     def _send(self, message: p.AnyMessage) -> None:
         self._out += p.encode(message)
+        # News wait for company: each waking of control costs it more than the news itself.
+        self._hurry = self._hurry or not isinstance(message, p.Notice)
 
     def _flush(self) -> None:
         out = self._out

@@ -21,7 +21,7 @@ from tests.interop.matrix import Feature, Matrix, Outcome, Result
 from tests.interop.reasons import KNOWN, LACKING
 from tests.interop.rig import Rig, Unavailable
 
-CELL_S = 45.0
+CELL_S = 60.0
 SLOW_CELL_S = 110.0
 WHOLE_S = 340.0
 AT_ONCE = 3

@@ -19,7 +19,7 @@ from tests.interop.matrix import Feature
 from tests.interop.rig import ROOT, Line, Ours, Rig, Unavailable, both_ways, cancelled, echoed
 from tests.interop.scenario import Scenario
 from tests.interop.with_baresip import Phone, start_baresip
-from tests.interop.with_sipp import early, start_sipp
+from tests.interop.with_sipp import early, messages, start_sipp
 
 SCRIPT = ROOT / "tests/peers/asterisk.sh"
 CHROOT = ROOT / "build/asterisk"
@@ -375,8 +375,9 @@ class AsteriskTrunk:
             self.reach(sip={"follow_refer": True}) as ours,
         ):
             line = await (await ours.dial("13800000006")).answered()
-            await until(lambda: "INVITE" in target_peer.logs(), f"not followed: {line.events}", 8)
-            await asyncio.sleep(0.5)
+            before = line.leg._connected
+            await until(lambda: line.leg._connected != before, f"not followed: {line.events}", 12)
+            await until(lambda: "ACK sip:" in messages(target_peer), "the second callee has no call", 12)
             assert line.last(Ended) is None, line.events
             said = await echoed(line)
         return f"ours moved its other side and was reported; theirs followed: {said}"

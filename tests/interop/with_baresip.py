@@ -18,7 +18,7 @@ from dialer.sip.signals import TransferOutcome
 from tests.interop.matrix import Feature
 from tests.interop.rig import NUMBER, Ours, Rig, Unavailable, both_ways, cancelled
 from tests.interop.scenario import Scenario
-from tests.interop.with_sipp import start_sipp, tcp_listens
+from tests.interop.with_sipp import messages, start_sipp, tcp_listens
 
 
 @dataclass
@@ -271,7 +271,7 @@ async def refer_both(peer: Any, rig: Rig) -> str:
     async with peer.phone() as phone, peer.reach(phone, sip={"follow_refer": True}) as ours:
         line = await (await ours.dial()).answered()
         await phone.tell("transfer", f"sip:callee@127.0.0.1:{target.port}")
-        await until(lambda: "INVITE" in target.logs(), f"not followed\n{phone.peer.logs()}", 8)
+        await until(lambda: "ACK sip:" in messages(target), f"not followed\n{phone.peer.logs()}", 12)
         await asyncio.sleep(0.5)
         file = await line.talk(2.0)
         await line.hang_up()

@@ -145,7 +145,7 @@ class Pjsua2:
         reader = threading.Thread(target=phones[0].read, daemon=True)
         reader.start()
         try:
-            await until(ready, f"pjsua2 isn't ready\n{peer.logs()}", 15)
+            await until(ready, f"pjsua2 isn't ready\n{peer.logs()}", 40)
             yield phones[0]
         finally:
             await asyncio.to_thread(phones[0].stop)

@@ -110,11 +110,19 @@ class GroupWriter:
             else:
                 for one in waiting:
                     _answer(one, error)
-        except BaseException as error:
-            # Unforeseen, or the loop is ending: nobody may wait for ever, and nobody believes in a commit.
+        except asyncio.CancelledError:
+            # The loop is ending: nobody may wait for ever, and nobody believes in a commit.
             for one in waiting:
-                _answer(one, StoreError(f"{self._database.place}: the transaction broke off: {error!r}"))
+                _answer(one, StoreError(f"{self._database.place}: the program ended in this transaction"))
             raise
+        except Exception as error:  # a fault in one caller's work is that caller's
+            if len(waiting) > 1:
+                for one in waiting:
+                    await self._commit([one])
+            else:
+                log.error("write failed", exc_info=error)
+                why = f"{self._database.place}: the transaction broke off: {error!r}"
+                _answer(waiting[0], StoreError(why))
         else:
             for one, result in zip(waiting, results, strict=True):
                 _answer(one, result)

@@ -7,7 +7,7 @@ import itertools
 import logging
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any, cast
 from zoneinfo import ZoneInfo
@@ -292,6 +292,74 @@ def test_an_error_in_one_call_reaches_no_other(caplog: pytest.LogCaptureFixture)
     with caplog.at_level(logging.ERROR, "dialer.scheduler"):
         virtual(case, error=ZeroDivisionError("a bug"))
     assert [record.__dict__["call_id"] for record in caplog.records] == [1]
+
+
+@pytest.mark.parametrize("broken_from", [1, 2])
+def test_a_fault_at_one_task_ends_its_turn_and_no_other(
+    broken_from: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Before the claim, or at the barrier."""
+
+    async def case(house: House) -> None:
+        await house.add(tasks(4))
+        asked = 0
+
+        def approval(task: Task) -> str:
+            nonlocal asked
+            if task.policy_no == "P2":
+                asked += 1
+                if asked >= broken_from:
+                    raise TypeError("a script that nobody foresaw")
+            return ""
+
+        house.scheduler._approval = approval
+        await house.run_for(5)
+        assert sorted(attempt.task_id for _, attempt in house.started) == [1, 3, 4]
+        verdict = (await house.store.decisions(TaskId(2)))[-1][1].verdict
+        assert isinstance(verdict, Wait)
+        assert verdict.rule == "INTERNAL_ERROR"
+        assert "TypeError" in verdict.why
+        waits_s = (verdict.until - TUESDAY).total_seconds()
+        assert waits_s == pytest.approx(PolicySettings().fault_recheck_s, abs=0.1)
+        assert await house.store.claim(TaskId(2), "n2", 60, TUESDAY) is not None, "its claim was given back"
+
+    with caplog.at_level(logging.ERROR, "dialer.scheduler"):
+        virtual(case)
+    assert [record.__dict__["task_id"] for record in caplog.records] == [2]
+
+
+def test_many_calls_are_prepared_at_once_and_leave_at_the_pace() -> None:
+    async def case(house: House) -> None:
+        most = 0
+        plain = house.store.claim
+
+        async def claim(*args: Any, **kwargs: Any) -> Claim | None:
+            nonlocal most
+            most = max(most, len(house.scheduler._departures))
+            await asyncio.sleep(0.02)
+            return await plain(*args, **kwargs)
+
+        house.store.claim = claim  # type: ignore[method-assign]
+        await house.add(tasks(200))
+        await house.run_for(3)
+        starts = [at for at, _ in house.started]
+        assert len(starts) == 200
+        assert 5 < most <= 20
+        assert starts[-1] < 2.3, "a slow database doesn't slow the pace down"
+        assert all(sum(first <= at < first + 1 - 1e-6 for at in starts) <= 100 for first in starts)
+
+    virtual(case, config=SchedulerConfig(node="n1", cps=100, lines=500))
+
+
+def test_an_appointment_that_is_due_goes_first() -> None:
+    async def case(house: House) -> None:
+        early = [replace(task, due=date(2026, 11, 12)) for task in tasks(3)]
+        promised = replace(tasks(4)[3], appointment=TUESDAY - timedelta(minutes=1))
+        await house.add([*early, promised])
+        await house.run_for(20)
+        assert house.started[0][1].task_id == 4
+
+    virtual(case, config=SchedulerConfig(node="n1", cps=1))
 
 
 def test_database_errors_stop_new_calls_and_are_retried_ever_later() -> None:

@@ -26,6 +26,20 @@ def test_any_second_holds_at_most_cps_calls(cps: float, gaps: list[float]) -> No
         assert sum(first <= at < first + 1 - 1e-6 for at in left) <= math.ceil(cps)
 
 
+@given(st.sampled_from([1.0, 2.0, 30.0, 300.0]), st.lists(st.floats(0, 0.004), min_size=7, max_size=29))
+def test_late_timers_cost_no_calls(cps: float, late: list[float]) -> None:
+    """Each call leaves up to 4 ms after its turn: the rhythm stays, within the cap of any second."""
+    pacer, now, left = Pacer(cps), 0.0, []
+    for after in late * 30:
+        now += pacer.wait_s(now) + after
+        now += pacer.wait_s(now)
+        pacer = pacer.take(now)
+        left.append(now)
+    assert left[-1] - left[0] <= (len(left) - 1) / cps * 1.02 + 0.01
+    for index in range(0, len(left), 37):
+        assert sum(left[index] <= at < left[index] + 1 - 1e-6 for at in left) <= cps
+
+
 def test_taking_out_of_turn_is_an_error() -> None:
     pacer = Pacer(2).take(10.0)
     assert pacer.wait_s(10.1) == pytest.approx(0.4)

@@ -193,6 +193,19 @@ async def test_an_unforeseen_error_reaches_who_waits(tmp_path: Path) -> None:
     await database.close()
 
 
+async def test_an_unforeseen_error_is_one_callers(tmp_path: Path) -> None:
+    store = await SqlStore.open(tmp_path / "dialer.sqlite", StoreConfig(gather_s=0.05))
+    await store.add_tasks(tasks(5), NOW)
+    said = await asyncio.gather(
+        *(store.claim(TaskId(n), "n1", 60, NOW) for n in range(1, 6)),
+        store.release(None),  # type: ignore[arg-type]
+        return_exceptions=True,
+    )
+    assert all(said[:5])
+    assert isinstance(said[5], StoreError)
+    await store.close()
+
+
 async def test_closing_waits_for_what_was_asked(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     store = await SqlStore.open(tmp_path / "dialer.sqlite", StoreConfig(gather_s=0.05))
     await store.add_tasks(tasks(3), NOW)

@@ -241,7 +241,7 @@ class Asterisk:
     async def stop(self) -> None:
         if self.peer is not None:
             await asyncio.to_thread(self.peer.stop)
-        for kind in ("etc/asterisk.d", "var/run/asterisk.d", "var/spool/asterisk.d", "var/log/asterisk.d"):
+        for kind in ("etc/asterisk.d", "run/asterisk.d", "var/spool/asterisk.d", "var/log/asterisk.d"):
             shutil.rmtree(CHROOT / kind / self.folder.name, ignore_errors=True)
 
 

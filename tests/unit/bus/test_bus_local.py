@@ -82,3 +82,14 @@ async def test_the_log_has_ids_and_nothing_else(caplog: pytest.LogCaptureFixture
         await LogSink().publish(7, CallDialled(NOW, CallId(1), TaskId(2)))
     (line,) = caplog.records
     assert (line.message, vars(line)["event_id"], vars(line)["event"]) == ("event", 7, "CallDialled")
+
+
+async def test_a_full_outbox_is_emptied_at_once() -> None:
+    store, sink, stop = Outbox(1000), Sink(), asyncio.Event()
+    job = asyncio.create_task(run_bus(store, [sink], stop, every_s=3600))
+    async with asyncio.timeout(10):
+        while store.events:  # noqa: ASYNC110
+            await asyncio.sleep(0.001)
+    stop.set()
+    await job
+    assert sink.got == list(range(1, 1001))

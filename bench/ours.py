@@ -32,6 +32,7 @@ class Measured:
     calls: int
     seconds: float
     core_s: float
+    control_s: float
     far_end_s: float
     stolen_s: float
     rss_mb: float
@@ -92,8 +93,10 @@ def hold_calls(
         far_end, stolen = measure.cpu_s([callees.process.pid]), measure.stolen_s()
         drops = measure.udp_drops(RTP_LOW, RTP_LOW + RTP_SPAN)
         before, start, wall = measure.cpu_s(pids), time.monotonic(), time.time()
+        control = measure.cpu_s([child.pid])
         time.sleep(seconds)
         after, length = measure.cpu_s(pids), time.monotonic() - start
+        control = measure.cpu_s([child.pid]) - control
         far_end = measure.cpu_s([callees.process.pid]) - far_end
         stolen = measure.stolen_s() - stolen
         drops = measure.udp_drops(RTP_LOW, RTP_LOW + RTP_SPAN) - drops
@@ -111,7 +114,7 @@ def hold_calls(
     bad = [fault for path, held in report.recordings if (fault := look_at(Path(path), held))]
     shutil.rmtree(folder)
     return Measured(
-        report, int(said[1]), length, after - before, far_end, stolen,
+        report, int(said[1]), length, after - before, control, far_end, stolen,
         rss, pss, len(pids), drops, wire, bad,
     )  # fmt: skip
 

@@ -1,20 +1,20 @@
-"""The 20 ms clock in four 5 ms sub-ticks, by absolute deadlines. Free of I/O.
+"""The 20 ms clock in two 10 ms sub-ticks, by absolute deadlines. Free of I/O.
 
-Spreading the legs over the sub-ticks keeps one pass over them short: the last packet of a pass isn't much
-later than the first.
+Spreading the legs over the sub-ticks keeps one pass over them short; each waking costs as much as some ten
+legs, so there aren't more of them.
 """
 
 from __future__ import annotations
 
 from typing import Final
 
-PHASES: Final = 4
-TICK_S: Final = 0.005
-TICK_SAMPLES: Final = 40
+PHASES: Final = 2
+TICK_S: Final = 0.02 / PHASES
+TICK_SAMPLES: Final = 160 // PHASES
 
 
 class SubTicks:
-    """Which sub-ticks are due. Number n is due at ``epoch + n * 5 ms``: late wake-ups never add up.
+    """Which sub-ticks are due. Number n is due at ``epoch + n * 10 ms``: late wake-ups never add up.
 
     After a stall at most ``CATCH_UP`` sub-ticks (ten frames of each leg) are made up for: what a far end's
     jitter buffer can still put in order, so that no word gets a hole. The rest is skipped, because a burst

@@ -152,7 +152,7 @@ class Pulse(msgspec.Struct, frozen=True, array_like=True, tag=True):
     at: float
     streams: int
     turns: int
-    """5 ms sub-ticks run."""
+    """Sub-ticks run."""
     late: int
     """Sub-ticks whose last packet left more than 5 ms after its time."""
     skipped: int

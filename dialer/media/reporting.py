@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("dialer.media")
 
 PER_TURN: Final = 4
-"""Reports in one 5 ms turn at most: the rest waits for the next, so that no audio is late for them."""
+"""Reports in one 10 ms turn at most: the rest waits for the next, so that no audio is late for them."""
 DATAGRAM: Final = 2048
 
 

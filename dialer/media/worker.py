@@ -1,6 +1,6 @@
 """The media process: one loop over one epoll and one 20 ms clock.
 
-It wakes each 5 ms while streams are open: reads what came since, lets the legs of this sub-tick send, and
+It wakes each 10 ms while streams are open: lets the legs of this sub-tick send, reads what came since, and
 talks to control. Reading in batches at the sub-tick, and not at each packet, is what makes a call cheap.
 Nothing in the loop touches the disk: two threads do (one for recordings, one for prompt clips).
 """

@@ -85,7 +85,7 @@ def test_it_pulses_each_second_and_leaves_when_its_parent_changed() -> None:
     pulses = [message for message in messages if isinstance(message, p.Pulse)]
     assert isinstance(messages[0], p.Opened)
     assert [pulse.streams for pulse in pulses][1:] == [1, 1]
-    assert [pulse.turns for pulse in pulses][2:] == [200]
+    assert [pulse.turns for pulse in pulses][2:] == [100]
     assert {(pulse.late, pulse.skipped) for pulse in pulses} == {(0, 0)}
 
 

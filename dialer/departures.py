@@ -1,7 +1,8 @@
 """From the claim to the start of a call: several at once, so that the store commits them together.
 
 Each goes through claim and barrier on its own and then waits for its turn: calls leave no faster
-than the pacer lets them, and at most ``_LEAD_S`` worth of them are prepared ahead.
+than the pacer lets them. ``_AHEAD_S`` worth of them may be with the store, which takes time, but
+only ``_LEAD_S`` worth wait for their turn: a verdict must not grow old there.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ UNFORESEEN = (
 )  # fmt: skip
 """What a fault in a rule, a script or a customer's row can raise: it ends one task's turn, no more."""
 
+_AHEAD_S = 0.3
 _LEAD_S = 0.1
 _MOST_AHEAD = 64
 _SAME_S = 1e-6
@@ -55,7 +57,10 @@ class Departures:
         self._node, self._lease_s, self._clock = node, lease_s, clock
         self._check, self._refused, self._failed = check, refused, failed
         self._pacer = Pacer(cps)
-        self._ahead = max(1, min(_MOST_AHEAD, math.ceil(cps * _LEAD_S)))
+        self._ahead = max(1, min(_MOST_AHEAD, int(cps * _AHEAD_S)))
+        self._most_ready = max(1, math.ceil(cps * _LEAD_S))
+        self._ready = 0
+        """How many have passed the barrier and wait for their turn."""
         self._gate = asyncio.Lock()
         self._moved = asyncio.Event()
         self._fault: StoreError | None = None
@@ -84,7 +89,8 @@ class Departures:
         while not closing():
             self._raise_fault()
             early_s = self._pacer.wait_s(loop.time()) - _LEAD_S
-            if len(self._preparing) < self._ahead and early_s <= _SAME_S:
+            few = len(self._preparing) < self._ahead and self._ready < self._most_ready
+            if few and early_s <= _SAME_S:
                 return True
             self._moved.clear()
             with contextlib.suppress(TimeoutError):
@@ -126,13 +132,20 @@ class Departures:
 
     async def _start(self, claim: Claim, attempt: Attempt, dial: Dial) -> None:
         loop = asyncio.get_running_loop()
-        async with self._gate:
+        self._ready += 1
+        try:
+            await self._gate.acquire()
+        finally:
+            self._ready -= 1
+        try:
             while (wait := self._pacer.wait_s(loop.time())) > 0:  # noqa: ASYNC110 - for the time itself
                 await asyncio.sleep(wait)
             self._pacer = self._pacer.take(loop.time())
             # From here on it is a live call, and must not be counted twice.
             del self._preparing[claim.task.id]
             self._calls.start(claim, attempt, dial)
+        finally:
+            self._gate.release()
 
     def _over(self, task: Task, job: asyncio.Task[None]) -> None:
         self._preparing.pop(task.id, None)

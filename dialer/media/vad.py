@@ -286,6 +286,9 @@ def look_at_all(listeners: Sequence[Endpointer]) -> list[Sequence[Found]]:
     found: list[Sequence[Found]] = []
     for listener, data in zip(listeners, gathered, strict=True):
         first, frames = frames, frames + len(data) // FRAME
+        if not data:  # It was named twice, or what it held was given up meanwhile.
+            found.append(_NOTHING)
+            continue
         start = listener.looked - len(data)
         found.append(listener.judge(start, data, pcm[_PCM * first : _PCM * frames], energies[first:frames]))
     return found

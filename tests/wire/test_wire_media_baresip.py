@@ -125,7 +125,9 @@ def check_reports(stats: RtpStats, theirs: Summary) -> None:
     assert stats.round_trip_ms is not None
     assert stats.round_trip_ms < 50
     assert stats.jitter_ms < 20
-    assert (stats.lost, stats.unauthentic) == (0, 0)
+    assert stats.lost == 0
+    # libre 1.1 says goodbye (RTCP BYE) in clear, having forgotten its keys: dropped where it comes in time.
+    assert stats.unauthentic <= 1
     # It believes our reports only where they are RTCP by its own reading.
     assert theirs.received > 100, theirs.text
     assert (theirs.lost_to, theirs.lost_from) == (0, 0), theirs.text

@@ -7,7 +7,16 @@ from hypothesis import strategies as st
 from media_peer import frames_of, silence, vowel
 
 from dialer.media.g711 import encode
-from dialer.media.vad import Audio, Endpointer, Finished, Found, Started, level_dbov, new_detector
+from dialer.media.vad import (
+    Audio,
+    Endpointer,
+    Finished,
+    Found,
+    Started,
+    level_dbov,
+    look_at_all,
+    new_detector,
+)
 from dialer.ports import ListenSpec
 
 
@@ -44,6 +53,22 @@ def test_one_utterance_with_pre_roll_and_exact_ends() -> None:
     audio = b"".join(a.pcm for a in of(found, Audio))
     assert len(audio) == 2 * int(8000 * (0.2 + 0.4 + 0.7))
     assert np.abs(np.frombuffer(audio[:3200], dtype=np.int16)).max() <= 8, "200 ms from before it"
+
+
+def test_a_listener_named_twice_is_looked_at_once() -> None:
+    """Two packets that came together each say that there is enough to look at."""
+    pointer, found = Endpointer(ListenSpec(), "PCMA", -50.0, 0.2, ByLevel()), []
+    for number, frame in enumerate(frames_of(np.concatenate([vowel(0.4), silence(1.0)]))):
+        pointer.hold(number * 160, frame)
+        if number % 4 == 3:
+            once, again = look_at_all([pointer, pointer])
+            assert not again
+            found += once
+    expected = listen(np.concatenate([vowel(0.4), silence(1.0)]))
+    for kind in (Started, Finished):
+        assert of(found, kind) == of(expected, kind)
+    joined, whole = (b"".join(a.pcm for a in of(one, Audio)) for one in (found, expected))
+    assert joined == whole
 
 
 def test_a_cough_shorter_than_min_speech_is_nothing() -> None:

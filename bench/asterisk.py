@@ -1,7 +1,9 @@
-"""Asterisk 22 on the same work: calls the same callees, plays a prompt in a loop, records both sides."""
+"""Asterisk 22 on the same work: calls the same callees, plays a prompt in a loop, records both sides, tells
+speech from silence (MixMonitor, TALK_DETECT)."""
 
 from __future__ import annotations
 
+import os
 import shutil
 import socket
 import subprocess
@@ -11,6 +13,7 @@ from pathlib import Path
 
 from bench import measure
 from bench.talker import ROOT, prompt
+from bench.wire import Watcher
 from dialer.media.g711 import encode
 
 SCRIPT = ROOT / "tests/peers/asterisk.sh"
@@ -40,6 +43,7 @@ contact=sip:127.0.0.1:{callee}
     "extensions.conf": """
 [calls]
 exten => s,1,Answer()
+ same => n,Set(TALK_DETECT(set)=)
  same => n,MixMonitor(/var/spool/asterisk.d/bench/${{UNIQUEID}}.wav)
  same => n(again),Playback(/var/spool/asterisk.d/bench/prompt)
  same => n,Goto(again)
@@ -63,11 +67,25 @@ class Measured:
     calls: int
     seconds: float
     core_s: float
+    machine: float
+    """Cores that were busy, of all, whatever with."""
     rss_mb: float
+    wire: dict[str, float]
 
     @property
     def percent_per_call(self) -> float:
         return 100 * self.core_s / self.seconds / max(1, self.calls)
+
+    @property
+    def has_room(self) -> bool:
+        """Whether a tenth of the machine was idle: else the figure says what the machine has, not what a call
+        takes."""
+        return self.machine <= 0.9 * (os.cpu_count() or 1)
+
+
+RTP_LOW, RTP_HIGH = 40000, 49999
+WATCHED_SHARE = 0.1
+"""Of Asterisk's ports, whose packets are looked at on the wire."""
 
 
 def hold_calls(folder: Path, chroot: Path, callee_port: int, calls: int, seconds: float) -> Measured:
@@ -86,15 +104,20 @@ def hold_calls(folder: Path, chroot: Path, callee_port: int, calls: int, seconds
             ["sh", str(SCRIPT), "run", str(chroot), str(config)],
             stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
         )  # fmt: skip
+    watcher = Watcher(RTP_LOW, RTP_LOW + int((RTP_HIGH - RTP_LOW) * WATCHED_SHARE))
     try:
         _originate(calls)
         time.sleep(5)
-        before, start = measure.cpu_s([process.pid]), time.monotonic()
+        before, busy = measure.cpu_s([process.pid]), measure.busy_s()
+        start, wall = time.monotonic(), time.time()
         time.sleep(seconds)
         core_s, length = measure.cpu_s([process.pid]) - before, time.monotonic() - start
+        machine = (measure.busy_s() - busy) / length
         up = _channels(chroot, config)
-        return Measured(up, length, core_s, measure.memory_mb([process.pid])[0])
+        wire = watcher.result(wall, wall + length)
+        return Measured(up, length, core_s, machine, measure.memory_mb([process.pid])[0], wire)
     finally:
+        watcher.stop()
         process.terminate()
         try:
             process.wait(10)

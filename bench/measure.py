@@ -64,6 +64,12 @@ def stolen_s() -> float:
     return int(Path("/proc/stat").read_text().split()[8]) / _TICKS
 
 
+def busy_s() -> float:
+    """Time of all cores that wasn't idle, since boot."""
+    fields = [int(field) for field in Path("/proc/stat").read_text().splitlines()[0].split()[1:9]]
+    return (sum(fields) - fields[3] - fields[4]) / _TICKS
+
+
 def percentile(values: Sequence[float], share: float) -> float:
     """Nearest rank; 0.0 of nothing."""
     if not values:

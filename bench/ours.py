@@ -35,6 +35,8 @@ class Measured:
     control_s: float
     far_end_s: float
     stolen_s: float
+    machine: float
+    """Cores that were busy, of all, whatever with."""
     rss_mb: float
     pss_mb: float
     processes: int
@@ -91,6 +93,7 @@ def hold_calls(
         time.sleep(2)
         pids = measure.family(child.pid)
         far_end, stolen = measure.cpu_s([callees.process.pid]), measure.stolen_s()
+        busy = measure.busy_s()
         drops = measure.udp_drops(RTP_LOW, RTP_LOW + RTP_SPAN)
         before, start, wall = measure.cpu_s(pids), time.monotonic(), time.time()
         control = measure.cpu_s([child.pid])
@@ -99,6 +102,7 @@ def hold_calls(
         control = measure.cpu_s([child.pid]) - control
         far_end = measure.cpu_s([callees.process.pid]) - far_end
         stolen = measure.stolen_s() - stolen
+        machine = (measure.busy_s() - busy) / length
         drops = measure.udp_drops(RTP_LOW, RTP_LOW + RTP_SPAN) - drops
         rss, pss = measure.memory_mb(pids)
         wire = watcher.result(wall, wall + length)
@@ -114,7 +118,7 @@ def hold_calls(
     bad = [fault for path, held in report.recordings if (fault := look_at(Path(path), held))]
     shutil.rmtree(folder)
     return Measured(
-        report, int(said[1]), length, after - before, control, far_end, stolen,
+        report, int(said[1]), length, after - before, control, far_end, stolen, machine,
         rss, pss, len(pids), drops, wire, bad,
     )  # fmt: skip
 

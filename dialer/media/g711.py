@@ -62,6 +62,13 @@ DECODE: Final = {PCMA: _alaw_decode_table(), PCMU: _ulaw_decode_table()}
 """Byte -> int16."""
 ENERGY: Final = {name: table.astype(np.float64) ** 2 for name, table in DECODE.items()}
 """Byte -> squared sample."""
+MAGNITUDE_BITS: Final = {PCMA: 0x55, PCMU: 0x7F}
+"""``(byte ^ this) & 0x7F`` grows with the sample's magnitude, 0..127."""
+PEAK_ENERGY: Final = {
+    name: ENERGY[name][(np.arange(128, dtype=np.uint8) ^ bits) | 0x80]
+    for name, bits in MAGNITUDE_BITS.items()
+}
+"""That magnitude -> squared sample."""
 _ENCODE: Final = {PCMA: _alaw_encode_table(), PCMU: _ulaw_encode_table()}
 
 

@@ -15,13 +15,14 @@ from typing import Final, Generic, Protocol, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from dialer.media.g711 import DECODE, FRAME
+from dialer.media.g711 import DECODE, FRAME, MAGNITUDE_BITS, PCMA, PCMU, PEAK_ENERGY
 from dialer.media.rtp import HEADER_SIZE, PACKET_SIZE, Placement
 from dialer.media.steady import Steady
 from dialer.media.vad import BATCH, Endpointer, Found
 
 Bytes = npt.NDArray[np.uint8]
 Numbers = npt.NDArray[np.int64]
+Columns = npt.NDArray[np.void]
 
 LOOK: Final = BATCH // FRAME
 """Frames that a listener looks at together."""
@@ -32,17 +33,24 @@ STALE: Final = 2400
 NEVER: Final = 1 << 62
 _HEAD: Final = np.dtype([("first", ">u2"), ("sequence", ">u2"), ("timestamp", ">u4"), ("ssrc", ">u4")])
 _WORD: Final = 0xFFFFFFFF
-_INTEGERS: Final = (
-    "sequence", "timestamp", "ssrc", "first", "frame", "length", "loop", "next_tick", "sent_from",
-    "sent_frame", "sent", "awaited", "source", "plain", "newest", "place", "transit", "run", "fill", "kept",
-    "listening", "due", "mu_law",
-)  # fmt: skip
-"""Columns of whole numbers; those without a word here are what ``Steady`` says.
+_LOOKED: Final = np.arange(-LOOK, 0)
+_OUT: Final = np.dtype([
+    ("sequence", "i8"), ("timestamp", "i8"), ("ssrc", "i8"), ("first", "i8"),
+    ("frame", "i8"), ("length", "i8"), ("loop", "?"), ("next_tick", "i8"), ("sent", "i8"),
+    ("sent_from", "i8"), ("sent_frame", "i8"), ("due", "i8"),
+])  # fmt: skip
+"""A lane's state of what is sent; a field without a word here is what ``Steady`` says.
 
 first: first 16 bits of what we send · length: of frames · sent_from, sent_frame: position and index of the
-first frame that the recording doesn't have yet · fill: frames in the block · kept: of them in the recording ·
-listening: 0, 1 · due: position at which the recording gives something out · mu_law: 0, 1
+first frame that the recording doesn't have yet · due: position at which the recording gives something out
 """
+_IN: Final = np.dtype([
+    ("awaited", "i8"), ("run", "i8"), ("source", "i8"), ("plain", "i8"), ("newest", "i8"), ("place", "i8"),
+    ("transit", "i8"), ("jitter", "f8"), ("heard_at", "f8"), ("fill", "i8"), ("kept", "i8"),
+    ("listening", "?"), ("mu_law", "?"), ("floor", "f8"),
+])  # fmt: skip
+"""And of what is heard. fill: frames in the block · kept: of them in the recording · floor: mean square that
+speech is above"""
 
 
 class Lendable(Protocol):
@@ -51,6 +59,8 @@ class Lendable(Protocol):
     def hand_over(self, position: int) -> Steady | None: ...
 
     def take_back(self, steady: Steady) -> None: ...
+
+    def count(self, sent: int, heard: int, awaited: int, jitter: float) -> None: ...
 
     def found(self, listener: Endpointer, found: Sequence[Found], now: float) -> None: ...
 
@@ -67,15 +77,16 @@ class Lanes(Generic[K]):
         self._legs: list[Lendable | None] = []
         self._owners: list[K | None] = []
         self._states: list[Steady | None] = []
+        self._listeners: list[Endpointer | None] = []
         self._phase: list[int] = []
         self._free: list[int] = []
         self._members: list[list[int]] = [[] for _ in range(phases)]
         self._index: list[Numbers] = [np.zeros(0, np.int64) for _ in range(phases)]
         self._sends: list[list[Send]] = [[] for _ in range(phases)]
         self._frames: list[list[Sequence[bytes]]] = [[] for _ in range(phases)]
-        self._of: dict[str, Numbers] = {name: np.zeros(0, np.int64) for name in _INTEGERS}
-        self._jitter = np.zeros(0)
-        self._heard_at = np.zeros(0)
+        # A lane's fields lie together: most of the time goes into fetching them into the cache.
+        self._out = np.zeros(0, _OUT)
+        self._in = np.zeros(0, _IN)
         self._block: Bytes = np.zeros((0, BLOCK, FRAME), np.uint8)
 
     def members(self, phase: int) -> int:
@@ -90,25 +101,23 @@ class Lanes(Generic[K]):
             return None
         lane = self._free.pop() if self._free else self._grow()
         self._legs[lane], self._owners[lane], self._states[lane] = leg, owner, state
+        self._listeners[lane] = listener = state.listener
         self._phase[lane] = phase
         self._members[phase].append(lane)
         self._sends[phase].append(send)
         self._frames[phase].append(state.frames)
         self._index[phase] = np.array(self._members[phase], np.int64)
         held = np.frombuffer(state.held, np.uint8).reshape(-1, FRAME)
-        values = {
-            "sequence": state.sequence, "timestamp": state.timestamp, "ssrc": state.ssrc,
-            "first": 0x8000 | state.kind, "frame": state.frame, "length": len(state.frames),
-            "loop": state.loop, "next_tick": state.next_tick, "sent_from": state.next_tick,
-            "sent_frame": state.frame, "sent": 0, "awaited": state.awaited, "source": state.source,
-            "plain": state.plain, "newest": state.newest, "place": state.place, "transit": state.transit,
-            "run": 0, "fill": len(held), "kept": len(held), "listening": state.listener is not None,
-            "due": NEVER if state.recorder is None else state.recorder.due_at,
-            "mu_law": state.codec == "PCMU",
-        }  # fmt: skip
-        for name, value in values.items():
-            self._of[name][lane] = value
-        self._jitter[lane], self._heard_at[lane] = state.jitter, state.heard_at
+        due = NEVER if state.recorder is None else state.recorder.due_at
+        self._out[lane] = (
+            state.sequence, state.timestamp, state.ssrc, 0x8000 | state.kind, state.frame, len(state.frames),
+            state.loop, state.next_tick, 0, state.next_tick, state.frame, due,
+        )  # fmt: skip
+        self._in[lane] = (
+            state.awaited, 0, state.source, state.plain, state.newest, state.place,
+            state.transit, state.jitter, state.heard_at, len(held), len(held),
+            listener is not None, state.codec == PCMU, 0.0 if listener is None else listener.floor,
+        )  # fmt: skip
         self._block[lane, : len(held)] = held
         tail = np.frombuffer(state.tail, np.uint8)
         if len(tail) == 2 * FRAME:
@@ -117,16 +126,15 @@ class Lanes(Generic[K]):
 
     def _grow(self) -> int:
         lane = len(self._legs)
-        if lane == len(self._jitter):
+        if lane == len(self._out):
             more = max(32, lane)
-            for name, column in self._of.items():
-                self._of[name] = np.concatenate([column, np.zeros(more, np.int64)])
-            self._jitter = np.concatenate([self._jitter, np.zeros(more)])
-            self._heard_at = np.concatenate([self._heard_at, np.zeros(more)])
+            self._out = np.concatenate([self._out, np.zeros(more, _OUT)])
+            self._in = np.concatenate([self._in, np.zeros(more, _IN)])
             self._block = np.concatenate([self._block, np.zeros((more, BLOCK, FRAME), np.uint8)])
         self._legs.append(None)
         self._owners.append(None)
         self._states.append(None)
+        self._listeners.append(None)
         self._phase.append(0)
         return lane
 
@@ -137,18 +145,19 @@ class Lanes(Generic[K]):
             return
         self._record_sent(lane, state)
         self._record_heard(lane, state)
-        of = {name: int(column[lane]) for name, column in self._of.items()}
-        state.sequence, state.frame, state.next_tick = of["sequence"], of["frame"], of["next_tick"]
-        state.sent, state.awaited, state.run = of["sent"], of["awaited"], of["run"]
-        state.newest, state.place, state.transit = of["newest"], of["place"], of["transit"]
-        state.jitter, state.heard_at = float(self._jitter[lane]), float(self._heard_at[lane])
-        fill = of["fill"]
+        sent, heard = self._out[lane], self._in[lane]
+        state.sequence, state.frame = int(sent["sequence"]), int(sent["frame"])
+        state.next_tick, state.sent = int(sent["next_tick"]), int(sent["sent"])
+        state.awaited, state.run = int(heard["awaited"]), int(heard["run"])
+        state.newest, state.place = int(heard["newest"]), int(heard["place"])
+        state.transit, state.jitter = int(heard["transit"]), float(heard["jitter"])
+        state.heard_at, fill = float(heard["heard_at"]), int(heard["fill"])
         first = fill - fill % LOOK
         rows = self._block[lane]
         state.held = rows[first:fill].tobytes() if state.listener is not None else b""
-        if state.run:
+        if state.run or state.heard:
             state.tail = rows[[(first - 2) % BLOCK, (first - 1) % BLOCK]].tobytes()
-        self._legs[lane] = self._owners[lane] = self._states[lane] = None
+        self._legs[lane] = self._owners[lane] = self._states[lane] = self._listeners[lane] = None
         phase = self._phase[lane]
         at = self._members[phase].index(lane)
         del self._members[phase][at], self._sends[phase][at], self._frames[phase][at]
@@ -157,38 +166,47 @@ class Lanes(Generic[K]):
         leg.take_back(state)
         self._left(owner)
 
+    def settle(self, lane: int) -> None:
+        """Let the leg know its counts, for a report; it stays lent."""
+        leg, state, sent, heard = self._legs[lane], self._states[lane], self._out[lane], self._in[lane]
+        if leg is None or state is None:
+            return
+        leg.count(int(sent["sent"]), int(heard["run"]), int(heard["awaited"]), float(heard["jitter"]))
+        state.heard = state.heard or bool(heard["run"])
+        sent["sent"] = heard["run"] = 0
+
     # --- each 20 ms
 
     def tick(self, phase: int, position: int) -> tuple[list[Send], list[bytes]]:
         """The packets that are due, and how they are sent. Legs that need a look are recalled before."""
-        of = self._of
         lanes = self._index[phase]
-        frame, length = of["frame"][lanes], of["length"][lanes]
-        ended = frame >= length
+        out, place = self._out.take(lanes), self._in["place"][lanes]
+        ended = out["frame"] >= out["length"]
         if ended.any():
-            of["frame"][lanes[ended & (of["loop"][lanes] == 1)]] = 0
-            ended &= of["loop"][lanes] == 0
-        away = ended | (of["place"][lanes] < position - STALE) | (of["next_tick"][lanes] != position)
+            out["frame"][ended & out["loop"]] = 0
+            ended &= ~out["loop"]
+        away = ended | (place < position - STALE) | (out["next_tick"] != position)
         if away.any():
             for lane in lanes[away].tolist():
                 self.recall(lane)
-            lanes = self._index[phase]
+            out, lanes = out[~away], self._index[phase]
         if not len(lanes):
             return [], []
-        frame = of["frame"][lanes]
-        sequence = (of["sequence"][lanes] + 1) & 0xFFFF
+        frame = out["frame"].tolist()
         head = np.empty(len(lanes), _HEAD)
-        head["first"], head["sequence"], head["ssrc"] = of["first"][lanes], sequence, of["ssrc"][lanes]
-        head["timestamp"] = (of["timestamp"][lanes] + position) & _WORD
-        of["sequence"][lanes] = sequence
-        of["frame"][lanes] = frame + 1
-        of["next_tick"][lanes] = position + FRAME
-        of["sent"][lanes] += 1
+        out["sequence"] += 1
+        out["sequence"] &= 0xFFFF
+        head["first"], head["sequence"], head["ssrc"] = out["first"], out["sequence"], out["ssrc"]
+        head["timestamp"] = (out["timestamp"] + position) & _WORD
+        out["frame"] += 1
+        out["sent"] += 1
+        out["next_tick"] = position + FRAME
+        self._out[lanes] = out
         heads = head.tobytes()
         begins = range(0, len(heads), HEADER_SIZE)
         packets = [
             heads[begin : begin + HEADER_SIZE] + frames[at]
-            for begin, frames, at in zip(begins, self._frames[phase], frame.tolist(), strict=True)
+            for begin, frames, at in zip(begins, self._frames[phase], frame, strict=True)
         ]
         return self._sends[phase], packets
 
@@ -196,101 +214,126 @@ class Lanes(Generic[K]):
         """Audio that recordings give out at ``position``."""
         lanes = self._index[phase]
         given: list[tuple[K, bytes]] = []
-        for lane in lanes[self._of["due"][lanes] <= position].tolist():
+        for lane in lanes[self._out["due"][lanes] <= position].tolist():
             state, owner = self._states[lane], self._owners[lane]
             if state is not None and owner is not None and state.recorder is not None:
                 self._record_sent(lane, state)
                 self._record_heard(lane, state)
                 given.append((owner, state.recorder.advance(position)))
-                self._of["due"][lane] = state.recorder.due_at
+                self._out["due"][lane] = state.recorder.due_at
         return given
 
     def _record_sent(self, lane: int, state: Steady) -> None:
-        of = self._of
-        start, end, first = (
-            int(of["sent_from"][lane]),
-            int(of["next_tick"][lane]),
-            int(of["sent_frame"][lane]),
-        )
-        count, frames = (end - start) // FRAME, state.frames
-        of["sent_from"][lane] = end
-        of["sent_frame"][lane] = (first + count) % len(frames) if state.loop else first + count
+        out = self._out[lane]
+        start, first = int(out["sent_from"]), int(out["sent_frame"])
+        count, frames = (int(out["next_tick"]) - start) // FRAME, state.frames
+        out["sent_from"] = out["next_tick"]
+        end = first + count
+        out["sent_frame"] = end % len(frames) if state.loop else end
         if state.recorder is not None and count:
-            whole = b"".join(frames[(first + number) % len(frames)] for number in range(count))
-            state.recorder.sent.put(start, whole)
+            whole = list(frames[first:end])
+            while len(whole) < count:  # A loop.
+                whole += frames[: count - len(whole)]
+            state.recorder.sent.put(start, b"".join(whole))
 
     def _record_heard(self, lane: int, state: Steady) -> None:
-        of = self._of
-        kept, fill = int(of["kept"][lane]), int(of["fill"][lane])
-        of["kept"][lane] = fill
+        heard = self._in[lane]
+        kept, fill = int(heard["kept"]), int(heard["fill"])
+        heard["kept"] = fill
         if state.recorder is not None and fill > kept:
-            start = int(of["place"][lane]) - (fill - kept - 1) * FRAME
+            start = int(heard["place"]) - (fill - kept - 1) * FRAME
             state.recorder.heard.put(start, self._block[lane, kept:fill].tobytes())
 
     # --- each datagram
 
     def hear(self, lanes: Sequence[int], rows: Bytes, position: int, now: float) -> list[int]:
         """Packets of 172 bytes, one a row. Gives back the rows that aren't what was awaited."""
-        of, lane = self._of, np.array(lanes, np.int64)
+        lane = np.array(lanes, np.int64)
+        heard = self._in.take(lane)
         head = np.ascontiguousarray(rows[:, :HEADER_SIZE]).view(_HEAD)[:, 0]
         timestamp = head["timestamp"].astype(np.int64)
-        start = of["place"][lane] + FRAME
+        start = heard["place"] + FRAME
         late = position - start
         usual = (
-            (head["sequence"] == of["awaited"][lane]) & (head["first"] == of["plain"][lane])
-            & (head["ssrc"] == of["source"][lane]) & (timestamp == of["newest"][lane] + FRAME)
+            (head["sequence"] == heard["awaited"]) & (head["first"] == heard["plain"])
+            & (head["ssrc"] == heard["source"]) & (timestamp == heard["newest"] + FRAME)
             & (late >= -Placement.SLACK) & (late <= Placement.LATE)
         )  # fmt: skip
+        unusual: list[int] = []
         if not usual.all():
             unusual = np.flatnonzero(~usual).tolist()
             lane, rows, timestamp, start = lane[usual], rows[usual], timestamp[usual], start[usual]
-        else:
-            unusual = []
-        of["awaited"][lane] += 1
-        of["run"][lane] += 1
-        of["newest"][lane] = timestamp
-        of["place"][lane] = start
-        step = position - timestamp - of["transit"][lane]
-        of["transit"][lane] += step
-        jitter = self._jitter[lane]
-        self._jitter[lane] = jitter + (np.abs(step) - jitter) / 16
-        self._heard_at[lane] = now
-        fill = of["fill"][lane]
+            heard = heard[usual]
+        heard["awaited"] += 1
+        heard["run"] += 1
+        heard["newest"], heard["place"], heard["heard_at"] = timestamp, start, now
+        step = position - timestamp - heard["transit"]
+        heard["transit"] += step
+        heard["jitter"] += (np.abs(step) - heard["jitter"]) / 16
+        fill = heard["fill"].copy()
         self._block[lane, fill] = rows[:, HEADER_SIZE:PACKET_SIZE]
         fill += 1
-        of["fill"][lane] = fill
-        ready = lane[(fill % LOOK == 0) & (of["listening"][lane] == 1)]
-        if len(ready):
-            self._listen(ready, now)
+        heard["fill"] = fill
+        self._in[lane] = heard
+        ready = (fill % LOOK == 0) & heard["listening"]
+        if ready.any():
+            self._listen(lane[ready], heard[ready], now)
         for full in lane[fill == BLOCK].tolist():
             state = self._states[full]
             if state is not None:
                 self._record_heard(full, state)
-            of["fill"][full] = of["kept"][full] = 0
+            self._in["fill"][full] = self._in["kept"][full] = 0
         return unusual
 
-    def _listen(self, lanes: Numbers, now: float) -> None:
-        mu_law = self._of["mu_law"][lanes] == 1
-        for codec, some in (("PCMA", lanes[~mu_law]), ("PCMU", lanes[mu_law])):
-            if not len(some):
-                continue
-            fill = self._of["fill"][some]
-            law = self._block[some[:, None], fill[:, None] + np.arange(-LOOK, 0)]
-            samples = DECODE[codec].take(law)
-            squares = samples.astype(np.float32)
-            squares *= squares
-            energies = squares.mean(2).tolist()
-            starts = (self._of["place"][some] - (LOOK - 1) * FRAME).tolist()
-            whole, pcm = law.tobytes(), samples.tobytes()
-            for number, lane in enumerate(some.tolist()):
-                state, leg = self._states[lane], self._legs[lane]
-                if state is not None and leg is not None and state.listener is not None:
-                    at = number * BATCH
-                    found = state.listener.judge(
-                        starts[number],
-                        whole[at : at + BATCH],
-                        pcm[2 * at : 2 * (at + BATCH)],
-                        energies[number],
-                    )
-                    if found:
-                        leg.found(state.listener, found, now)
+    def _listen(self, lanes: Numbers, heard: Columns, now: float) -> None:
+        """To what each of them heard last: ``LOOK`` frames."""
+        mu_law = heard["mu_law"]
+        if mu_law.any():
+            self._listen_to(PCMU, lanes[mu_law], heard[mu_law], now)
+            lanes, heard = lanes[~mu_law], heard[~mu_law]
+        if len(lanes):
+            self._listen_to(PCMA, lanes, heard, now)
+
+    def _listen_to(self, codec: str, lanes: Numbers, heard: Columns, now: float) -> None:
+        law = self._block[lanes[:, None], heard["fill"][:, None] + _LOOKED].reshape(-1, BATCH)
+        start = heard["place"] - (LOOK - 1) * FRAME
+        # Most of the time nobody speaks: where no sample is above the floor no frame is.
+        peak = ((law ^ MAGNITUDE_BITS[codec]) & 0x7F).max(1)
+        loud = PEAK_ENERGY[codec].take(peak) > heard["floor"]
+        quiet = ~loud
+        self._pass_over(lanes[quiet], start[quiet], law[quiet], codec, now)
+        self._judge(lanes[loud], start[loud], law[loud], codec, now)
+
+    def _pass_over(self, lanes: Numbers, start: Numbers, law: Bytes, codec: str, now: float) -> None:
+        whole, firsts = law.tobytes(), DECODE[codec].take(law[:, :FRAME]).tobytes()
+        at = begin = 0
+        for lane, position in zip(lanes.tolist(), start.tolist(), strict=True):
+            listener = self._listeners[lane]
+            if listener is not None:
+                found = listener.pass_over(
+                    position, whole[at : at + BATCH], firsts[begin : begin + 2 * FRAME]
+                )
+                if found:
+                    self._tell(lane, listener, found, now)
+            at += BATCH
+            begin += 2 * FRAME
+
+    def _judge(self, lanes: Numbers, start: Numbers, law: Bytes, codec: str, now: float) -> None:
+        samples = DECODE[codec].take(law)
+        values = samples.reshape(-1, FRAME).astype(np.float32)
+        energies = (np.einsum("ij,ij->i", values, values) / FRAME).reshape(-1, LOOK).tolist()
+        whole, pcm, at = law.tobytes(), samples.tobytes(), 0
+        for lane, position, energy in zip(lanes.tolist(), start.tolist(), energies, strict=True):
+            listener = self._listeners[lane]
+            if listener is not None:
+                found = listener.judge(
+                    position, whole[at : at + BATCH], pcm[2 * at : 2 * (at + BATCH)], energy
+                )
+                if found:
+                    self._tell(lane, listener, found, now)
+            at += BATCH
+
+    def _tell(self, lane: int, listener: Endpointer, found: Sequence[Found], now: float) -> None:
+        leg = self._legs[lane]
+        if leg is not None:
+            leg.found(listener, found, now)

@@ -223,6 +223,10 @@ class Leg:
         if not self.reports.receive(data, source, now, self._cipher):
             self._foreign += self.remote is not None
 
+    def hear_muxed(self, data: bytes, now: float) -> None:
+        """An RTCP datagram in clear that came from where RTP comes (RFC 5761)."""
+        self.reports.receive(data, None, now, None)
+
     # --- prompts ---
 
     def play(self, frames: Sequence[bytes], play_id: int, loop: bool, now: float) -> None:
@@ -378,7 +382,8 @@ class Leg:
     def hand_over(self, position: int) -> Steady | None:
         """This leg's state, where it is in its usual one before the tick at ``position``; else None.
 
-        Until ``take_back`` nothing here may be called but ``found``, ``settled`` and ``hear_report``.
+        Until ``take_back`` nothing here may be called but ``found``, ``settled``, ``hear_report``,
+        ``hear_muxed``, and ``report`` after ``count``.
         """
         line, place, listener, recorder = self._timeline, self._placement, self._listener, self.recorder
         if (
@@ -402,7 +407,7 @@ class Leg:
             self._sequence, self._timestamp, self._ssrc, self._type,
             self._frames if prompt else (self._silence,), self._frame if prompt else 0,
             self._loop or not prompt, prompt, position, 0,
-            line.awaited, 0, line.ssrc, self._plain, place.timestamp, place.position,
+            line.awaited, 0, False, line.ssrc, self._plain, place.timestamp, place.position,
             self._jitter.transit, self._jitter.value, self._last_heard,
             self.codec, listener, *lent, recorder,
         )  # fmt: skip
@@ -410,19 +415,24 @@ class Leg:
     def take_back(self, steady: Steady) -> None:
         """The end of that: the state as it is by now."""
         self._sequence, self._next_tick = steady.sequence, steady.next_tick
-        self._sent += steady.sent
+        self.count(steady.sent, steady.run, steady.awaited, steady.jitter)
         if steady.prompt:
             self._frame = steady.frame
-        line, place = self._timeline, self._placement
-        line.awaited = steady.awaited
-        line.run += steady.run
+        place = self._placement
         place.timestamp, place.position = steady.newest, steady.place
-        if steady.run:
-            place.late_since = -1
-        self._jitter.transit, self._jitter.value = steady.transit, steady.jitter
+        self._jitter.transit = steady.transit
         self._last_heard = steady.heard_at
         if steady.listener is not None:
             steady.listener.resume(steady.place + FRAME, steady.held, steady.tail)
+
+    def count(self, sent: int, heard: int, awaited: int, jitter: float) -> None:
+        """What happened while lent: packets sent and heard, the sequence number awaited by now."""
+        line = self._timeline
+        self._sent += sent
+        line.run += heard
+        line.awaited, self._jitter.value = awaited, jitter
+        if heard:
+            self._placement.late_since = -1
 
     # --- each datagram ---
 
@@ -471,7 +481,7 @@ class Leg:
                     self._listen(start, frame, self.codec, now)
                 return
         if self._cipher is None and rtcp.is_rtcp(data):
-            self.reports.receive(data, None, now, None)
+            self.hear_muxed(data, now)
             return
         packet = rtp.parse(data)
         if packet is not None:

@@ -34,8 +34,29 @@ Sink = Callable[[MediaEvent], None]
 AUDIBLE_MS = 60.0
 """Three frames: what a far end's jitter buffer usually bridges."""
 _SOON_S = 0.2
-_READ = 1 << 16
 GONE = "the media process is gone: its calls must end; start() brings up another"
+
+
+class _Inbox(asyncio.Protocol):
+    """What the media process says, each message passed on as it comes."""
+
+    def __init__(
+        self, take: Callable[[p.AnyMessage], None], ended: Callable[[Exception | None], None]
+    ) -> None:
+        self._take, self._when_ended = take, ended
+        self._splitter = p.Splitter()
+        self.given_up = False
+        """Nobody wants to hear of its end any more."""
+
+    def data_received(self, data: bytes) -> None:
+        # What is raised here ends the connection, and comes back by connection_lost.
+        for body in self._splitter.feed(data):
+            if not self.given_up:
+                self._take(p.decode_message(body))
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if not self.given_up:
+            self._when_ended(exc)
 
 
 class MediaProcess:
@@ -49,7 +70,8 @@ class MediaProcess:
     def __init__(self, config: MediaConfig) -> None:
         self.config = config
         self._process: asyncio.subprocess.Process | None = None
-        self._writer: asyncio.StreamWriter | None = None
+        self._writer: asyncio.WriteTransport | None = None
+        self._inbox = _Inbox(self._take, self._ended)
         self._tasks: list[asyncio.Task[None]] = []
         self._waiting: dict[int, asyncio.Future[p.Reply]] = {}
         self._streams: dict[int, ProcessMediaStream] = {}
@@ -89,9 +111,9 @@ class MediaProcess:
             except OSError as error:
                 ours.close()
                 raise MediaError(f"the media process can't be started: {error.strerror}") from error
-        reader, self._writer = await asyncio.open_connection(sock=ours)
-        self._tasks = [asyncio.create_task(self._read(reader))]
-        self._tasks[0].add_done_callback(self._reader_ended)
+        loop = asyncio.get_running_loop()
+        self._inbox = _Inbox(self._take, self._ended)
+        self._writer, _ = await loop.create_unix_connection(lambda: self._inbox, sock=ours)
         try:
             await self.request(p.Configure(self.next_id(), self.config), self.config.start_timeout_s)
         except MediaError as error:
@@ -156,32 +178,26 @@ class MediaProcess:
 
     # --- inside ---
 
-    async def _read(self, reader: asyncio.StreamReader) -> None:
-        splitter = p.Splitter()
-        try:
-            while data := await reader.read(_READ):
-                for body in splitter.feed(data):
-                    self._take(p.decode_message(body))
-            self._fail(f"the media process died{await self._end()}")
-        except ConnectionError:
-            self._fail(f"the media process died{await self._end()}")
-        except p.ProtocolError as error:
+    def _ended(self, error: Exception | None) -> None:
+        """The connection is over. ``error``: a sink's, what the process said wrong, or the socket's."""
+        if isinstance(error, p.ProtocolError):
             self._kill()
             self._fail(f"the media process sent what isn't a message: {error}")
-
-    async def _end(self) -> str:
-        """How it ended, where that is known soon."""
-        if self._process is not None:
-            with contextlib.suppress(TimeoutError):
-                return f" with exit code {await asyncio.wait_for(self._process.wait(), _SOON_S)}"
-        return ""
-
-    def _reader_ended(self, task: asyncio.Task[None]) -> None:
-        """A sink that raises must not leave a plane that looks alive and hears nothing."""
-        if not task.cancelled() and (error := task.exception()) is not None:
+        elif error is None or isinstance(error, OSError):
+            self._tasks.append(asyncio.create_task(self._died()))
+        else:
+            # A sink that raises must not leave a plane that looks alive and hears nothing.
             log.error("an event sink failed", exc_info=error)
             self._kill()
             self._fail("an event sink failed")
+
+    async def _died(self) -> None:
+        """Say how it ended, where that is known soon."""
+        code = ""
+        if self._process is not None:
+            with contextlib.suppress(TimeoutError):
+                code = f" with exit code {await asyncio.wait_for(self._process.wait(), _SOON_S)}"
+        self._fail(f"the media process died{code}")
 
     def _take(self, message: p.AnyMessage) -> None:
         self._last_word = asyncio.get_running_loop().time()
@@ -219,6 +235,7 @@ class MediaProcess:
     def _fail(self, reason: str) -> None:
         if self._writer is None:
             return
+        self._inbox.given_up = True
         self._writer.close()
         self._writer = None
         level = logging.ERROR if self._streams else logging.INFO

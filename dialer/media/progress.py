@@ -94,7 +94,7 @@ class Watcher:
             noticed += [HeardTone(item.tone, self._position(item)) for item in found]
             if self._judge is not None:
                 part = pcm[number * FRAME : (number + 1) * FRAME]
-                speech = self._detector.is_speech(part.tobytes(), SAMPLE_RATE)
+                speech = self._detector(SAMPLE_RATE, part.tobytes(), len(part))
                 verdict = self._judge.hear(sound, speech, found, self._tones)
                 if verdict is not None:
                     if verdict.tone is Tone.BEEP:

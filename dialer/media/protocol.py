@@ -219,22 +219,22 @@ class Splitter:
     __slots__ = ("_buffer",)
 
     def __init__(self) -> None:
-        self._buffer = bytearray()
+        self._buffer = b""
 
     def feed(self, data: bytes) -> list[bytes]:
         """Bodies that are complete now. Raises ProtocolError where a length is absurd."""
-        buffer = self._buffer
-        buffer += data
+        if self._buffer:
+            data = self._buffer + data
         bodies: list[bytes] = []
-        start = 0
-        while len(buffer) - start >= LENGTH.size:
-            (length,) = LENGTH.unpack_from(buffer, start)
+        start, size = 0, len(data)
+        while size - start >= LENGTH.size:
+            (length,) = LENGTH.unpack_from(data, start)
             if length > MAX_MESSAGE:
                 raise ProtocolError(f"message of {length} bytes")
             end = start + LENGTH.size + length
-            if len(buffer) < end:
+            if size < end:
                 break
-            bodies.append(bytes(buffer[start + LENGTH.size : end]))
+            bodies.append(data[start + LENGTH.size : end])
             start = end
-        del buffer[:start]
+        self._buffer = data[start:]
         return bodies

@@ -23,15 +23,16 @@ DATAGRAM: Final = 2048
 
 
 class Reporting:
-    """``position``: samples on the media clock at a loop time. ``in_hand``: called before a leg's report."""
+    """``position``: samples on the media clock at a loop time. ``settle``: called before a leg's report, so
+    that the leg knows its counts."""
 
     def __init__(
         self,
         epoll: select.epoll,
         position: Callable[[float], int],
-        in_hand: Callable[[Stream], None],
+        settle: Callable[[Stream], None],
     ) -> None:
-        self._epoll, self._position, self._in_hand = epoll, position, in_hand
+        self._epoll, self._position, self._settle = epoll, position, settle
         self._by_fileno: dict[int, Stream] = {}
         self._due: list[tuple[float, int, Stream]] = []
 
@@ -72,7 +73,7 @@ class Reporting:
             stream = heapq.heappop(due)[2]
             if not stream.reporting:
                 continue
-            self._in_hand(stream)
+            self._settle(stream)
             data = stream.leg.report(self._position(now), now)
             if data is not None:
                 self._send(stream, data)

@@ -29,12 +29,14 @@ class Steady:
     prompt: bool
     next_tick: int
     sent: int
-    """Packets sent since it was handed over."""
+    """Packets sent since it was handed over, or since its leg was last told."""
     # in
     awaited: int
     """Sequence number of the next packet."""
     run: int
-    """Packets heard since it was handed over."""
+    """Packets heard since it was handed over, or since its leg was last told."""
+    heard: bool
+    """Whether there were any at all."""
     source: int
     """SSRC."""
     plain: int

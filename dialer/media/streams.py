@@ -41,8 +41,8 @@ class Entropy(Protocol):
 class Stream:
     """A leg with its socket and its recording file."""
 
-    __slots__ = ("file", "fileno", "id", "lane", "leg", "phase", "plays", "port", "recv", "recvfrom",
-                 "reporting", "rtcp_sock", "send", "sendto", "settled", "sock")  # fmt: skip
+    __slots__ = ("file", "fileno", "id", "lane", "leg", "phase", "plays", "port", "recv", "recv_into",
+                 "recvfrom", "reporting", "rtcp_sock", "send", "sendto", "settled", "sock")  # fmt: skip
 
     def __init__(
         self, number: int, sock: socket.socket, rtcp_sock: socket.socket | None, port: int, phase: int,
@@ -53,7 +53,8 @@ class Stream:
         self.reporting = False
         """Its next report has a time."""
         self.sock, self.fileno = sock, sock.fileno()
-        self.send, self.sendto, self.recv, self.recvfrom = sock.send, sock.sendto, sock.recv, sock.recvfrom
+        self.send, self.sendto = sock.send, sock.sendto
+        self.recv, self.recvfrom, self.recv_into = sock.recv, sock.recvfrom, sock.recv_into
         self.settled = False
         """The socket is connected: cheaper, and the kernel drops what isn't the peer's."""
         self.lane = -1
@@ -103,7 +104,7 @@ class Streams:
         self._config, self._clock, self._ticks, self._entropy = config, clock, ticks, entropy
         self._epoll, self._send = epoll, send
         self._ports = PortPool(config.port_low, config.port_high, config.port_rest_s)
-        self.reporting = Reporting(epoll, ticks.position, self.take_in_hand)
+        self.reporting = Reporting(epoll, ticks.position, self._settle_counts)
         self._clips = ClipCache(config.clip_cache_mb << 20)
         self._last_stream = 0
         below = max(0, config.realtime_priority - 1)
@@ -138,6 +139,10 @@ class Streams:
         """Before anything is done with its leg."""
         if stream.lane >= 0:
             self.lanes.recall(stream.lane)
+
+    def _settle_counts(self, stream: Stream) -> None:
+        if stream.lane >= 0:
+            self.lanes.settle(stream.lane)
 
     def _in_hand_again(self, stream: Stream) -> None:
         stream.lane = -1

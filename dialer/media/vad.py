@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Final, Protocol
+from functools import partial
+from typing import Final
 
 import _webrtcvad
 import numpy as np
@@ -21,8 +22,9 @@ from dialer.ports import ListenSpec
 
 BATCH: Final = 3 * FRAME
 """Audio is looked at 60 ms at a time: a verdict comes up to 40 ms later for a third of the work."""
-PIECE: Final = 5 * BATCH
-"""SpeechAudio comes in pieces of 300 ms at most; the last one with the end of the utterance."""
+PIECE: Final = 10 * BATCH
+"""SpeechAudio comes in pieces of 600 ms at most; the last one with the end of the utterance. Shorter than the
+silence that ends one, so that all speech is with the recogniser before its end is known."""
 MAX_GAP: Final = 8000
 """A hole of up to 1 s becomes silence; after a longer one the timeline begins anew."""
 _SLIP_FRAMES: Final = 2
@@ -53,10 +55,8 @@ class Finished:
 Found = Started | Audio | Finished
 
 
-class Detector(Protocol):
-    """webrtcvad.Vad."""
-
-    def is_speech(self, buf: bytes, sample_rate: int) -> bool: ...
+Detector = Callable[[int, bytes, int], bool]
+"""Whether a frame is speech: (sample rate, 16-bit samples, their number). It learns from each frame."""
 
 
 _NOTHING: Final[tuple[Found, ...]] = ()
@@ -151,6 +151,11 @@ class Endpointer:
         return _NOTHING if position - self.next < FRAME else self.feed(position, b"")
 
     @property
+    def floor(self) -> float:
+        """Mean square that a frame of speech is above."""
+        return self._floor
+
+    @property
     def looked(self) -> int:
         """Position after what was gathered last."""
         return self.next - self._size
@@ -178,18 +183,29 @@ class Endpointer:
 
     def judge(self, start: int, data: bytes, pcm: bytes, energies: Sequence[float]) -> Sequence[Found]:
         """Whole frames: where they begin, as they came, as 16-bit samples, and each one's mean square."""
-        is_speech, floor = self._detector.is_speech, self._floor
+        is_speech, floor = self._detector, self._floor
         if max(energies) <= floor:
-            # No frame can be speech. But the detector learns the noise from the quiet ones, too, so it hears
-            # one of them; only of a muted line it learns nothing.
-            if data != self._muted:
-                is_speech(pcm[:_PCM], SAMPLE_RATE)
-            return self._look_at(start, data, ())
+            return self.pass_over(start, data, pcm[:_PCM])
         levels = [
-            energy if is_speech(pcm[at : at + _PCM], SAMPLE_RATE) and energy > floor else 0.0
+            energy if is_speech(SAMPLE_RATE, pcm[at : at + _PCM], FRAME) and energy > floor else 0.0
             for at, energy in zip(range(0, len(pcm), _PCM), energies, strict=True)
         ]
         return self._look_at(start, data, levels if any(levels) else ())
+
+    def pass_over(self, start: int, data: bytes, first: bytes) -> Sequence[Found]:
+        """``judge``, where no frame can be speech, for none is above ``floor``.
+
+        The detector learns the noise from the quiet frames, too, so it hears one of them, ``first``, as
+        16-bit samples; only of a muted line it learns nothing.
+        """
+        if data != self._muted:
+            self._detector(SAMPLE_RATE, first, FRAME)
+        if self._speaking:
+            return self._go_on(start, data, ())
+        if self._marks:
+            self._marks = self._marks << len(data) // FRAME & (1 << self._window) - 1
+        self._history.append((start, data, ()))
+        return _NOTHING
 
     def _look_at(self, start: int, data: bytes, levels: Sequence[float]) -> Sequence[Found]:
         if self._speaking:
@@ -294,23 +310,12 @@ def look_at_all(listeners: Sequence[Endpointer]) -> list[Sequence[Found]]:
     return found
 
 
-class WebRtc:
-    """webrtcvad.Vad without its checks of what is always so here."""
-
-    __slots__ = ("_state",)
-
-    def __init__(self, mode: int) -> None:
-        self._state = _webrtcvad.create()
-        _webrtcvad.init(self._state)
-        _webrtcvad.set_mode(self._state, mode)
-
-    def is_speech(self, buf: bytes, sample_rate: int) -> bool:
-        return _webrtcvad.process(self._state, sample_rate, buf, len(buf) // 2)  # type: ignore[no-any-return]
-
-
 def new_detector(mode: int) -> Detector:
-    """A fresh one; ``mode`` 0..3."""
-    return WebRtc(mode)
+    """A fresh one of WebRTC; ``mode`` 0..3. webrtcvad.Vad without its checks of what is always so here."""
+    state = _webrtcvad.create()
+    _webrtcvad.init(state)
+    _webrtcvad.set_mode(state, mode)
+    return partial(_webrtcvad.process, state)
 
 
 def level_dbov(mean_square: float) -> float:

@@ -20,6 +20,7 @@ from dialer.media import protocol as p
 from dialer.media.clock import PHASES, TICK_S, TICK_SAMPLES, SubTicks
 from dialer.media.config import MediaConfig
 from dialer.media.g711 import FRAME
+from dialer.media.rtcp import is_rtcp
 from dialer.media.rtp import PACKET_SIZE
 from dialer.media.streams import Entropy, Stream, Streams
 
@@ -27,9 +28,13 @@ log = logging.getLogger("dialer.media")
 
 READ_ROUNDS: Final = 4
 """At most so many packets of one socket per turn: a flood can't stop the clock."""
+FEW: Final = 4
+"""What came meanwhile waits for the next turn where it is less than this part of the first round."""
 DATAGRAM: Final = 2048
 ROWS: Final = 1024
 """Datagrams that are looked at together."""
+ROW_SIZE: Final = 576
+"""Bytes of one: what each host must be able to take (RFC 791). 60 ms of audio and RTCP reports fit."""
 MAX_BACKLOG: Final = 32 << 20
 """Bytes that control hasn't read; more means that it is gone for good."""
 LATE_S: Final = 0.005
@@ -67,8 +72,7 @@ class Worker:
         self._splitter = p.Splitter()
         self._out = bytearray()
         self._let_go = False
-        # Longer than what is usual, so that a longer packet shows.
-        self._rows = np.zeros((ROWS, PACKET_SIZE + 4), np.uint8)
+        self._rows = np.zeros((ROWS + 1, ROW_SIZE), np.uint8)
         self._views = [row.data for row in self._rows]
         self._turns = self._late = self._skipped = 0
         self._worst = 0.0
@@ -161,35 +165,37 @@ class Worker:
         """What came since: fetched first, then heard."""
         streams, poll = self._streams, self._epoll.poll
         lent, views = streams.lent, self._views
+        most = 0
         for _ in range(READ_ROUNDS):
             ready = poll(0, ROWS)
-            if not ready:
+            if not ready or len(ready) * FEW < most:
                 return
+            most = max(most, len(ready))
             now = self._clock()
             position = self._ticks.position(now)
             owners: list[Stream] = []
             lanes: list[int] = []
             commanded = False
+            row, view = 0, views[0]
             for fileno, _mask in ready:
                 stream = lent.get(fileno)
-                if stream is None:
-                    if fileno == self._control_fileno:
-                        commanded = True  # later: a command may take back a leg whose packet is in a row
+                if stream is not None:
+                    try:
+                        size = stream.recv_into(view)
+                    except OSError:
+                        # ICMP errors surface here; the RTP timeout judges a peer that is gone.
+                        continue
+                    if size == PACKET_SIZE:
+                        owners.append(stream)
+                        lanes.append(stream.lane)
+                        row += 1
+                        view = views[row]
                     else:
-                        self._read_other(fileno, position, now)
-                    continue
-                row = len(lanes)
-                try:
-                    size = stream.sock.recv_into(views[row])
-                except OSError:
-                    # ICMP errors surface here; the RTP timeout judges a peer that is gone.
-                    continue
-                if size == PACKET_SIZE:
-                    owners.append(stream)
-                    lanes.append(stream.lane)
+                        self._hear_odd(stream, bytes(view[:size]), position, now)
+                elif fileno == self._control_fileno:
+                    commanded = True  # later: a command may take back a leg whose packet is in a row
                 else:
-                    streams.take_in_hand(stream)
-                    stream.leg.hear(bytes(views[row][:size]), position, now)
+                    self._read_other(fileno, position, now)
             if lanes:
                 for row in streams.lanes.hear(lanes, self._rows[: len(lanes)], position, now):
                     # Not what was awaited: the leg itself must look at it.
@@ -198,6 +204,14 @@ class Worker:
             streams.ears.look(now)
             if commanded:
                 self._hear_control()
+
+    def _hear_odd(self, stream: Stream, data: bytes, position: int, now: float) -> None:
+        """What isn't 20 ms of audio, for a leg that is lent."""
+        if is_rtcp(data):
+            stream.leg.hear_muxed(data, now)
+            return
+        self._streams.take_in_hand(stream)
+        stream.leg.hear(data, position, now)
 
     def _read_other(self, fileno: int, position: int, now: float) -> None:
         """One datagram of a leg in hand, or of its reports."""

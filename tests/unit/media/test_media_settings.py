@@ -434,7 +434,7 @@ def test_how_long_a_silent_process_lives(watchdog_s: float) -> None:
 
     async def main(clock: Callable[[], datetime]) -> float:
         plane = MediaProcess(MediaConfig(watchdog_s=watchdog_s))
-        plane._writer = cast(asyncio.StreamWriter, SimpleNamespace(close=lambda: None))
+        plane._writer = cast(asyncio.WriteTransport, SimpleNamespace(close=lambda: None))
         plane._last_word = asyncio.get_running_loop().time()
         await plane._watch()
         assert not plane.alive

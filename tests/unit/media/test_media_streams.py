@@ -198,7 +198,7 @@ async def test_an_utterance_is_found_with_its_offsets(
     assert -30 < ended.level_dbov < -5
     pcm = b"".join(e.pcm for e in events.of(SpeechAudio))
     assert len(pcm) / 16000 == pytest.approx(0.2 + 0.6 + 0.4, abs=0.25)
-    assert max(len(e.pcm) for e in events.of(SpeechAudio)) == 4800
+    assert max(len(e.pcm) for e in events.of(SpeechAudio)) == 9600
     assert events.index(started) < events.index(events.of(SpeechAudio)[0]) < events.index(ended)
 
 

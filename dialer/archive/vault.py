@@ -10,7 +10,7 @@ import asyncio
 import hashlib
 import logging
 import os
-import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -42,19 +42,37 @@ class Verification:
         return not self.differs
 
 
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """A file to be sealed, and who waits for it."""
+
+    call_id: CallId
+    audio: RecordedAudio
+    started_at: datetime
+    ended_at: datetime
+    sealed: asyncio.Future[Recording]
+
+
 class LocalVault:
     """Implements ``dialer.ports.Archive``."""
 
     def __init__(self, config: ArchiveConfig) -> None:
         self._config = config
         self._root = config.root
+        self._day = ""
+        """The folder that was there last."""
+        self._jobs: list[_Job] = []
+        self._sealing: asyncio.Task[None] | None = None
+        self._known = ("", "")
+        """The folder that was placed last, and where it lies from the root."""
         self._zone = ZoneInfo(config.zone)
 
     def has_room(self) -> tuple[bool, str]:
         try:
             if not self._root.is_dir():
                 self._root.mkdir(mode=0o750, parents=True, exist_ok=True)
-            free = shutil.disk_usage(self._root).free
+            place = os.statvfs(self._root)
+            free = place.f_bavail * place.f_frsize
         except OSError as error:
             return False, f"the recordings folder {self._root} can't be used: {error.strerror}"
         if not os.access(self._root, os.W_OK | os.X_OK):
@@ -71,24 +89,43 @@ class LocalVault:
         room, why = self.has_room()
         if not room:
             raise ArchiveError(why)
-        final = self._folder(at) / f"{call_id:08d}-{at.astimezone(self._zone):%H%M%S}.wav"
-        part = final.with_name(final.name + PART)
-        try:
-            _make_folder(final.parent, self._root)
-        except OSError as error:
-            raise ArchiveError(f"{final.parent}: can't be made: {error.strerror}") from error
+        folder = self._folder(at)
+        if str(folder) != self._day or not folder.is_dir():
+            try:
+                _make_folder(folder, self._root)
+            except OSError as error:
+                raise ArchiveError(f"{folder}: can't be made: {error.strerror}") from error
+            self._day = str(folder)
+        final = f"{folder}/{call_id:08d}-{at.astimezone(self._zone):%H%M%S}.wav"
+        part = final + PART
         if os.path.lexists(final) or os.path.lexists(part):
             raise ArchiveError(f"{final}: call {call_id} has a recording already; it isn't overwritten")
-        return part
+        return Path(part)
 
     async def seal(
         self, call_id: CallId, audio: RecordedAudio, started_at: datetime, ended_at: datetime
     ) -> Recording:
-        """Sealing a file twice returns the same row."""
+        """Sealing a file twice returns the same row. Calls that end together are sealed together."""
+        job = _Job(call_id, audio, started_at, ended_at, asyncio.get_running_loop().create_future())
+        self._jobs.append(job)
+        if self._sealing is None or self._sealing.done():
+            self._sealing = asyncio.create_task(self._seal_waiting())
         try:
-            return await asyncio.to_thread(self._seal, call_id, audio, started_at, ended_at)
+            return await job.sealed
         except OSError as error:
             raise ArchiveError(f"{audio.path}: can't be sealed: {error.strerror or error}") from error
+
+    async def _seal_waiting(self) -> None:
+        """One thread for all: each file and each thread more would make the event loop wait for the GIL."""
+        while self._jobs:
+            jobs, self._jobs = self._jobs, []
+            for job, result in zip(jobs, await asyncio.to_thread(self._seal_all, jobs), strict=True):
+                if job.sealed.done():
+                    continue  # Nobody waits any more; its file is sealed all the same.
+                if isinstance(result, Recording):
+                    job.sealed.set_result(result)
+                else:
+                    job.sealed.set_exception(result)
 
     async def repair(self, call_id: CallId, started_at: datetime) -> Recording | None:
         """``started_at``: within a day of the time that ``reserve`` was given.
@@ -116,40 +153,66 @@ class LocalVault:
     def _folder(self, at: datetime) -> Path:
         return self._root / f"{at.astimezone(self._zone):%Y/%m/%d}"
 
+    def _seal_all(self, jobs: Sequence[_Job]) -> list[Recording | OSError | ArchiveError]:
+        """Each on its own, but their folders reach the disk once for all of them."""
+        done: list[Recording | OSError | ArchiveError] = []
+        for job in jobs:
+            try:
+                done.append(self._seal(job.call_id, job.audio, job.started_at, job.ended_at))
+            except (OSError, ArchiveError) as error:
+                done.append(error)
+        failed: dict[str, OSError] = {}
+        for folder in dict.fromkeys(os.path.dirname(job.audio.path) for job in jobs):
+            try:
+                _sync_folder(folder)
+            except OSError as error:
+                failed[folder] = error
+        return [failed.get(os.path.dirname(job.audio.path), one) for job, one in zip(jobs, done, strict=True)]
+
     def _seal(
         self, call_id: CallId, audio: RecordedAudio, started_at: datetime, ended_at: datetime
     ) -> Recording:
-        part, final = audio.path, _final_name(audio.path)
-        if not final.resolve().is_relative_to(self._root.resolve()):
-            raise ArchiveError(f"{final}: lies outside the archive {self._root}")
-        if not part.exists():
-            if not final.exists():
-                raise ArchiveError(f"{part}: the recording is missing")
+        """All but the folder's own sync."""
+        part, final = str(audio.path), _final_name(str(audio.path))
+        place = self._place(final)
+        try:
+            header, size = _read_header(part)
+        except FileNotFoundError:
+            if not os.path.exists(final):
+                raise ArchiveError(f"{part}: the recording is missing") from None
             part = final
-        elif part != final and final.exists():
-            raise ArchiveError(f"{final}: exists already; it isn't overwritten")
-        size = part.stat().st_size
-        header = _read_header(part)
+            header, size = _read_header(part)
         if size != audio.size or header != WavHeader.closed(header.codec, size - HEADER_SIZE):
             raise ArchiveError(
                 f"{part}: {size} bytes on disk, {audio.size} were recorded,"
                 f" the header speaks of {header.data_size + HEADER_SIZE}"
             )
-        return self._index(call_id, part, header, started_at, ended_at, partial=False)
+        return self._index(call_id, part, place, header, started_at, ended_at, partial=False)
+
+    def _place(self, final: str) -> str:
+        """Where a file lies, from the archive's root. Raises ArchiveError where it doesn't."""
+        folder, _, name = final.rpartition("/")
+        known, below = self._known
+        if folder != known:
+            below = os.path.relpath(os.path.realpath(folder), os.path.realpath(self._root))
+            if below.split("/", 1)[0] == "..":
+                raise ArchiveError(f"{final}: lies outside the archive {self._root}")
+            self._known = folder, below
+        return name if below == "." else f"{below}/{name}"
 
     def _repair(self, call_id: CallId, started_at: datetime) -> Recording | None:
         found = self._find(call_id, started_at)
         if found is None:
             return None
-        size = found.stat().st_size
+        path, size = str(found), found.stat().st_size
         if size < HEADER_SIZE + FRAME_SIZE:
             found.unlink()
             log.info("recording without audio removed", extra={"call_id": call_id, "bytes": size})
             return None
         try:
-            header = _read_header(found)
+            header, _ = _read_header(path)
         except ArchiveError:
-            found.rename(_final_name(found).with_suffix(f".wav{DAMAGED}"))
+            found.rename(Path(_final_name(path)).with_suffix(f".wav{DAMAGED}"))
             log.error("recording with a broken header set aside", extra={"call_id": call_id, "bytes": size})
             return None
         whole = (size - HEADER_SIZE) // FRAME_SIZE * FRAME_SIZE
@@ -160,7 +223,12 @@ class LocalVault:
                 file.truncate(HEADER_SIZE + whole)
                 file.write(bytes(closed))
         ended_at = started_at + timedelta(seconds=closed.duration_s)
-        return self._index(call_id, found, closed, started_at, ended_at, partial=partial)
+        final = _final_name(path)
+        recording = self._index(
+            call_id, path, self._place(final), closed, started_at, ended_at, partial=partial
+        )
+        _sync_folder(os.path.dirname(final))
+        return recording
 
     def _find(self, call_id: CallId, started_at: datetime) -> Path | None:
         """The call's file; a ``.part`` first. The neighbouring days too: a call may cross midnight."""
@@ -174,27 +242,32 @@ class LocalVault:
     def _index(
         self,
         call_id: CallId,
-        path: Path,
+        path: str,
+        place: str,
         header: WavHeader,
         started_at: datetime,
         ended_at: datetime,
         *,
         partial: bool,
     ) -> Recording:
-        """On disk, hashed, renamed: in this order, or a crash could leave a name without its bytes."""
+        """On disk, hashed, renamed: in this order, or a crash could leave a name without its bytes.
+
+        The folder is the caller's to bring to the disk.
+        """
         final = _final_name(path)
-        with path.open("rb") as file:
+        digest = hashlib.sha256()
+        with open(path, "rb", buffering=0) as file:
             os.fsync(file.fileno())
-            digest = _sha256(path)
+            while block := file.read(_BLOCK):
+                digest.update(block)
         if path != final:
-            if final.exists():
+            if os.path.lexists(final):
                 raise ArchiveError(f"{final}: exists already; it isn't overwritten")
-            path.rename(final)
-        _sync_folder(final.parent)
+            os.rename(path, final)
         return Recording(
             call_id=call_id,
-            path=final.resolve().relative_to(self._root.resolve()).as_posix(),
-            sha256=digest,
+            path=place,
+            sha256=digest.hexdigest(),
             size=HEADER_SIZE + header.data_size,
             duration_s=header.duration_s,
             codec=header.codec,
@@ -205,15 +278,16 @@ class LocalVault:
         )
 
 
-def _final_name(path: Path) -> Path:
-    return path.with_name(path.name.removesuffix(PART))
+def _final_name(path: str) -> str:
+    return path.removesuffix(PART)
 
 
-def _read_header(path: Path) -> WavHeader:
-    with path.open("rb") as file:
-        raw = file.read(HEADER_SIZE)
+def _read_header(path: str) -> tuple[WavHeader, int]:
+    """And the file's size."""
+    with open(path, "rb", buffering=0) as file:
+        raw, size = file.read(HEADER_SIZE), os.fstat(file.fileno()).st_size
     try:
-        return WavHeader.parse(raw)
+        return WavHeader.parse(raw), size
     except ValueError as error:
         raise ArchiveError(f"{path}: {error}") from error
 
@@ -247,7 +321,7 @@ def _make_folder(folder: Path, root: Path) -> None:
             _sync_folder(one.parent)
 
 
-def _sync_folder(folder: Path) -> None:
+def _sync_folder(folder: Path | str) -> None:
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(handle)

@@ -160,14 +160,18 @@ class MediaProcess:
         """Send and wait for the reply. Raises MediaError: refused, late, or the process is gone."""
         if self._writer is None:
             raise MediaError(GONE)
-        future: asyncio.Future[p.Reply] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[p.Reply] = loop.create_future()
         self._waiting[command.id] = future
         self._writer.write(p.encode(command))
+        # asyncio.wait_for would cost as much as the rest, and a call makes some ten requests.
+        limit = loop.call_later(
+            timeout_s or self.config.reply_timeout_s, _late, future, type(command).__name__
+        )
         try:
-            reply = await asyncio.wait_for(future, timeout_s or self.config.reply_timeout_s)
-        except TimeoutError:
-            raise MediaError(f"the media process didn't answer {type(command).__name__} in time") from None
+            reply = await future
         finally:
+            limit.cancel()
             self._waiting.pop(command.id, None)
         if isinstance(reply, p.Refused):
             raise MediaError(reply.reason)
@@ -353,6 +357,11 @@ class ProcessMediaStream:
         finally:
             self.process.forget(self._id)
         return reply.stats if isinstance(reply, p.Closed) else RtpStats()
+
+
+def _late(future: asyncio.Future[p.Reply], command: str) -> None:
+    if not future.done():
+        future.set_exception(MediaError(f"the media process didn't answer {command} in time"))
 
 
 def _absolute(path: Path) -> str:

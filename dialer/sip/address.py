@@ -74,6 +74,11 @@ _SIP_URI = re.compile(
 _OTHER_URI = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.\-]*):[^\s<>\"]+")
 """Anything with a scheme: nothing can be sent there, but the header that holds it can be read."""
 _TEL_URI = re.compile(r"tel:(?P<user>[0-9A-Fa-f+*#\-.()]+)(?P<params>;[^?\s<>\"]*)?", re.IGNORECASE)
+_PLAIN_ADDRESS = re.compile(
+    r"[A-Za-z0-9 .\-]*<sips?:(?:[A-Za-z0-9+.\-]*@)?[A-Za-z0-9.\-]+(?::(?:[1-9][0-9]{0,3}|[1-5][0-9]{4}))?>"
+    r"(?:;tag=(?P<tag>[A-Za-z0-9\-.!%*_+`'~]+))?"
+)
+"""Almost every From and To: what ``parse_address`` says of it is known at a glance."""
 
 
 @dataclass(frozen=True)
@@ -102,6 +107,8 @@ def split_address(text: str, port: int) -> tuple[str, int]:
 
 def split_quoted(text: str, separator: str) -> list[str]:
     """Split at ``separator`` outside double quotes and angle brackets."""
+    if separator not in text:
+        return [text.strip()]
     if '"' not in text and "<" not in text:
         return [part.strip() for part in text.split(separator)]
     parts: list[str] = []
@@ -215,6 +222,8 @@ def parse_address(text: str) -> Address:
 
 def _angle(text: str) -> int:
     """Index of the < that opens the URI, outside the quoted display name; -1 for none."""
+    if '"' not in text:
+        return text.find("<")
     quoted, skip = False, False
     for index, char in enumerate(text):
         if skip:
@@ -236,6 +245,8 @@ def tag_of(text: str) -> str:
 @lru_cache(maxsize=1024)
 def _tag_of(text: str) -> str:
     """Every message of a dialog has the same two."""
+    if plain := _PLAIN_ADDRESS.fullmatch(text):
+        return plain["tag"] or ""
     return parse_address(text).parameters.get("tag") or ""
 
 

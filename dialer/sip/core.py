@@ -11,6 +11,7 @@ from dialer.sip.address import Addr, bracketed
 from dialer.sip.config import UserAgentConfig
 from dialer.sip.dialog import Dialog
 from dialer.sip.digest import Credentials, DigestClient, NonceMemory, Randomness, token
+from dialer.sip.headers import new_request
 from dialer.sip.layer import OnFault, OnResponse, OnSilence, ServerTransaction, TransactionLayer
 from dialer.sip.message import MAGIC_COOKIE, header_values, response_to, to_bytes
 from dialer.sip.signals import Signal
@@ -112,7 +113,7 @@ class Core:
         routes: tuple[str, ...] = (),
     ) -> Request:
         """A request with its mandatory headers (RFC 3261 8.1.1)."""
-        request = Request(method, uri)
+        request = new_request(method, uri)
         request.headers.set("Via", self.via(branch, peer))
         if routes:
             request.headers.setlist("Route", list(routes))

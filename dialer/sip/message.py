@@ -26,6 +26,7 @@ from dialer.sip.address import (
     split_quoted,
     tag_of,
 )
+from dialer.sip.headers import new_request, new_response
 
 Message = Request | Response
 
@@ -144,7 +145,7 @@ def _start_line(line: str, body: bytes) -> Message:
         code, _, phrase = rest.partition(" ")
         if not (code.isascii() and code.isdigit() and len(code) == 3 and 100 <= int(code) <= 699):
             raise SipParseError("the status code isn't 100-699")
-        return Response(code=int(code), phrase=phrase, body=body)
+        return new_response(int(code), phrase, body)
     uri, _, version = rest.rpartition(" ")
     if not _TOKEN.fullmatch(first) or not version.upper().startswith("SIP/") or not uri:
         raise SipParseError("neither a SIP request nor a response")
@@ -156,7 +157,7 @@ def _start_line(line: str, body: bytes) -> Message:
         # The request can still be answered (400 or 416), so the text is kept with an unusable scheme.
         scheme = _SCHEME.match(uri)
         parsed = ExactURI(scheme=f"?{scheme[1].lower() if scheme else ''}", host="", text=uri)
-    request = Request(method=first, uri=parsed, body=body)
+    request = new_request(first, parsed, body)
     if version.upper() != "SIP/2.0":
         request.headers.set("X-Bad-Version", version)
     return request
@@ -215,7 +216,7 @@ def to_bytes(message: Message) -> bytes:
 
 def response_to(request: Request, code: int, source: Addr, *, to_tag: str = "", phrase: str = "") -> Response:
     """A response with the headers of RFC 3261 8.2.6.2; the topmost Via carries received and rport."""
-    response = Response(code=code, phrase=clean(phrase) or PHRASES.get(code, "Response"))
+    response = new_response(code, clean(phrase) or PHRASES.get(code, "Response"))
     vias = list(request.headers.getlist("Via"))
     if vias:
         first, *others = split_quoted(vias[0], ",")

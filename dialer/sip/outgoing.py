@@ -17,6 +17,7 @@ from dialer.sip.description import SessionDescription
 from dialer.sip.dialog import Dialog
 from dialer.sip.digest import Credentials
 from dialer.sip.early import MAX_BRANCHES, EarlyDialogs, new_session
+from dialer.sip.headers import new_request
 from dialer.sip.message import Essentials, clean, retry_after_s, to_bytes
 from dialer.sip.modify import Modifications
 from dialer.sip.negotiation import Open, Session
@@ -155,7 +156,7 @@ class OutgoingCalls:
         if call.invite is None or call.client is None or call.cancel_sent:
             return
         call.cancel_sent = True
-        invite, cancel = call.invite, Request("CANCEL", call.invite.uri)
+        invite, cancel = call.invite, new_request("CANCEL", call.invite.uri)
         cancel.headers.set("Via", invite.headers["Via"])
         if routes := invite.headers.getlist("Route"):
             cancel.headers.setlist("Route", list(routes))

@@ -13,6 +13,7 @@ from enum import StrEnum
 from sipmessage import Request, Response
 
 from dialer.sip.address import Addr
+from dialer.sip.headers import new_request
 from dialer.sip.message import to_bytes
 from dialer.sip.timers import TimerValues
 
@@ -70,7 +71,7 @@ class Transaction:
 
 def ack_for_refusal(request: Request, response: Response) -> Request:
     """The ACK of a non-2xx final response, inside the INVITE transaction (RFC 3261 17.1.1.3)."""
-    ack = Request("ACK", request.uri)
+    ack = new_request("ACK", request.uri)
     ack.headers.set("Via", request.headers["Via"])
     if routes := request.headers.getlist("Route"):
         ack.headers.setlist("Route", list(routes))

@@ -30,19 +30,43 @@ def clip_name(text: str) -> str:
     return f"{_UNSAFE.sub('', text)[:_NAME_CHARS] or 'clip'}-{digest}.wav"
 
 
+class _Shelf:
+    """The clips in one folder. Each prompt of each call asks, so it is read again only after a change."""
+
+    def __init__(self, folder: str) -> None:
+        self._folder = folder
+        self._seen = -1
+        """When the folder last changed, as it was read; -1: it isn't there."""
+        self.clips: dict[str, Path] = {}
+
+    def look(self) -> None:
+        """A file that came or went since then is noticed by the folder's own date."""
+        try:
+            changed = os.stat(self._folder).st_mtime_ns
+            if changed != self._seen:
+                with os.scandir(self._folder) as entries:
+                    self.clips = {one.name: Path(one.path) for one in entries if one.is_file()}
+        except OSError:
+            changed, self.clips = -1, {}
+        self._seen = changed
+
+
 class PromptBook:
     """Finds clips: a recording wins over the shipped synthetic voice, that over the installation's own."""
 
     def __init__(self, config: PromptConfig) -> None:
         self._folders = config.folders
+        self._shelves = [_Shelf(str(folder)) for folder in self._folders]
 
     def find(self, text: str) -> Path | None:
         """The clip that speaks exactly this fragment."""
+        for shelf in self._shelves:
+            shelf.look()
+        return self._find(text)
+
+    def _find(self, text: str) -> Path | None:
         name = clip_name(text)
-        # Each prompt of each call asks: no Path is made before there is a file.
-        places = (f"{folder}/{name}" for folder in self._folders)
-        found = next((place for place in places if os.path.isfile(place)), None)
-        return None if found is None else Path(found)
+        return next((found for shelf in self._shelves if (found := shelf.clips.get(name))), None)
 
     def clips(self, say: Sequence[Say]) -> list[Path]:
         """The clips that speak ``say``, in order. Raises MissingPrompt naming every fragment without one."""
@@ -50,7 +74,9 @@ class PromptBook:
             texts = fragments(say)
         except ValueError as error:
             raise MissingPrompt(str(error)) from None
-        found = [self.find(text) for text in texts]
+        for shelf in self._shelves:
+            shelf.look()
+        found = [self._find(text) for text in texts]
         clips = [path for path in found if path is not None]
         if len(clips) < len(texts):
             raise MissingPrompt(self.advice(self.missing(texts)))

@@ -67,3 +67,23 @@ def test_maddr_decides_where_a_request_goes() -> None:
 def test_any_text_is_an_address_or_refused(text: str) -> None:
     with contextlib.suppress(SipParseError):
         parse_address(text)
+
+
+_PIECES = st.sampled_from(
+    ["<", ">", "sip:", "sips:", "tel:", "a", "1001", "@", "h.x", ":", "5060", "0", "70000", ";", "tag=", "z9-!%",
+     '"', " ", "lr", ",", "?"]
+)  # fmt: skip
+
+
+@given(st.one_of(
+    st.lists(_PIECES, max_size=14).map("".join),
+    st.from_regex(r"[A-Z ]{0,3}<sips?:[a-c]{0,2}@?h(:[0-9]{1,5})?>(;tag=[a-z~]{1,4})?", fullmatch=True),
+))  # fmt: skip
+def test_the_short_way_to_a_tag_says_what_the_long_one_does(text: str) -> None:
+    try:
+        expected = parse_address(text).parameters.get("tag") or ""
+    except SipParseError:
+        with pytest.raises(SipParseError):
+            tag_of(text)
+    else:
+        assert tag_of(text) == expected

@@ -70,8 +70,8 @@ def test_any_text_is_an_address_or_refused(text: str) -> None:
 
 
 _PIECES = st.sampled_from(
-    ["<", ">", "sip:", "sips:", "tel:", "a", "1001", "@", "h.x", ":", "5060", "0", "70000", ";", "tag=", "z9-!%",
-     '"', " ", "lr", ",", "?"]
+    ["<", ">", "sip:", "sips:", "tel:", "a", "1001", "@", "h.x", ":", "5060", "0", "70000", ";", "tag=",
+     "z9-!%", '"', " ", "lr", ",", "?"]
 )  # fmt: skip
 
 

@@ -1,6 +1,7 @@
 """Cases as JSON, one a line -> what the rules need to judge them (docs/policy.md has the format).
 
-Every mistake names the field and what to write. A missing field takes its default, an unknown one is refused.
+Every mistake names the field and what to write. A missing field, or null, takes its default; an unknown one
+is refused, for what isn't applied would change the answer unseen.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, tzinfo
 from decimal import Decimal
@@ -16,6 +17,7 @@ from typing import Any, TypeVar
 
 from dialer.errors import ConfigError
 from dialer.model import (
+    ALL_SIGNATURES,
     Attempt,
     CallId,
     Disposition,
@@ -23,11 +25,13 @@ from dialer.model import (
     PhoneNumber,
     Policyholder,
     Segment,
+    Signature,
     Task,
     TaskId,
     TaskState,
 )
 from dialer.policy.calendar import Calendar
+from dialer.policy.duedates import DeadlineType
 from dialer.policy.settings import PolicySettings, Window
 from dialer.policy.tiers import TierTable
 from dialer.policy.verdict import Decision, Finding, Resources, decide, examine
@@ -41,10 +45,17 @@ DEFAULT_NUMBER = "13800138000"
 _CASE = ("now", "policy", "task", "attempts", "other_attempts", "resources")
 _TASK = (
     "due", "cooling_off_end", "segment", "tier", "phones", "waiver", "opted_out", "surrendered",
-    "do_not_call", "appointment", "zone",
+    "do_not_call", "appointment", "zone", "deadline_type", "event", "visit_failed",
 )  # fmt: skip
 _ATTEMPT = ("at", "number", "outcome")
 _RESOURCES = ("lines", "disk_ok", "approved", "trunk_up")
+_NOTES = ("id", "name", "note", "notes", "comment", "title", "description", "expect", "expected", "reason")
+"""What a file may say for its reader: allowed anywhere, never looked at."""
+_ABOUT = (
+    "campaign", "policy_no", "holder", "product", "premium", "pay_years", "script", "branch", "channel",
+    "seller", "seller_team",
+)  # fmt: skip
+"""Of a task, facts that no rule reads."""
 _OUTCOMES = tuple(one.value for one in Disposition)
 
 
@@ -77,28 +88,25 @@ def read_case(text: str, base: PolicySettings) -> CaseInput:
     except (ValueError, RecursionError) as error:
         raise ConfigError(f"is not JSON: {error}") from None
     case = _object(data, "case", _CASE)
-    settings = _settings(_object(case.get("policy", {}), "policy", None), base)
-    given = _object(case.get("task", {}), "task", _TASK)
+    settings = _settings(_object(case.get("policy"), "policy", None), base)
+    given = _object(case.get("task"), "task", _TASK, _ABOUT)
     task = _task(given)
     zone = find_zone(task.zone or settings.zone) or UTC
-    if "now" not in case:
+    if case.get("now") is None:
         raise ConfigError('now: is missing; write e.g. "now": "2026-11-10T10:00:00+08:00"')
     now = _moment(case["now"], "now", zone)
     if (agreed := given.get("appointment")) is not None:
         task = dataclasses.replace(task, appointment=_moment(agreed, "task.appointment", zone))
-    attempts = _attempts(case.get("attempts", []), "attempts", task, now, zone, settings, 1)
-    others = _attempts(case.get("other_attempts", []), "other_attempts", task, now, zone, settings, 2)
-    attempts, pass_no = _passes(attempts, settings, recurring=bool(task.tier and not _dated(task)))
+    attempts = _attempts(case.get("attempts"), "attempts", task, now, zone, settings, 1)
+    others = _attempts(case.get("other_attempts"), "other_attempts", task, now, zone, settings, 2)
+    attempts, pass_no = _passes(attempts, settings, recurring=task.recurs)
     state = TaskState.OPEN
     if any(one.outcome is Disposition.TRANSFERRED for one in attempts):
         state = TaskState.WITH_AGENT
-    task = dataclasses.replace(task, pass_no=pass_no, state=state)
-    resources = _resources(_object(case.get("resources", {}), "resources", _RESOURCES))
+    phones = _confirmed(task.phones, given.get("phones"), attempts, pass_no)
+    task = dataclasses.replace(task, pass_no=pass_no, state=state, phones=phones)
+    resources = _resources(_object(case.get("resources"), "resources", _RESOURCES))
     return CaseInput(task, attempts, others, now, settings, resources)
-
-
-def _dated(task: Task) -> bool:
-    return task.due is not None or task.cooling_off_end is not None
 
 
 def _task(given: Json) -> Task:
@@ -115,17 +123,57 @@ def _task(given: Json) -> Task:
         script="",
         cooling_off_end=_day(given, "cooling_off_end"),
         due=_day(given, "due"),
-        segment=_segment(given.get("segment", Segment.GENERAL.value)),
-        tier=_value(given, "task.", "tier", "") if given.get("tier") is not None else "",
-        zone=_value(given, "task.", "zone", "") if given.get("zone") is not None else "",
-        waiver=_value(given, "task.", "waiver", False),
+        deadline_type=_value(given, "task.", "deadline_type", ""),
+        event=_day(given, "event"),
+        segment=_segment(given.get("segment")),
+        tier=_value(given, "task.", "tier", ""),
+        zone=_value(given, "task.", "zone", ""),
+        waiver=given.get("waiver") not in (None, False),
+        waiver_signatures=_signatures(given.get("waiver")),
         opted_out=_value(given, "task.", "opted_out", False),
         surrendered=_value(given, "task.", "surrendered", False),
         do_not_call=_value(given, "task.", "do_not_call", False),
+        visit_failed=_value(given, "task.", "visit_failed", False),
+    )
+
+
+def _signatures(value: object) -> tuple[Signature, ...]:
+    """``true``: signed by all three (R19); a list: by these."""
+    if value is None or value is False:
+        return ()
+    if value is True:
+        return ALL_SIGNATURES
+    names = [one.value for one in ALL_SIGNATURES]
+    if not isinstance(value, list):
+        raise ConfigError(
+            f"task.waiver: write true, false or a list of who signed, not {_shown(value)};"
+            f" known: {', '.join(names)}"
+        )
+    for one in value:
+        if one not in names:
+            raise ConfigError(f"task.waiver: {_shown(one)}{_near(str(one), names)}")
+    return tuple(one for one in ALL_SIGNATURES if one in value)
+
+
+def _confirmed(
+    phones: tuple[Phone, ...], given: object, attempts: tuple[Attempt, ...], pass_no: int
+) -> tuple[Phone, ...]:
+    """Where ``verified`` isn't said, a number that an earlier pass dialled isn't confirmed anew (R24),
+    unless this pass has dialled it already."""
+    earlier = {one.number for one in attempts if one.pass_no < pass_no}
+    now = {one.number for one in attempts if one.pass_no == pass_no}
+    said = given if isinstance(given, list) else [{} for _ in phones]
+    return tuple(
+        phone
+        if one.get("verified") is not None
+        else dataclasses.replace(phone, verified=phone.number in now or phone.number not in earlier)
+        for phone, one in zip(phones, said, strict=True)
     )
 
 
 def _segment(value: object) -> Segment:
+    if value is None:
+        return Segment.GENERAL
     try:
         return Segment(str(value))
     except ValueError:
@@ -139,7 +187,7 @@ def _phones(value: object) -> tuple[Phone, ...]:
     for n, one in enumerate(_list(value, "task.phones")):
         place = f"task.phones[{n}]"
         phone = _object(one, place, ("number", "verified"))
-        number = _number(phone.get("number", DEFAULT_NUMBER), f"{place}.number")
+        number = _number(phone.get("number") or DEFAULT_NUMBER, f"{place}.number")
         phones.append(Phone(number, _value(phone, f"{place}.", "verified", True)))
     return tuple(phones)
 
@@ -156,15 +204,16 @@ def _attempts(
     """Oldest first."""
     first = task.phones[0].number if task.phones else PhoneNumber.parse(DEFAULT_NUMBER)
     found = []
-    for n, one in enumerate(_list(value, name)):
+    for n, one in enumerate(_list(value, name) if value is not None else ()):
         place = f"{name}[{n}]"
         given = _object(one, place, _ATTEMPT)
-        if "at" not in given:
+        if given.get("at") is None:
             raise ConfigError(f'{place}.at: is missing; write e.g. "at": "2026-11-09T10:00:00+08:00"')
         at = _moment(given["at"], f"{place}.at", zone)
         if at > now:
             raise ConfigError(f"{place}.at: {at.isoformat()} is after now; write a moment up to now")
-        number = _number(given["number"], f"{place}.number") if "number" in given else first
+        said = given.get("number")
+        number = first if said is None else _number(said, f"{place}.number")
         outcome = _outcome(given.get("outcome", Disposition.UNKNOWN.value), f"{place}.outcome")
         slot = _slot_key(at, task.segment, zone, settings)
         found.append(
@@ -257,7 +306,7 @@ def _like(default: object, value: object) -> object:
         if not isinstance(value, list):
             raise ValueError(f"write a list, not {value!r}")
         return tuple(_like(default[0], one) for one in value)
-    if isinstance(default, Window | TierTable):
+    if isinstance(default, Window | TierTable | DeadlineType):
         if not isinstance(value, str):
             raise ValueError(f"write text such as {str(default)!r}, not {value!r}")
         return type(default).parse(value)
@@ -272,11 +321,16 @@ def _like(default: object, value: object) -> object:
     return float(value) if isinstance(default, float) and isinstance(value, int) else value
 
 
-def _object(value: object, place: str, known: tuple[str, ...] | None) -> Json:
+def _object(
+    value: object, place: str, known: tuple[str, ...] | None, passed_over: tuple[str, ...] = ()
+) -> Json:
+    """``known`` None: any key, to be looked at by the caller."""
+    if value is None and place != "case":
+        return {}
     if not isinstance(value, dict):
         raise ConfigError(f"{place}: write an object {{...}}, not {_shown(value)}")
     for key in value if known else ():
-        if known and key not in known:
+        if known and key not in (*known, *passed_over, *_NOTES) and not key.startswith("_"):
             prefix = "" if place == "case" else f"{place}."
             raise ConfigError(f"{prefix}{key}: unknown{_near(key, known)}")
     return value
@@ -289,7 +343,9 @@ def _list(value: object, place: str) -> list[object]:
 
 
 def _value(given: Json, prefix: str, key: str, default: T) -> T:
-    value = given.get(key, default)
+    value = given.get(key)
+    if value is None:
+        return default
     if type(value) is not type(default):
         wanted = {bool: "true or false", int: "a whole number", str: "text in quotes"}[type(default)]
         raise ConfigError(f"{prefix}{key}: write {wanted}, not {_shown(value)}")
@@ -331,7 +387,7 @@ def _moment(value: object, place: str, zone: tzinfo) -> datetime:
         ) from None
 
 
-def _near(key: str, known: tuple[str, ...] | list[str]) -> str:
+def _near(key: str, known: Sequence[str]) -> str:
     close = difflib.get_close_matches(key, known, 1)
     return f"; write {close[0]!r}" if close else "; known: " + ", ".join(known)
 

@@ -17,6 +17,9 @@ from dialer.policy.settings import PolicySettings
 from dialer.policy.verdict import Dial, Escalate, Wait
 from dialer.policy.zones import find_zone
 
+INVALID_CASE = "INVALID_CASE"
+"""Stands where a rule would: the line is no case."""
+
 if TYPE_CHECKING:
     from dialer.site import Site
 
@@ -37,12 +40,11 @@ def verdict_command(ctx: Context, cases: IO[bytes], everything: bool) -> None:
         if not raw.strip():
             continue
         try:
-            case = read_case(_text(raw), base)
-            line = _answer(case, calendar, ctx.lang, everything)
+            line = _answer(read_case(_text(raw), base), calendar, ctx.lang, everything)
         except ConfigError as error:
             wrong += 1
             click.echo(f"dialer: {ConfigError(error.message, cases.name, number)}", err=True)
-            continue
+            line = _no_case(error.message, ctx)
         click.echo(line)
     sys.exit(1 if wrong else 0)
 
@@ -140,6 +142,14 @@ def _text(raw: bytes) -> str:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError:
         raise ConfigError("is not UTF-8: save the file as UTF-8") from None
+
+
+def _no_case(mistake: str, ctx: Context) -> str:
+    """What can't be read isn't called; the line keeps its place in the answers."""
+    from dialer import views
+
+    why = ctx.say(f"案例无法读取:{mistake}", f"the case can't be read: {mistake}")
+    return views.dumps({"decision": "refuse", "until": None, "rule": INVALID_CASE, "why": why})
 
 
 def _answer(case: CaseInput, calendar: Calendar, lang: str, everything: bool) -> str:

@@ -18,6 +18,22 @@ CallId = NewType("CallId", int)
 """One attempt is one call: the attempt row's key names the call everywhere."""
 TicketId = NewType("TicketId", int)
 
+
+class Reason(str):
+    """A reason for the operator in Chinese that knows its English. Plain text is a reason in one language."""
+
+    en: str
+
+    def __new__(cls, zh: str, en: str) -> Reason:
+        made = super().__new__(cls, zh)
+        made.en = en
+        return made
+
+
+def english(reason: str) -> str:
+    return reason.en if isinstance(reason, Reason) else reason
+
+
 _DIGITS = re.compile(r"^\+?[0-9]{3,18}$")
 _SEPARATORS = re.compile(r"[\s\-().（）－]")
 
@@ -135,6 +151,10 @@ class TaskState(StrEnum):
     """拒访: the customer declined."""
     CONTACT_REFRESH = "contact_refresh"
     """The number is unallocated or the pass is used up: the business side must re-verify it (R22, R24)."""
+    VISIT = "visit"
+    """上门: the passes by telephone are used up (R25)."""
+    LETTER = "letter"
+    """信函: the visit was unsuccessful too (R26)."""
     WITH_AGENT = "with_agent"
     """An agent spoke with the customer and keeps the task; not dialled by itself again."""
     EXCLUDED = "excluded"
@@ -178,6 +198,18 @@ class AnswerSource(StrEnum):
     """Nothing was said or pressed."""
 
 
+class Signature(StrEnum):
+    """Who must have signed a waiver (免访声明) before it exempts (R19)."""
+
+    POLICYHOLDER = "policyholder"
+    SELLER = "seller"
+    SALES_MANAGER = "sales_manager"
+    """销售管理部门经理."""
+
+
+ALL_SIGNATURES = tuple(Signature)
+
+
 @dataclass(frozen=True, slots=True)
 class Phone:
     number: PhoneNumber
@@ -210,9 +242,16 @@ class Task:
     cooling_off_days: int = 15
     cooling_off_end: date | None = None
     due: date | None = None
+    deadline_type: str = ""
+    """Name of the deadline type by which ``due`` was dated, e.g. ``R30``. Empty: it was given as a date."""
+    event: date | None = None
+    """What the deadline counts from: the signing, a claim's end, a visit."""
+    due_provisional: bool = False
+    """``due`` was counted through a year without an official calendar: early rather than late."""
     branch: str = ""
     channel: str = ""
     seller: str = ""
+    seller_team: str = ""
     segment: Segment = Segment.GENERAL
     tier: str = ""
     """How often this customer is called back, e.g. ``A`` (R77, R78, R96). Empty: once."""
@@ -221,9 +260,28 @@ class Task:
     pass_no: int = 1
     appointment: datetime | None = None
     waiver: bool = False
+    """A waiver was handed in. It exempts only with all three signatures (R19)."""
+    waiver_signatures: tuple[Signature, ...] = ()
     opted_out: bool = False
     surrendered: bool = False
     do_not_call: bool = False
+    visit_failed: bool = False
+    """A visit was made and didn't reach the customer (R26)."""
+
+    @property
+    def recurs(self) -> bool:
+        """Whether the call-back comes round by the customer's tier: no deadline of its own (R77)."""
+        return bool(self.tier) and self.due is None and self.cooling_off_end is None
+
+    @property
+    def missing_signatures(self) -> tuple[Signature, ...]:
+        """What its waiver lacks (R19); all three where none was handed in."""
+        signed = self.waiver_signatures if self.waiver else ()
+        return tuple(one for one in ALL_SIGNATURES if one not in signed)
+
+    def sold_by(self, name: str, team: str = "") -> bool:
+        """Whether that person, or one of that team, sold this policy: never offered the call (R5)."""
+        return bool((name and name == self.seller) or (team and team == self.seller_team))
 
     @property
     def customer_key(self) -> str:

@@ -235,11 +235,11 @@ class Scheduler:
                 self._note_block(decision)
         return begun
 
-    @staticmethod
-    def _order(one: Candidate, now: datetime) -> tuple[object, ...]:
-        """Who was promised a time first, then by deadline."""
+    def _order(self, one: Candidate, now: datetime) -> tuple[object, ...]:
+        """Who was promised a time first, then by deadline, then by tier."""
         appointment = one.task.appointment
-        return (appointment is None or appointment > now, *call_order(one.task, one.attempts, now))
+        order = call_order(one.task, one.attempts, now, self._settings.tiers)
+        return (appointment is None or appointment > now, *order)
 
     def _free(self) -> int:
         """Lines for another call. A trunk that is down is the verdict's matter: it says why."""

@@ -17,6 +17,7 @@ from dialer.errors import ConfigError
 from dialer.intake.config import IntakeConfig
 from dialer.ivr.config import TurnSettings
 from dialer.media.config import MediaConfig, ProgressConfig
+from dialer.policy.duedates import DeadlineType
 from dialer.policy.settings import PolicySettings, Window
 from dialer.policy.tiers import TierTable
 from dialer.reports.config import ReportConfig
@@ -136,6 +137,9 @@ HIDDEN: Mapping[str, tuple[str, ...]] = {
 """Fields that no file sets: they come from another key, a secret or the call, or are for tests."""
 
 
+_TEXTS = {Window: Window.parse, TierTable: TierTable.parse, DeadlineType: DeadlineType.parse}
+"""Values that the file writes as text."""
+
 _MODEL = Path("models") / "demo-cn"
 _VOICE = Path("config") / "prompts" / "synthetic"
 _LOOPBACK = "127.0.0.1"
@@ -167,7 +171,7 @@ def load_settings(home: Path, environ: Mapping[str, str] | None = None) -> Setti
 
 def read_settings(text: str, file: str, home: Path, environ: Mapping[str, str]) -> Settings:
     """The file's text as Settings. Raises ConfigError with file and line."""
-    toml = read_toml(text, file, {Window: Window.parse, TierTable: TierTable.parse}, (*TABLES, ONE_TRUNK))
+    toml = read_toml(text, file, _TEXTS, (*TABLES, ONE_TRUNK))
     site = toml.table("site", SiteSettings)
     secrets = toml.table("secrets", SecretSettings)
     shipped = shipped_dir()

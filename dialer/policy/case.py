@@ -49,16 +49,10 @@ class Case:
     def tried(self) -> tuple[Attempt, ...]:
         """The counted attempts of all passes, since the last call-back that succeeded."""
         made = tuple(a for a in self.attempts if counts(a))
-        if not self.recurs:
+        if not self.task.recurs:
             return made
         done = [n for n, a in enumerate(made) if a.outcome is Disposition.COMPLETED]
         return made[done[-1] + 1 :] if done else made
-
-    @property
-    def recurs(self) -> bool:
-        """Whether the call-back comes round by the customer's tier: no deadline of its own (R77)."""
-        task = self.task
-        return bool(task.tier) and task.due is None and task.cooling_off_end is None
 
     @cached_property
     def slots_today(self) -> tuple[Slot, ...]:
@@ -83,7 +77,7 @@ class Case:
             phone
             for index, phone in enumerate(self.task.phones)
             if phone.number not in dead
-            and (phone.verified or ((index == 0) == first_pass and phone.number not in dialled))
+            and (phone.verified or (index == 0 if first_pass else phone.number not in dialled))
         )
 
     def used(self, slot: Slot) -> bool:

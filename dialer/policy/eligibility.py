@@ -2,17 +2,8 @@
 
 from __future__ import annotations
 
-from dialer.model import Task, TaskState
-from dialer.policy.ruling import (
-    DO_NOT_CALL,
-    SURRENDERED,
-    WITH_AGENT,
-    Escalate,
-    Passed,
-    Refuse,
-    Resources,
-    Ruling,
-)
+from dialer.model import Signature, Task, TaskState, english
+from dialer.policy.ruling import WITH_AGENT, Escalate, Passed, Refuse, Resources, Ruling
 
 _OVER = {
     TaskState.DONE: ("R10", "任务已完成回访", "the call-back is done"),
@@ -24,39 +15,71 @@ _OVER = {
     ),
     TaskState.EXCLUDED: ("R19", "任务已列入免访", "the task is exempt"),
 }
+_SIGNATURES = {
+    Signature.POLICYHOLDER: ("投保人", "the policyholder"),
+    Signature.SELLER: ("销售人员", "the seller"),
+    Signature.SALES_MANAGER: ("销售管理部门经理", "the sales manager"),
+}
 
 
 def open_state(task: Task) -> Ruling:
-    if task.state is TaskState.OPEN:
-        return Passed("R10", "任务待回访", "the task is open")
-    if task.state is TaskState.CONTACT_REFRESH:
+    """What was decided before. Why an exempt task is exempt is for the rules behind this one to say."""
+    match task.state:
+        case TaskState.OPEN:
+            return Passed("R10", "任务待回访", "the task is open")
+        case TaskState.CONTACT_REFRESH:
+            return Escalate(
+                "contact_refresh",
+                "R22",
+                "联系方式待业务部门重新确认",
+                "the business side has to confirm the number anew",
+            )
+        case TaskState.VISIT | TaskState.LETTER:
+            return beyond_telephone(task, "电话回访已用尽", "the passes by telephone are used up")
+        case TaskState.EXCLUDED if _exempt(task):
+            return Passed("R10", "任务已列入免访", "the task is exempt")
+        case _:
+            return Refuse(*_OVER[task.state])
+
+
+def _exempt(task: Task) -> bool:
+    return not task.missing_signatures or task.surrendered or task.do_not_call or task.opted_out
+
+
+def beyond_telephone(task: Task, zh: str, en: str) -> Escalate:
+    """R25: a visit; R26: a letter where the visit was unsuccessful too. ``zh``, ``en``: what came before."""
+    if task.visit_failed or task.state is TaskState.LETTER:
         return Escalate(
-            "contact_refresh",
-            "R22",
-            "联系方式待业务部门重新确认",
-            "the business side has to confirm the number anew",
+            "letter", "R26", f"{zh},上门回访不成功,转信函", f"{en}, the visit was unsuccessful: send a letter"
         )
-    return Refuse(*_OVER[task.state])
+    return Escalate("visit", "R25", f"{zh},转上门", f"{en}: visit the customer")
 
 
 def waiver(task: Task) -> Ruling:
     """R19: the waiver with its three signatures is the only exemption."""
-    if task.waiver:
-        return Refuse("R19", "有免访声明,免予回访", "exempt by a signed waiver")
-    return Passed("R19", "无免访声明", "no waiver")
+    if not task.waiver:
+        return Passed("R19", "无免访声明", "no waiver")
+    missing = [_SIGNATURES[one] for one in task.missing_signatures]
+    if missing:
+        return Passed(
+            "R19",
+            f"免访声明缺 {'、'.join(zh for zh, _ in missing)} 签字,不免访",
+            f"the waiver lacks the signature of {', '.join(en for _, en in missing)}: it exempts nobody",
+        )
+    return Refuse("R19", "有三方签字的免访声明,免予回访", "exempt by a waiver that all three have signed")
 
 
 def surrendered(task: Task) -> Ruling:
     """R11 takes policies surrendered before the call-back out of the due ones."""
     if task.surrendered:
-        return Refuse(SURRENDERED, "保单已退保或撤单(R11)", "the policy was surrendered or withdrawn (R11)")
-    return Passed(SURRENDERED, "保单未退保", "the policy is in force")
+        return Refuse("R11", "保单已退保或撤单", "the policy was surrendered or withdrawn")
+    return Passed("R11", "保单未退保", "the policy is in force")
 
 
 def do_not_call(task: Task) -> Ruling:
     if task.do_not_call:
-        return Refuse(DO_NOT_CALL, "号码在禁呼名单内(R38)", "the number is on the do-not-call list (R38)")
-    return Passed(DO_NOT_CALL, "不在禁呼名单内", "not on the do-not-call list")
+        return Refuse("R38", "号码在禁呼名单内", "the number is on the do-not-call list")
+    return Passed("R38", "不在禁呼名单内", "not on the do-not-call list")
 
 
 def opted_out(task: Task) -> Ruling:
@@ -74,9 +97,10 @@ def opted_out(task: Task) -> Ruling:
 def approved(resources: Resources) -> Ruling:
     """R9, R49: approve before dialling."""
     if not resources.approved:
+        why = resources.approved_why
         return Refuse(
             "R49",
-            f"回访项目或话术未审批:{resources.approved_why or '未说明'}",
-            f"campaign or script isn't approved: {resources.approved_why or 'no reason given'}",
+            f"回访项目或话术未审批:{why or '未说明'}",
+            f"campaign or script isn't approved: {english(why) or 'no reason given'}",
         )
     return Passed("R49", "项目与话术已审批", "campaign and script are approved")

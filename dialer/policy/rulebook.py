@@ -9,8 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 # What stops a call for another reason than one of the numbered rules (docs/policy.md).
-SURRENDERED = "SURRENDERED"
-DO_NOT_CALL = "DO_NOT_CALL"
 WITH_AGENT = "WITH_AGENT"
 ONE_LIVE_CALL = "ONE_LIVE_CALL"
 DAILY_CAP = "DAILY_CAP"
@@ -31,25 +29,32 @@ class RuleText:
 _ALL = (
     RuleText("R7", 1, "只用专用线路", "only dedicated lines, and one must be free"),
     RuleText("R10", 2, "每件必访,先急后缓", "every policy is called back, the nearest deadline first"),
-    RuleText("R19", 1, "有免访声明的不访", "a signed waiver exempts"),
+    RuleText("R11", 1, "已退保或撤单的不访", "a surrendered policy isn't due any more"),
+    RuleText("R19", 2, "有三方签字的免访声明才不访", "a waiver exempts once all three have signed it"),
     RuleText("R22", 1, "号码不通的先重新确认", "a dead number is confirmed anew before the next call"),
     RuleText("R24", 2, "第二轮用重新确认的号码", "a further pass needs a re-confirmed or another number"),
     RuleText("R25", 1, "电话不成功的转上门", "after the last pass by telephone, a visit"),
+    RuleText("R26", 1, "上门不成功的转信函", "after a visit without success, a letter"),
     RuleText("R37", 1, "不愿接电话的改用短信、邮件", "who declines calls gets text or e-mail"),
-    RuleText("R38", 1, "尊重客户意愿", "the customer's will is respected"),
-    RuleText("R41", 1, "振铃不少于20秒", "at least 20 s of ringing"),
+    RuleText(
+        "R38", 2, "尊重客户意愿(拒访、禁呼名单)", "the customer's will: declined, or on the do-not-call list"
+    ),
     RuleText("R42", 1, "线路故障不计次数", "a fault of the line is no attempt"),
     RuleText("R43", 2, "换时段至少三次", "at least three attempts, each in another slot"),
-    RuleText("R44", 1, "工作日许可时段内拨打", "on workdays, inside the windows"),
-    RuleText("R45", 1, "政府客户的时段", "the windows of government customers"),
+    RuleText(
+        "R44",
+        2,
+        "工作日许可时段内拨打,振铃(R41)不越过时段",
+        "on workdays, inside the windows, a whole ring (R41) before they end",
+    ),
+    RuleText("R45", 2, "政府客户的时段", "the windows of government customers"),
     RuleText("R49", 1, "审批后才拨打", "approved before dialled"),
     RuleText("R75", 1, "全程录音", "a call that can't be recorded isn't made"),
     RuleText("R77", 1, "按客户等级A/B/C的频次", "how often by tier: A, B, C"),
     RuleText("R78", 1, "按客户价值的频次", "how often by value: high, middle, low"),
     RuleText("R79", 1, "按客户约定的时间", "at the time the customer asked for"),
+    RuleText("R84", 1, "次月首个工作日起回访", "from the first workday of the following month on"),
     RuleText("R96", 1, "按客户等级的走访频次", "how often by tier: visits"),
-    RuleText(SURRENDERED, 1, "已退保或撤单的不访(R11)", "a surrendered policy isn't due any more (R11)"),
-    RuleText(DO_NOT_CALL, 1, "禁呼名单(R38)", "the do-not-call list (R38)"),
     RuleText(WITH_AGENT, 1, "坐席接手后不再自动拨打", "once an agent has the customer, no machine calls"),
     RuleText(ONE_LIVE_CALL, 1, "一个客户同时只拨一路", "one live call per customer"),
     RuleText(DAILY_CAP, 1, "单个号码每日上限", "at most so many calls to a number in a day"),

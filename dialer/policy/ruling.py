@@ -10,10 +10,8 @@ from dialer.model import PhoneNumber
 from dialer.policy.rulebook import (
     DAILY_CAP,
     DESTINATION,
-    DO_NOT_CALL,
     INTERNAL_ERROR,
     ONE_LIVE_CALL,
-    SURRENDERED,
     WITH_AGENT,
     version_of,
 )
@@ -21,10 +19,8 @@ from dialer.policy.rulebook import (
 __all__ = [
     "DAILY_CAP",
     "DESTINATION",
-    "DO_NOT_CALL",
     "INTERNAL_ERROR",
     "ONE_LIVE_CALL",
-    "SURRENDERED",
     "WITH_AGENT",
     "Decision",
     "Dial",

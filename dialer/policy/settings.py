@@ -8,6 +8,7 @@ from datetime import datetime, time, timedelta
 from itertools import pairwise
 
 from dialer.model import Segment
+from dialer.policy.duedates import DEADLINE_TYPES, REGULATED, DeadlineType
 from dialer.policy.tiers import TierTable
 from dialer.policy.zones import find_zone
 
@@ -94,6 +95,9 @@ class PolicySettings:
     """R77, R78, R96: how long after a successful call-back a customer of a tier is due again."""
     tier_table: str = "R77"
     """R77, R78, R96: the table that counts. It concerns tasks with a tier and without any deadline."""
+    deadline_types: tuple[DeadlineType, ...] = tuple(map(DeadlineType.parse, DEADLINE_TYPES))
+    """R30, R31, R83, R84, R86, R87: the deadlines that a campaign or a list may choose by name. One that
+    has a rule's name may be earlier than the rule says, never later."""
     uncounted_retry_s: float = 60.0
     """Pause of a task after a try that doesn't count (the trunk's fault, or no INVITE left)."""
     busy_recheck_s: float = 30.0
@@ -113,8 +117,18 @@ class PolicySettings:
             raise ValueError("tier_tables: a table is given twice")
         if self.tier_table not in names:
             raise ValueError(f"tier_table: no table {self.tier_table!r}; given: {', '.join(names) or 'none'}")
+        self._check_deadlines()
         if find_zone(self.zone) is None:
             raise ValueError(f"zone: {self.zone!r} is not an IANA zone: write e.g. Asia/Shanghai")
+
+    def _check_deadlines(self) -> None:
+        names = [kind.name for kind in self.deadline_types]
+        if len(set(names)) < len(names):
+            raise ValueError("deadline_types: a type is given twice")
+        for kind in self.deadline_types:
+            rule = REGULATED.get(kind.name)
+            if rule is not None and not kind.within(rule):
+                raise ValueError(f"deadline_types: '{kind}' is later, or counted otherwise, than '{rule}'")
 
     def _check_numbers(self) -> None:
         if not self.ring_s >= MIN_RING_S:
@@ -150,6 +164,9 @@ class PolicySettings:
     @property
     def tiers(self) -> TierTable:
         return next(table for table in self.tier_tables if table.name == self.tier_table)
+
+    def deadline_type(self, name: str) -> DeadlineType | None:
+        return next((kind for kind in self.deadline_types if kind.name == name), None)
 
     def windows_for(self, segment: Segment) -> tuple[Window, ...]:
         return self.government_windows if segment is Segment.GOVERNMENT else self.windows

@@ -23,6 +23,11 @@ class Every:
     unit: str
     """``week`` or ``month``."""
 
+    @property
+    def about_days(self) -> int:
+        """For comparing intervals, no more."""
+        return self.count * (7 if self.unit == "week" else 30)
+
     def after(self, day: date) -> date:
         """The day from which the next call-back is due."""
         if self.unit == "week":

@@ -2,43 +2,25 @@
 
 from __future__ import annotations
 
-from datetime import datetime, time, timedelta
+from datetime import datetime, timedelta
 
 from dialer.errors import CalendarError
-from dialer.model import Disposition, Segment
+from dialer.model import Segment, english
 from dialer.policy.appointments import appointment_slot
 from dialer.policy.case import Case
-from dialer.policy.retries import last_try, rejected_today
+from dialer.policy.permitted import (
+    due_appointment,
+    last_called_back,
+    next_permitted,
+    open_slot,
+    period_from,
+    rejected_today,
+    tier_due_from,
+)
+from dialer.policy.retries import last_try
 from dialer.policy.ruling import DAILY_CAP, Passed, Ruling, Wait
-from dialer.policy.windows import SEARCH_DAYS, Slot, day_label, moment_en, moment_label, slots_after
-from dialer.policy.zones import at_least, instant
-
-
-def next_permitted(case: Case, not_before: datetime) -> datetime:
-    """The first moment from ``not_before`` on at which all timing rules agree. Raises CalendarError."""
-    rejected = rejected_today(case)
-    if rejected is not None and at_least(rejected, not_before):
-        not_before = rejected
-    slots = slots_after(not_before, case.task.segment, case.zone, case.calendar, case.settings)
-    for start, slot in slots:
-        if not case.used(slot) and case.calls_on(slot.start.date()) < case.settings.daily_cap:
-            return start
-    return not_before + timedelta(days=SEARCH_DAYS)
-
-
-def open_slot(case: Case) -> Slot | None:
-    """The slot in which a call may leave now: the appointment's, or the window's on a workday."""
-    agreed = due_appointment(case)
-    if agreed is not None:
-        return agreed
-    if not case.calendar.is_workday(case.today):
-        return None
-    return next((slot for slot in case.slots_today if slot.may_start(case.now)), None)
-
-
-def due_appointment(case: Case) -> Slot | None:
-    slot = appointment_slot(case)
-    return slot if slot is not None and slot.may_start(case.now) else None
+from dialer.policy.windows import day_label, moment_en, moment_label, slots_of
+from dialer.policy.zones import at_least
 
 
 def not_rejected_today(case: Case) -> Ruling:
@@ -47,30 +29,52 @@ def not_rejected_today(case: Case) -> Ruling:
     if rejected is None:
         return Passed("R43", "今天未被拒接", "not rejected today")
     until = next_permitted(case, rejected)
-    return Wait(until, "R43", "今天被拒接(603),次日再拨", "rejected today (603): the next day")
+    return Wait(
+        until,
+        "R43",
+        f"今天被拒接(603),次日再拨,下次 {moment_label(until)}",
+        f"rejected today (603): the next day; next {moment_en(until)}",
+    )
+
+
+def period_begun(case: Case) -> Ruling:
+    """R84: a call-back of the following month isn't made in this one."""
+    begins = period_from(case)
+    if begins is None:
+        return Passed("R84", "不限起始日", "no first day to wait for")
+    until = _or_itself(case, begins)
+    return Wait(
+        until,
+        "R84",
+        f"期限类型 {case.task.deadline_type}:{day_label(begins)}起回访",
+        f"deadline type {case.task.deadline_type}: from {begins.date()} on",
+    )
 
 
 def tier_due(case: Case) -> Ruling:
     """R77, R78, R96: a call-back that comes round by tier waits until its interval is over."""
     table, tier = case.settings.tiers, case.task.tier
-    if not case.recurs:
+    if not case.task.recurs:
         return Passed(table.name, "不按客户等级定期回访", "doesn't come round by the customer's tier")
-    every = table.of(tier)
-    if every is None:
+    if table.of(tier) is None:
         return Passed(table.name, f"{tier} 级未设频次", f"the table sets no interval for tier {tier}")
-    done = [a.invited_at for a in case.everything if a.outcome is Disposition.COMPLETED]
-    if not done:
+    last = last_called_back(case)
+    if last is None:
         return Passed(table.name, f"{tier} 级客户尚未回访", f"tier {tier}: not called back yet")
-    last = max(done).astimezone(case.zone)
-    due = instant(every.after(last.date()), time.min, case.zone)
+    due = tier_due_from(case)
     zh, en = f"{tier} 级客户上次回访 {moment_label(last)}", f"tier {tier} was called back {moment_en(last)}"
-    if at_least(case.now, due):
+    if due is None:
         return Passed(table.name, f"{zh},已到期", f"{en}, due again")
-    try:
-        until = next_permitted(case, due)
-    except CalendarError:
-        until = due
+    until = _or_itself(case, due)
     return Wait(until, table.name, f"{zh},{day_label(due)}起再访", f"{en}, due again from {due.date()}")
+
+
+def _or_itself(case: Case, moment: datetime) -> datetime:
+    """The next permitted time from a far moment on; where its year has no calendar yet, the moment."""
+    try:
+        return next_permitted(case, moment)
+    except CalendarError:
+        return moment
 
 
 def appointment_kept(case: Case) -> Ruling:
@@ -99,28 +103,38 @@ def appointment_kept(case: Case) -> Ruling:
 
 
 def window_open(case: Case) -> Ruling:
-    """R44, R45: workdays, in the windows, early enough for a whole ring (R41)."""
-    rule = "R45" if case.task.segment is Segment.GOVERNMENT else "R44"
+    """R44: workdays, in the windows, early enough for a whole ring (R41); R45 narrows them."""
+    government = case.task.segment is Segment.GOVERNMENT
     slot = open_slot(case)
     if slot is not None:
-        return Passed(rule, f"在许可时段 {slot.label} 内", f"inside the window {slot.en}")
+        return Passed(
+            "R45" if government else "R44", f"在许可时段 {slot.label} 内", f"inside the window {slot.en}"
+        )
     until = next_permitted(case, case.now)
     then, next_en = f",下次 {moment_label(until)}", f"; next {moment_en(until)}"
     if not case.calendar.is_workday(case.today):
         return Wait(
             until, "R44", f"{day_label(case.today)} 非工作日{then}", f"{case.today} is no workday{next_en}"
         )
-    if any(slot.holds(case.now) for slot in case.slots_today):
+    windows = slots_of(case.today, Segment.GENERAL, case.zone, case.settings)
+    if government and any(one.may_start(case.now) for one in windows):
+        return Wait(
+            until,
+            "R45",
+            f"当地 {moment_label(case.now)} 不在政府客户的许可时段{then}",
+            f"{moment_en(case.now)} local time is outside the windows of government customers{next_en}",
+        )
+    if any(one.holds(case.now) for one in (*case.slots_today, *windows)):
         ring = case.settings.ring_total.total_seconds()
         return Wait(
             until,
-            "R41",
-            f"本时段剩余不足 {ring:g} 秒,振铃会越过时段{then}",
-            f"less than {ring:g} s are left, it would ring past the window{next_en}",
+            "R44",
+            f"本时段剩余不足 {ring:g} 秒,振铃(R41)会越过时段{then}",
+            f"less than {ring:g} s are left, the ring (R41) would pass the window's end{next_en}",
         )
     return Wait(
         until,
-        rule,
+        "R44",
         f"当地 {moment_label(case.now)} 不在许可时段{then}",
         f"{moment_en(case.now)} local time is outside the windows{next_en}",
     )
@@ -168,7 +182,7 @@ def can_record(case: Case) -> Ruling:
         _later(case, case.settings.fault_recheck_s),
         "R75",
         f"无法录音,暂不拨打:{why or '未说明'}",
-        f"the call can't be recorded: {why or 'no reason given'}",
+        f"the call can't be recorded: {english(why) or 'no reason given'}",
     )
 
 
@@ -181,7 +195,7 @@ def trunk_up(case: Case) -> Ruling:
         _later(case, case.settings.fault_recheck_s),
         "R7",
         f"专用线路不可用:{why or '未说明'}",
-        f"the trunk is down: {why or 'no reason given'}",
+        f"the trunk is down: {english(why) or 'no reason given'}",
     )
 
 
@@ -193,4 +207,5 @@ def line_free(case: Case) -> Ruling:
 
 
 def _later(case: Case, seconds: float) -> datetime:
-    return case.now + timedelta(seconds=seconds)
+    """When to ask again: soon, but never outside the permitted times."""
+    return next_permitted(case, case.now + timedelta(seconds=seconds))

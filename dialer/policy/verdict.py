@@ -7,7 +7,7 @@ from datetime import datetime
 
 from dialer.errors import CalendarError
 from dialer.model import Attempt, Task
-from dialer.policy import deadlines, eligibility, retries, timing
+from dialer.policy import deadlines, eligibility, permitted, retries, timing
 from dialer.policy.calendar import Calendar
 from dialer.policy.case import Case
 from dialer.policy.ruling import (
@@ -54,6 +54,7 @@ CASE_RULES: tuple[Callable[[Case], Ruling], ...] = (
     retries.destination,
     retries.usable_number,
     retries.trunk_pause,
+    timing.period_begun,
     timing.tier_due,
     timing.not_rejected_today,
     timing.appointment_kept,
@@ -149,10 +150,10 @@ def _rulings(task: Task, case: Case | None, resources: Resources) -> Iterator[Ru
 
 
 def _dial(case: Case) -> Dial:
-    slot, phone = timing.open_slot(case), case.phone
+    slot, phone = permitted.open_slot(case), case.phone
     if slot is None or phone is None:
         raise AssertionError("the rules passed a case without a slot or a number")
-    rule = "R79" if timing.due_appointment(case) is not None else "R44"
+    rule = "R79" if permitted.due_appointment(case) is not None else "R44"
     number = len(case.counted) + 1
     why = f"{slot.label},第 {case.task.pass_no} 轮第 {number} 次拨打"
     en = f"{slot.en}, attempt {number} of pass {case.task.pass_no}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from dialer.policy.ruling import DO_NOT_CALL, SURRENDERED
+from dialer.policy.rulebook import RULEBOOK
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class StoreConfig:
     customer_busy_wait_s: float = 60.0
     """At the barrier: how long a task waits while another task's call to the same customer is live."""
 
-    excluding_rules: frozenset[str] = frozenset({"R19", "R37", SURRENDERED, DO_NOT_CALL})
+    excluding_rules: frozenset[str] = frozenset({"R11", "R19", "R37", "R38"})
     """A Refuse by one of these rules is for good: the task becomes EXCLUDED. Any other Refuse
     (no room, no approval, no calendar) leaves it open."""
 
@@ -54,5 +54,7 @@ class StoreConfig:
         for name in ("group_size", "connections"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name}: {getattr(self, name)} is below 1")
+        if unknown := sorted(self.excluding_rules - RULEBOOK.keys()):
+            raise ValueError(f"excluding_rules: no rule is called {unknown[0]}; see docs/policy.md")
         if not 0 <= self.gather_s <= 1:
             raise ValueError(f"gather_s: {self.gather_s} is not in 0..1 s")

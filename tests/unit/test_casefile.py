@@ -46,6 +46,48 @@ def test_nulls_stand_for_what_is_not_there() -> None:
     assert case(task=task) == case()
 
 
+def test_a_null_stands_for_nothing_anywhere() -> None:
+    attempts = [{"at": NOW, "number": None}]
+    nulls = {"policy": None, "task": None, "attempts": None, "other_attempts": None, "resources": None}
+    assert case(**nulls) == case()
+    assert case(task={"waiver": None, "segment": None, "phones": None, "deadline_type": None}) == case()
+    assert case(attempts=attempts) == case(attempts=[{"at": NOW}])
+    assert case(resources={"lines": None, "disk_ok": None}) == case()
+
+
+def test_what_is_written_for_the_reader_changes_nothing() -> None:
+    noted = case(
+        id=7, name="opens", expect={"decision": "dial"}, _line=3, task={"policy_no": "P1", "product": "x"}
+    )
+    assert noted == case()
+
+
+def test_a_waiver_is_signed_by_all_or_by_those_named() -> None:
+    assert case(task={"waiver": True}).task.missing_signatures == ()
+    assert case(task={"waiver": ["seller", "policyholder"]}).task.missing_signatures == ("sales_manager",)
+    assert case(task={"waiver": False}).task.waiver is False
+
+
+@pytest.mark.parametrize(
+    ("phones", "many", "verified"),
+    [
+        (None, 2, True),
+        (None, 3, False),
+        (None, 4, True),
+        ([{"number": "13800138000"}], 3, False),
+        ([{"number": "13800138000", "verified": True}], 3, True),
+        ([{"number": "13800138000", "verified": False}], 4, False),
+        ([{"number": "13900139000"}], 3, True),
+    ],
+)
+def test_a_number_that_a_full_pass_dialled_must_be_said_to_be_confirmed_anew(
+    phones: object, many: int, verified: bool
+) -> None:
+    made = tried("02T10:00", "02T14:00", "03T10:00", "03T14:00")[:many]
+    made = [{**one, "number": "13800138000"} for one in made]
+    assert case(task={"phones": phones}, attempts=made).task.phones[0].verified is verified
+
+
 def test_every_field_is_read() -> None:
     made = read_case(
         json.dumps(
@@ -72,6 +114,9 @@ def test_every_field_is_read() -> None:
                     "do_not_call": True,
                     "appointment": "2026-11-10T11:30:00Z",
                     "zone": "Asia/Urumqi",
+                    "deadline_type": "R30",
+                    "event": "2026-11-02",
+                    "visit_failed": True,
                 },
                 "attempts": [
                     {"at": "2026-11-09T14:00:00", "number": "13987654321", "outcome": None},
@@ -100,6 +145,7 @@ def test_every_field_is_read() -> None:
     assert all((task.waiver, task.opted_out, task.surrendered, task.do_not_call))
     assert task.appointment is not None
     assert task.appointment.hour == 11
+    assert (task.deadline_type, str(task.event), task.visit_failed) == ("R30", "2026-11-02", True)
     first, second = made.attempts
     assert (first.outcome, first.number.national, first.slot) == (
         Disposition.UNKNOWN,
@@ -146,7 +192,8 @@ def test_the_order_of_attempts_does_not_matter() -> None:
         ({"task": {"due": "30.11.2026"}}, "task.due: .*2026-11-30 or null"),
         ({"task": {"due": 20261130}}, "task.due: 20261130 is no date"),
         ({"task": {"segment": "vip"}}, "task.segment: 'vip'.*general or government"),
-        ({"task": {"waiver": 1}}, "task.waiver: write true or false, not 1"),
+        ({"task": {"waiver": 1}}, "task.waiver: write true, false or a list of who signed, not 1"),
+        ({"task": {"waiver": ["seler"]}}, "task.waiver: .*write 'seller'"),
         ({"task": {"zone": 8}}, "task.zone: write text in quotes"),
         ({"task": {"phones": {}}}, r"task.phones: write a list"),
         ({"task": {"phones": [{"number": "12"}]}}, r"task.phones\[0\].number: .*13812345678"),

@@ -47,11 +47,11 @@ CASES: list[Row] = [
     ("opens", tue("10:00:00"), "dial", "R44", None),
     ("a second early", tue("09:59:59"), "wait", "R44", "2026-11-10T10:00:00+08:00"),
     ("the last start", tue("10:59:35"), "dial", "R44", None),
-    ("a second late", tue("10:59:36"), "wait", "R41", "2026-11-10T14:00:00+08:00"),
+    ("a second late", tue("10:59:36"), "wait", "R44", "2026-11-10T14:00:00+08:00"),
     ("noon", tue("12:00:00"), "wait", "R44", "2026-11-10T14:00:00+08:00"),
     ("afternoon", tue("14:00:00"), "dial", "R44", None),
     ("the day's last start", tue("15:59:35"), "dial", "R44", None),
-    ("after it", tue("15:59:36"), "wait", "R41", "2026-11-11T10:00:00+08:00"),
+    ("after it", tue("15:59:36"), "wait", "R44", "2026-11-11T10:00:00+08:00"),
     ("evening", tue("16:00:00"), "wait", "R44", "2026-11-11T10:00:00+08:00"),
     ("Saturday", on("2026-11-14T10:30:00"), "wait", "R44", "2026-11-16T10:00:00+08:00"),
     ("make-up Saturday", on("2026-10-10T10:30:00"), "dial", "R44", None),
@@ -74,7 +74,7 @@ CASES: list[Row] = [
         "longer ring",
         {**tue("10:59:30"), "policy": {"ring_s": 40}},
         "wait",
-        "R41",
+        "R44",
         "2026-11-10T14:00:00+08:00",
     ),
     ("own windows", {**tue("12:00:00"), "policy": {"windows": ["10:00-16:00"]}}, "dial", "R44", None),
@@ -84,6 +84,13 @@ CASES: list[Row] = [
         {**tue("14:00:00"), "task": {"segment": "government"}},
         "wait",
         "R45",
+        "2026-11-10T15:00:00+08:00",
+    ),
+    (
+        "government at noon",
+        {**tue("12:00:00"), "task": {"segment": "government"}},
+        "wait",
+        "R44",
         "2026-11-10T15:00:00+08:00",
     ),
     ("government at three", {**tue("15:00:00"), "task": {"segment": "government"}}, "dial", "R44", None),
@@ -223,6 +230,21 @@ CASES: list[Row] = [
         "R24",
         None,
     ),
+    ("pass full", {**tue("14:00:00"), "attempts": PASS_1}, "escalate", "R24", None),
+    (
+        "another number, not said to be confirmed",
+        {**tue("14:00:00"), "attempts": PASS_1, "task": {"phones": [{"number": B}]}},
+        "dial",
+        "R44",
+        None,
+    ),
+    (
+        "second pass under way",
+        {**tue("14:00:00"), "attempts": PASS_1 + tried("11-09 14:00 busy")},
+        "dial",
+        "R44",
+        None,
+    ),
     (
         "confirmed anew",
         {**tue("10:00:00"), "attempts": PASS_1, "task": phones((A, True))},
@@ -252,7 +274,12 @@ CASES: list[Row] = [
     ("both passes full", {**tue("14:00:00"), "attempts": PASSES}, "escalate", "R25", None),
     (
         "three passes allowed",
-        {**tue("14:00:00"), "attempts": PASSES, "policy": {"max_passes": 3}},
+        {
+            **tue("14:00:00"),
+            "attempts": PASSES,
+            "policy": {"max_passes": 3},
+            "task": phones((A, True)),
+        },
         "dial",
         "R44",
         None,
@@ -271,14 +298,28 @@ CASES: list[Row] = [
     # who
     ("waiver", {**tue("10:00:00"), "task": {"waiver": True}}, "refuse", "R19", None),
     ("opted out", {**tue("10:00:00"), "task": {"opted_out": True}}, "escalate", "R37", None),
-    ("surrendered", {**tue("10:00:00"), "task": {"surrendered": True}}, "refuse", "SURRENDERED", None),
-    ("do not call", {**tue("10:00:00"), "task": {"do_not_call": True}}, "refuse", "DO_NOT_CALL", None),
+    ("surrendered", {**tue("10:00:00"), "task": {"surrendered": True}}, "refuse", "R11", None),
+    ("do not call", {**tue("10:00:00"), "task": {"do_not_call": True}}, "refuse", "R38", None),
     ("not approved", {**tue("10:00:00"), "resources": {"approved": False}}, "refuse", "R49", None),
     (
         "never outweighs later",
         {**tue("12:00:00"), "task": {"waiver": True}, "resources": {"lines": 0}},
         "refuse",
         "R19",
+        None,
+    ),
+    (
+        "a waiver without the manager's signature",
+        {**tue("10:00:00"), "task": {"waiver": ["policyholder", "seller"]}},
+        "dial",
+        "R44",
+        None,
+    ),
+    (
+        "after a visit without success",
+        {**tue("14:00:00"), "attempts": PASSES, "task": {"visit_failed": True}},
+        "escalate",
+        "R26",
         None,
     ),
     # one live call, daily cap
@@ -444,7 +485,21 @@ CASES: list[Row] = [
         None,
     ),
     ("tier without a table's entry", {**tue("10:00:00"), "task": {"tier": "D"}}, "dial", "R44", None),
+    (
+        "of the next month",
+        {**tue("10:00:00"), "task": {"deadline_type": "R84", "event": "2026-11-05"}},
+        "wait",
+        "R84",
+        "2026-12-01T10:00:00+08:00",
+    ),
     # resources
+    (
+        "no line, the window ends",
+        {**tue("10:59:20"), "resources": {"lines": 0}},
+        "wait",
+        "R7",
+        "2026-11-10T14:00:00+08:00",
+    ),
     ("no line", {**tue("10:00:00"), "resources": {"lines": 0}}, "wait", "R7", "2026-11-10T10:00:30+08:00"),
     (
         "disk full",
@@ -523,7 +578,10 @@ def test_a_wrong_line_is_named_and_the_others_are_judged(tmp_path: Path) -> None
     good = json.dumps(tue("10:00:00"))
     found = verdict(tmp_path, good, "", '{"now": "noon"}', "{", '{"now": "2026-11-10", "task": 1}', good)
     assert found.exit_code == 1
-    assert [json.loads(line)["decision"] for line in found.stdout.splitlines()] == ["dial", "dial"]
+    answers = [json.loads(line) for line in found.stdout.splitlines()]
+    assert [one["decision"] for one in answers] == ["dial", "refuse", "refuse", "refuse", "dial"]
+    assert {one["rule"] for one in answers[1:4]} == {"INVALID_CASE"}
+    assert "now:" in answers[1]["why"]
     mistakes = found.stderr.splitlines()
     assert [line.split(".jsonl:")[1].split(":")[0] for line in mistakes] == ["3", "4", "5"]
     assert "now:" in mistakes[0]
@@ -536,7 +594,7 @@ def test_bytes_that_are_no_utf8(tmp_path: Path) -> None:
     file.write_bytes('\ufeff{"now": "2026-11-10T10:00:00+08:00"}\n'.encode() + b"\xff\xfe\n")
     found = CliRunner().invoke(main, ["verdict", str(file)])
     assert found.exit_code == 1
-    assert json.loads(found.stdout)["decision"] == "dial"
+    assert [json.loads(line)["decision"] for line in found.stdout.splitlines()] == ["dial", "refuse"]
     assert "cases.jsonl:2: is not UTF-8" in found.stderr
 
 

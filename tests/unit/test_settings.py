@@ -452,6 +452,7 @@ _OTHERS = {
     ("calling", "government_windows"): '["15:00-15:30"]',
     ("calling", "zone"): '"Asia/Urumqi"',
     ("calling", "appointment_hours"): '"10:00-19:00"',
+    ("calling", "deadline_types"): '["R30: 3 workdays"]',
     ("calling", "tier_tables"): '["R77: A 2 months"]',
     ("calling", "tier_table"): '"R78"',
     ("site", "log_level"): '"DEBUG"',

@@ -79,6 +79,7 @@ PROOFS = {
     "calling.appointment_tolerance_s": VERDICTS,
     "calling.appointment_extra_attempt": VERDICTS,
     "calling.uncounted_retry_s": VERDICTS,
+    "calling.deadline_types": VERDICTS,
     "calling.tier_tables": VERDICTS,
     "calling.tier_table": VERDICTS,
     "calling.busy_recheck_s": VERDICTS,

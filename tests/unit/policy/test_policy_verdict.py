@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 from policy_cases import CALENDAR, FIRST, FREE, SECOND, SETTINGS, at, attempt, task, verdict_on
 
+from dialer.model import ALL_SIGNATURES, Phone, PhoneNumber, Reason, Segment, TaskState
 from dialer.model import Disposition as D
-from dialer.model import Phone, PhoneNumber, Segment, TaskState
+from dialer.policy.duedates import DeadlineType
 from dialer.policy.settings import PolicySettings, Window
 from dialer.policy.tiers import TierTable
 from dialer.policy.verdict import Dial, Escalate, Refuse, Resources, Wait, decide
@@ -36,20 +37,28 @@ def outcome(decision: Any) -> tuple[str, ...]:
     ("change", "expected"),
     [
         ({}, ("dial", "2026-11-10/0")),
-        ({"waiver": True}, ("refuse", "R19")),
-        ({"surrendered": True}, ("refuse", "SURRENDERED")),
-        ({"do_not_call": True}, ("refuse", "DO_NOT_CALL")),
+        ({"waiver": True, "waiver_signatures": ALL_SIGNATURES}, ("refuse", "R19")),
+        ({"waiver": True, "waiver_signatures": ALL_SIGNATURES[:2]}, ("dial", "2026-11-10/0")),
+        ({"waiver": True}, ("dial", "2026-11-10/0")),
+        ({"waiver_signatures": ALL_SIGNATURES}, ("dial", "2026-11-10/0")),
+        ({"surrendered": True}, ("refuse", "R11")),
+        ({"do_not_call": True}, ("refuse", "R38")),
         ({"opted_out": True}, ("escalate", "text", "R37")),
         ({"state": TaskState.DONE}, ("refuse", "R10")),
         ({"state": TaskState.REFUSED}, ("refuse", "R38")),
         ({"state": TaskState.EXCLUDED}, ("refuse", "R19")),
+        ({"state": TaskState.EXCLUDED, "surrendered": True}, ("refuse", "R11")),
+        ({"state": TaskState.EXCLUDED, "opted_out": True}, ("escalate", "text", "R37")),
+        ({"state": TaskState.VISIT}, ("escalate", "visit", "R25")),
+        ({"state": TaskState.VISIT, "visit_failed": True}, ("escalate", "letter", "R26")),
+        ({"state": TaskState.LETTER}, ("escalate", "letter", "R26")),
         ({"state": TaskState.WITH_AGENT}, ("refuse", "WITH_AGENT")),
         ({"state": TaskState.CONTACT_REFRESH}, ("escalate", "contact_refresh", "R22")),
         ({"zone": "Mars/Olympus"}, ("refuse", "R44")),
         ({"zone": ""}, ("dial", "2026-11-10/0")),
         ({"phones": ()}, ("escalate", "contact_refresh", "R22")),
-        ({"pass_no": 2, "phones": (Phone(FIRST, False),)}, ("escalate", "contact_refresh", "R24")),
         ({"pass_no": 3}, ("escalate", "visit", "R25")),
+        ({"pass_no": 3, "visit_failed": True}, ("escalate", "letter", "R26")),
         ({"due": at("11-01 00:00").date()}, ("dial", "2026-11-10/0")),
     ],
 )
@@ -92,12 +101,15 @@ def test_another_number_is_not_taken_for_an_unallocated_one() -> None:
     [
         ("11-10 09:59:59", Segment.GENERAL, ("wait", "R44", "11-10 10:00")),
         ("11-10 10:59:35", Segment.GENERAL, ("dial", "2026-11-10/0")),
-        ("11-10 10:59:36", Segment.GENERAL, ("wait", "R41", "11-10 14:00")),
+        ("11-10 10:59:36", Segment.GENERAL, ("wait", "R44", "11-10 14:00")),
         ("11-10 12:00", Segment.GENERAL, ("wait", "R44", "11-10 14:00")),
         ("11-10 14:30", Segment.GENERAL, ("dial", "2026-11-10/1")),
-        ("11-10 15:59:36", Segment.GENERAL, ("wait", "R41", "11-11 10:00")),
+        ("11-10 15:59:36", Segment.GENERAL, ("wait", "R44", "11-11 10:00")),
         ("11-10 16:00", Segment.GENERAL, ("wait", "R44", "11-11 10:00")),
         ("11-10 14:30", Segment.GOVERNMENT, ("wait", "R45", "11-10 15:00")),
+        ("11-10 12:00", Segment.GOVERNMENT, ("wait", "R44", "11-10 15:00")),
+        ("11-10 10:59:36", Segment.GOVERNMENT, ("wait", "R44", "11-10 15:00")),
+        ("11-14 14:30", Segment.GOVERNMENT, ("wait", "R44", "11-16 10:00")),
         ("11-10 15:00", Segment.GOVERNMENT, ("dial", "2026-11-10/1")),
         ("11-13 16:30", Segment.GENERAL, ("wait", "R44", "11-16 10:00")),
         ("11-14 10:00", Segment.GENERAL, ("wait", "R44", "11-16 10:00")),
@@ -149,6 +161,10 @@ def test_a_rejected_call_is_left_alone_for_the_rest_of_the_day() -> None:
 def test_three_attempts_and_the_pass_is_over() -> None:
     tried = (attempt("11-09 10:00"), attempt("11-09 14:00"), attempt("11-10 10:00", D.BUSY))
     assert outcome(verdict_on("11-10 14:00", *tried)) == ("escalate", "contact_refresh", "R24")
+    unverified = task(pass_no=2, phones=(Phone(FIRST, False),))
+    assert outcome(verdict_on("11-11 10:00", *tried, of=unverified)) == ("escalate", "contact_refresh", "R24")
+    other = task(pass_no=2, phones=(Phone(SECOND, False),))
+    assert outcome(verdict_on("11-11 10:00", *tried, of=other)) == ("dial", "2026-11-11/0")
     second = tuple(replace(a, pass_no=2) for a in tried)
     assert outcome(verdict_on("11-10 14:00", *second, of=task(pass_no=2))) == ("escalate", "visit", "R25")
     assert outcome(verdict_on("11-11 10:00", *tried, of=task(pass_no=2)))[0] == "dial"
@@ -203,6 +219,69 @@ def test_resources(resources: Resources, expected: tuple[str, ...]) -> None:
     assert outcome(decision) == expected
     why = resources.can_record_why + resources.trunk_why + resources.approved_why
     assert why in decision.findings[-1].why
+
+
+@pytest.mark.parametrize(
+    ("now", "case", "expected"),
+    [
+        ("11-10 10:59:20", {"resources": replace(FREE, lines_free=0)}, ("wait", "R7", "11-10 14:00")),
+        ("11-10 15:59:30", {"resources": replace(FREE, trunk_up=False)}, ("wait", "R7", "11-11 10:00")),
+        ("11-10 10:59:25", {"resources": replace(FREE, can_record=False)}, ("wait", "R75", "11-10 14:00")),
+        (
+            "11-10 12:00",
+            {"others": (attempt("11-10 10:59", None, task_id=2),)},
+            ("wait", "ONE_LIVE_CALL", "11-10 14:00"),
+        ),
+        (
+            "11-13 17:00",
+            {"others": (attempt("11-13 15:59", None, task_id=2),)},
+            ("wait", "ONE_LIVE_CALL", "11-16 10:00"),
+        ),
+    ],
+)
+def test_a_wait_ends_at_a_permitted_time(now: str, case: dict[str, Any], expected: tuple[str, ...]) -> None:
+    assert outcome(verdict_on(now, **case)) == expected
+
+
+def test_the_pause_after_a_fault_of_the_line_ends_at_a_permitted_time() -> None:
+    fault = attempt("11-10 10:58:50", D.TRUNK_FAILURE)
+    assert outcome(verdict_on("11-10 10:59", fault)) == ("wait", "R42", "11-10 14:00")
+
+
+def test_after_the_last_pass_a_visit_and_after_that_a_letter() -> None:
+    tried = [attempt("11-09 10:00"), attempt("11-09 14:00"), attempt("11-10 10:00", D.BUSY)]
+    second = [replace(a, pass_no=2) for a in tried]
+    last = task(pass_no=2)
+    assert outcome(verdict_on("11-10 14:00", *second, of=last)) == ("escalate", "visit", "R25")
+    visited = replace(last, visit_failed=True)
+    assert outcome(verdict_on("11-10 14:00", *second, of=visited)) == ("escalate", "letter", "R26")
+
+
+def test_a_call_back_of_the_following_month_is_not_made_in_this_one() -> None:
+    """R84; 1 and 7 December 2026 are workdays."""
+    event = at("11-05 00:00").date()
+    monthly = task(deadline_type="R84", event=event, due=at("12-03 00:00").date())
+    assert outcome(verdict_on("11-10 10:00", of=monthly)) == ("wait", "R84", "12-01 10:00")
+    assert outcome(verdict_on("12-01 10:00", of=monthly))[0] == "dial"
+    assert outcome(verdict_on("11-10 10:00", of=replace(monthly, deadline_type="R30")))[0] == "dial"
+    assert outcome(verdict_on("11-10 10:00", of=replace(monthly, deadline_type="unknown")))[0] == "dial"
+
+
+def test_a_waiver_that_lacks_a_signature_says_whose() -> None:
+    half = task(waiver=True, waiver_signatures=ALL_SIGNATURES[:2])
+    said = next(f for f in verdict_on(OPEN_TUESDAY, of=half).findings if f.rule == "R19")
+    assert (said.result, "销售管理部门经理" in said.why, "the sales manager" in said.en) == (
+        "pass",
+        True,
+        True,
+    )
+
+
+def test_reasons_speak_the_language_that_is_asked_for() -> None:
+    told = Reason("话术未审批", "the script isn't approved")
+    refused = verdict_on(OPEN_TUESDAY, resources=replace(FREE, approved=False, approved_why=told)).verdict
+    assert ("话术未审批" in refused.why, refused.en.isascii()) == (True, True)
+    assert "the script isn't approved" in refused.en
 
 
 def test_a_year_without_calendar_refuses_and_names_the_file() -> None:
@@ -330,6 +409,11 @@ EVERY_FIELD: list[tuple[str, object, dict[str, Any]]] = [
         "tier_table",
         "R78",
         {"now": "11-10 10:00", "of": task(tier="A"), "attempts": (attempt("10-09 10:00", D.COMPLETED),)},
+    ),
+    (
+        "deadline_types",
+        (DeadlineType.parse("month: 3 workdays of next month"),),
+        {"now": "11-10 10:00", "of": task(deadline_type="month", event=at("11-05 00:00").date())},
     ),
     (
         "uncounted_retry_s",

@@ -72,7 +72,7 @@ def test_a_passing_refusal_excludes_nobody(rule: str) -> None:
     assert state_after_verdict(TaskState.OPEN, verdict, StoreConfig().excluding_rules) is TaskState.OPEN
 
 
-@pytest.mark.parametrize("rule", ["R19", "R37", "SURRENDERED", "DO_NOT_CALL"])
+@pytest.mark.parametrize("rule", ["R11", "R19", "R37", "R38"])
 def test_a_final_refusal_excludes(rule: str) -> None:
     verdict = Refuse(rule, "")
     assert state_after_verdict(TaskState.OPEN, verdict, StoreConfig().excluding_rules) is TaskState.EXCLUDED
@@ -96,3 +96,8 @@ def test_the_earlier_date_is_the_deadline() -> None:
     assert deadline(replace(TASK, due=last)) == last
     assert deadline(replace(TASK, due=last, cooling_off_end=first)) == first
     assert deadline(replace(TASK, due=first, cooling_off_end=last)) == first
+
+
+def test_a_rule_that_is_not_in_the_book_excludes_nobody() -> None:
+    with pytest.raises(ValueError, match="SURRENDERED"):
+        StoreConfig(excluding_rules=frozenset({"R19", "SURRENDERED"}))

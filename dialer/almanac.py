@@ -50,6 +50,8 @@ class Added:
     facts: YearFacts
     changed: tuple[date, ...]
     """Days that are workdays now and weren't, or the other way round."""
+    dated_anew: int = 0
+    """Provisional deadlines that the notice changed or made sure."""
 
 
 def year_facts(site: Site, year: int) -> YearFacts:

@@ -30,6 +30,7 @@ from dialer.policy.appointments import resolve
 from dialer.policy.zones import find_zone
 from dialer.ports import EventSink, ListenSpec, Recogniser
 from dialer.recovery import recover
+from dialer.redating import date_anew
 from dialer.scheduler import Scheduler
 from dialer.sip.endpoint import SipEndpoint
 from dialer.sip.lines import open_trunks
@@ -103,6 +104,7 @@ async def open_daemon(site: Site, clock: Clock, sinks: Sequence[EventSink] = ())
         log.info(
             "recovered", extra={"unknown": found.unknown, "repaired": found.repaired, "claims": found.claims}
         )
+        await date_anew(store, site.calendar, settings.calling, clock())
         media = ProcessMediaPlane(settings.media)
         await media.start()
         stack.push_async_callback(media.close)

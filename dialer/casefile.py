@@ -31,9 +31,7 @@ from dialer.model import (
     TaskState,
 )
 from dialer.policy.calendar import Calendar
-from dialer.policy.duedates import DeadlineType
-from dialer.policy.settings import PolicySettings, Window
-from dialer.policy.tiers import TierTable
+from dialer.policy.settings import PolicySettings, changed
 from dialer.policy.verdict import Decision, Finding, Resources, decide, examine
 from dialer.policy.windows import slots_of
 from dialer.policy.zones import find_zone
@@ -286,39 +284,13 @@ def _resources(given: Json) -> Resources:
 
 def _settings(given: Json, base: PolicySettings) -> PolicySettings:
     names = [field.name for field in dataclasses.fields(PolicySettings)]
-    changes: dict[str, object] = {}
-    for key, value in given.items():
+    for key in given:
         if key not in names:
             raise ConfigError(f"policy.{key}: unknown{_near(key, names)}")
-        try:
-            changes[key] = _like(getattr(base, key), value)
-        except ValueError as error:
-            raise ConfigError(f"policy.{key}: {error}") from None
     try:
-        return dataclasses.replace(base, **changes)  # type: ignore[arg-type]
+        return changed(base, given)
     except ValueError as error:
         raise ConfigError(f"policy.{error}") from None
-
-
-def _like(default: object, value: object) -> object:
-    """``value`` as the setting's type. Raises ValueError saying what to write."""
-    if isinstance(default, tuple):
-        if not isinstance(value, list):
-            raise ValueError(f"write a list, not {value!r}")
-        return tuple(_like(default[0], one) for one in value)
-    if isinstance(default, Window | TierTable | DeadlineType):
-        if not isinstance(value, str):
-            raise ValueError(f"write text such as {str(default)!r}, not {value!r}")
-        return type(default).parse(value)
-    if isinstance(default, bool) or isinstance(value, bool):
-        good = isinstance(default, bool) and isinstance(value, bool)
-    elif isinstance(default, float):
-        good = isinstance(value, int | float)
-    else:
-        good = isinstance(value, type(default))
-    if not good:
-        raise ValueError(f"write a value such as {json.dumps(default)}, not {json.dumps(value)}")
-    return float(value) if isinstance(default, float) and isinstance(value, int) else value
 
 
 def _object(

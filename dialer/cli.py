@@ -84,6 +84,7 @@ def demo_command(ctx: Context, as_json: bool) -> None:
 @click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 @click.option("--campaign", default="new-policy", show_default=True, help="回访项目 / campaign")
 @click.option("--script", default="new-policy", show_default=True, help="话术 / script")
+@click.option("--deadline", default="", help="期限类型,如 R30 / deadline type of rows without one")
 @click.option(
     "--report", type=click.Path(path_type=Path, dir_okay=False), help="问题行报告 / report of bad rows"
 )
@@ -91,7 +92,7 @@ def demo_command(ctx: Context, as_json: bool) -> None:
 @click.pass_obj
 @_errors
 def import_command(
-    ctx: Context, file: Path, campaign: str, script: str, report: Path | None, as_json: bool
+    ctx: Context, file: Path, campaign: str, script: str, deadline: str, report: Path | None, as_json: bool
 ) -> None:
     from dialer import app, office, views
 
@@ -102,7 +103,7 @@ def import_command(
     except OSError as error:
         raise ImportFileError(f"{error.filename}: {error.strerror}") from None
     imported = asyncio.run(
-        office.import_customers(ctx.site(), data, file.name, campaign, script, app.system_clock())
+        office.import_customers(ctx.site(), data, file.name, campaign, script, app.system_clock(), deadline)
     )
     result = imported.report
     bad_rows = len({bad.row for bad in result.errors})

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import dataclasses
 import sys
 from datetime import date
 from pathlib import Path
@@ -103,11 +105,13 @@ def calendar_check(ctx: Context, as_json: bool) -> None:
 @click.pass_obj
 @errors
 def calendar_add(ctx: Context, file: Path, replace: bool, as_json: bool) -> None:
-    from dialer import views
+    from dialer import app, office, views
     from dialer.almanac import add
     from dialer.site import Site
 
     added = add(Site(ctx.site()), file, replace)
+    dated = asyncio.run(office.date_deadlines_anew(ctx.site(), app.system_clock()))
+    added = dataclasses.replace(added, dated_anew=dated)
     if as_json:
         click.echo(views.dumps(added))
         return
@@ -122,6 +126,10 @@ def calendar_add(ctx: Context, file: Path, replace: bool, as_json: bool) -> None
     if added.changed:
         days = ", ".join(str(day) for day in added.changed)
         click.echo(ctx.say(f"与之前不同的日子:{days}", f"days that differ from before: {days}"))
+    if dated:
+        click.echo(
+            ctx.say(f"重新计算了 {dated} 个暂定期限", f"{dated} provisional deadlines were dated anew")
+        )
 
 
 def _site(ctx: Context) -> Site:

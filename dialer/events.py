@@ -6,7 +6,7 @@ No event carries a telephone number, a name or spoken words: ids only, so a brok
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 
 from dialer.model import CallId, Disposition, TaskId, TicketId
 
@@ -16,6 +16,17 @@ class TaskImported:
     at: datetime
     task_id: TaskId
     campaign: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeadlineDatedAnew:
+    """A provisional deadline was counted again by the official calendar."""
+
+    at: datetime
+    task_id: TaskId
+    before: date | None
+    after: date
+    provisional: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +84,6 @@ class TrunkUp:
 
 
 Event = (
-    TaskImported | CallDialled | CallAnswered | CallEnded | TicketIssued | RecordingSealed
+    TaskImported | DeadlineDatedAnew | CallDialled | CallAnswered | CallEnded | TicketIssued | RecordingSealed
     | TrunkDown | TrunkUp
 )  # fmt: skip

@@ -290,6 +290,18 @@ class Task:
 
 
 @dataclass(frozen=True, slots=True)
+class DueChange:
+    """A task's deadline dated anew: a notice came for a year that had no official calendar."""
+
+    task_id: TaskId
+    deadline_type: str
+    before: date | None
+    after: date
+    provisional: bool
+    """Whether ``after`` still goes by no official data."""
+
+
+@dataclass(frozen=True, slots=True)
 class Attempt:
     """One try at one number; the row that proves it was made, and why it ended (R42)."""
 

@@ -11,11 +11,12 @@ from typing import TypeVar
 
 from dialer.archive.vault import LocalVault
 from dialer.errors import ConfigError, DialerError
-from dialer.intake import read_customers, write_report
+from dialer.intake import Dating, read_customers, write_report
 from dialer.ivr.script import split_name
 from dialer.model import ImportReport, TaskId
 from dialer.policy.verdict import Decision, Resources, decide
 from dialer.ports import Candidate
+from dialer.redating import date_anew
 from dialer.scheduler import refusals
 from dialer.sip.lines import probe_trunks
 from dialer.sip.probe import Probed
@@ -35,14 +36,18 @@ _PAUSE_S = 0.11
 
 async def with_store(home: Path, work: Callable[[SqlStore], Awaitable[T]]) -> T:
     """Open the installation's database, do ``work``, close. Raises StoreError, ConfigError."""
-    settings = Site(home).settings
-    if not (settings.store.url or settings.site.database.exists()):
+    site = Site(home)
+    if not _has_database(site):
         raise DialerError(f"{home} has no database yet: import customers first, or check --home")
-    store = await SqlStore.open(settings.site.database, settings.store)
+    store = await SqlStore.open(site.settings.site.database, site.settings.store)
     try:
         return await work(store)
     finally:
         await store.close()
+
+
+def _has_database(site: Site) -> bool:
+    return bool(site.settings.store.url) or site.settings.site.database.exists()
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +63,24 @@ class Imported:
 
 
 async def import_customers(
-    home: Path, data: bytes, filename: str, campaign: str, script: str, now: datetime
+    home: Path, data: bytes, filename: str, campaign: str, script: str, now: datetime, deadline: str = ""
 ) -> Imported:
-    """Good rows in, bad rows reported, nothing twice. Raises ImportFileError, ConfigError, StoreError."""
+    """Good rows in, bad rows reported, nothing twice. Raises ImportFileError, ConfigError, StoreError.
+
+    ``deadline``: the deadline type of rows that name none and have no date of their own (R30, R31, ...).
+    """
     site = Site(home)
-    found = read_customers(data, filename, campaign=campaign, script=script, config=site.settings.intake)
+    types = site.settings.calling.deadline_types
+    if deadline and deadline not in [kind.name for kind in types]:
+        raise ConfigError(f"no deadline type {deadline!r}; known: {', '.join(kind.name for kind in types)}")
+    found = read_customers(
+        data,
+        filename,
+        campaign=campaign,
+        script=script,
+        config=site.settings.intake,
+        dating=Dating(types, site.calendar, deadline),
+    )
     try:
         name, _ = split_name(script)
     except ValueError as error:
@@ -129,6 +147,16 @@ def _verdict_now(site: Site, candidate: Candidate, now: datetime) -> Decision:
         site.settings.calling,
         resources,
     )
+
+
+async def date_deadlines_anew(home: Path, now: datetime) -> int:
+    """Provisional deadlines by the installation's calendar as it is now. Returns how many changed."""
+    site = Site(home)
+
+    async def work(store: SqlStore) -> int:
+        return len(await date_anew(store, site.calendar, site.settings.calling, now))
+
+    return await with_store(home, work) if _has_database(site) else 0
 
 
 async def ask_trunks(home: Path) -> list[Probed]:

@@ -18,6 +18,7 @@ from dialer.model import (
     Attempt,
     CallId,
     CallRecord,
+    DueChange,
     Heard,
     ImportReport,
     PhoneNumber,
@@ -29,6 +30,7 @@ from dialer.model import (
     Ticket,
 )
 from dialer.model import Tone as Tone
+from dialer.policy.ledger import Rules
 from dialer.policy.verdict import Decision
 
 # --- signalling -------------------------------------------------------------------------------
@@ -426,7 +428,28 @@ class Store(Protocol):
         """Keep the verdict where it differs from the task's last one; a Wait hides the task until then."""
         ...
 
-    async def decisions(self, task_id: TaskId) -> list[tuple[datetime, Decision]]: ...
+    async def decisions(self, task_id: TaskId) -> list[tuple[datetime, Decision]]:
+        """Every change of the task's verdict with what it went by, oldest first."""
+        ...
+
+    async def keep_rules(self, rules: Rules, now: datetime) -> bool:
+        """Keep the rules where they differ from the last ones kept; then waits are asked anew, for they
+        went by others. Returns whether they differed."""
+        ...
+
+    async def rules(self, fingerprint: str) -> Rules | None: ...
+
+    async def provisional_tasks(self) -> list[Task]:
+        """Tasks whose due date is provisional, by id."""
+        ...
+
+    async def set_due(self, changes: Sequence[DueChange], now: datetime) -> None:
+        """One transaction: the deadlines, the ledger's note of each change, an event for each."""
+        ...
+
+    async def due_changes(self, task_id: TaskId) -> list[tuple[datetime, DueChange]]:
+        """Oldest first."""
+        ...
 
     async def claim(self, task_id: TaskId, node: str, lease_s: float, now: datetime) -> Claim | None:
         """One winner. None: somebody else has it, or it isn't open any more."""

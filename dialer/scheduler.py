@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from dialer.departures import UNFORESEEN, Departures
@@ -19,10 +19,11 @@ from dialer.livecalls import Conduct, LiveCalls
 from dialer.model import PhoneNumber, Task, TaskState
 from dialer.policy.calendar import Calendar
 from dialer.policy.deadlines import call_order
+from dialer.policy.ledger import rules_of
 from dialer.policy.pacing import lines_free
-from dialer.policy.ruling import INTERNAL_ERROR
+from dialer.policy.ruling import INTERNAL_ERROR, Inputs, finding_of
 from dialer.policy.settings import PolicySettings
-from dialer.policy.verdict import Decision, Dial, Finding, Resources, Wait, decide
+from dialer.policy.verdict import Decision, Dial, Resources, Wait, decide
 from dialer.ports import Archive, Candidate, Store, Trunk
 
 log = logging.getLogger("dialer.scheduler")
@@ -102,6 +103,7 @@ class Scheduler:
         self._store, self._trunk, self._archive = store, trunk, archive
         self._calendar, self._settings, self._config = calendar, settings, config
         self._clock, self._approval, self._destination = clock, approval, destination
+        self._rules, self._rules_kept = rules_of(settings, calendar), False
         self._calls = LiveCalls(store, conduct, config.lease_s, clock, over=self.wake)
         self._departures = Departures(
             store, self._calls, config.cps, config.node, config.lease_s, clock,
@@ -195,6 +197,9 @@ class Scheduler:
     async def _heartbeat(self) -> None:
         """Raises StoreError."""
         await self._departures.settle()
+        if not self._rules_kept:
+            await self._store.keep_rules(self._rules, self._clock())
+            self._rules_kept = True
         free = self._free()
         if free == 0 or self._blocked():
             return  # nothing to decide: the order of the queue stands
@@ -283,9 +288,13 @@ class Scheduler:
             not_dialable=refusals(one.task, self._destination),
         )
         now = self._clock()
-        return decide(
+        decision = decide(
             one.task, one.attempts, one.customer_attempts, now, self._calendar, self._settings, resources
         )
+        went_by = Inputs(
+            now, one.task, one.attempts, one.customer_attempts, resources, self._rules.fingerprint
+        )
+        return replace(decision, inputs=went_by)
 
     async def _keep(self, task: Task, decision: Decision) -> bool:
         """Record what isn't a call. What stays visible is recorded once, not at each heartbeat.
@@ -310,9 +319,10 @@ class Scheduler:
     async def _set_aside(self, task: Task, error: Exception) -> None:
         """A fault of the program at this task: it waits, the others go on. Raises StoreError."""
         log.error("task set aside", extra={"task_id": int(task.id)}, exc_info=error)
-        now, why = self._clock(), f"internal error ({type(error).__name__}), see the log"
-        until = now + timedelta(seconds=self._settings.fault_recheck_s)
-        decision = Decision(Wait(until, INTERNAL_ERROR, why), (Finding(INTERNAL_ERROR, "wait", why),))
+        now, kind = self._clock(), type(error).__name__
+        why, en = f"程序内部错误({kind}),见日志", f"internal error ({kind}), see the log"
+        wait = Wait(now + timedelta(seconds=self._settings.fault_recheck_s), INTERNAL_ERROR, why, en)
+        decision = Decision(wait, (finding_of(wait),))
         await self._store.record_decision(task.id, decision, now)
 
     async def _fail(self, task: Task, error: Exception) -> bool:

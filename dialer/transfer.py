@@ -44,12 +44,16 @@ _LEAVE_S = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Agent:
-    """坐席: a person with a SIP phone. Never a seller of the policy (R4-R6)."""
+    """坐席: a person with a SIP phone. Never from sales, nor the policy's seller or seller's team (R4-R6)."""
 
     name: str
     """Staff name or number; compared with the policy's seller."""
     uri: str = ""
     """SIP URI of the phone; empty: the phone registers here as ``name``."""
+    sales: bool = False
+    """Works in a sales department: never offered a call (R4, R6)."""
+    team: str = ""
+    """Compared with the seller's team (R5)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +62,7 @@ class TransferConfig:
 
     agents: tuple[Agent, ...] = ()
     """The agents' phones, asked in this order: name and SIP URI; an empty uri means that the phone
-    registers here under that name."""
+    registers here under that name. ``sales``: works in sales, ``team``: the agent's team (R4-R6)."""
     ring_s: float = 20.0
     """How long one agent's phone rings."""
     accept_s: float = 15.0
@@ -112,7 +116,8 @@ class WarmTransfer:
         found = []
         for agent in self._config.agents:
             uri = agent.uri or self._locate(agent.name) or ""
-            if uri and agent.name not in self._busy and agent.name != task.seller:
+            conflict = agent.sales or task.sold_by(agent.name, agent.team)
+            if uri and agent.name not in self._busy and not conflict:
                 found.append((agent, uri))
         return found
 

@@ -9,7 +9,7 @@ from decimal import Decimal, InvalidOperation
 from functools import cache
 from zoneinfo import available_timezones
 
-from dialer.model import Phone, PhoneNumber, Segment
+from dialer.model import ALL_SIGNATURES, Phone, PhoneNumber, Segment, Signature
 
 Cell = str | int | float | bool | date | datetime | None
 """What a row holds: text from CSV, also numbers and dates from xlsx. Times of day are no cell of ours."""
@@ -29,6 +29,17 @@ _HONORIFICS = {
 _SEGMENTS = {
     **dict.fromkeys(("", "普通", "一般", "个人", "general"), Segment.GENERAL),
     **dict.fromkeys(("政府", "机关", "政府机关", "机关事业", "事业单位", "government"), Segment.GOVERNMENT),
+}
+_TIERS = {"高": "A", "中": "B", "低": "C", "high": "A", "middle": "B", "medium": "B", "low": "C"}
+"""R78's values, in the letters of the tables."""
+_SIGNATURES = {
+    **dict.fromkeys(("投保人", "客户", "policyholder"), (Signature.POLICYHOLDER,)),
+    **dict.fromkeys(("销售人员", "业务员", "保单销售人员", "seller"), (Signature.SELLER,)),
+    **dict.fromkeys(
+        ("销售管理部门经理", "销售经理", "部门经理", "经理", "sales_manager", "manager"),
+        (Signature.SALES_MANAGER,),
+    ),
+    **dict.fromkeys(("三方", "齐全", "全部", "all"), ALL_SIGNATURES),
 }
 _SINGLE_PREMIUM = frozenset({"趸交", "趸缴", "一次性"})
 
@@ -155,6 +166,28 @@ def segment(cell: Cell) -> Segment:
     if found is None:
         raise ValueError("isn't a known segment: write 普通 or 政府")
     return found
+
+
+def tier(cell: Cell) -> str:
+    """A, A级, 高价值."""
+    value = plain(cell).removesuffix("客户").removesuffix("级").removesuffix("等").removesuffix("价值")
+    value = _TIERS.get(value.casefold(), value.upper())
+    if not re.fullmatch(r"\w{1,20}", value):
+        raise ValueError("isn't a tier: write A, B or C")
+    return value
+
+
+def signatures(cell: Cell) -> tuple[Signature, ...]:
+    """投保人、销售人员、销售管理部门经理; or 齐全 for all three."""
+    found: set[Signature] = set()
+    for part in _BETWEEN_PHONES.split(plain(cell)):
+        if not part.strip():
+            continue
+        signed = _SIGNATURES.get(part.strip().casefold())
+        if signed is None:
+            raise ValueError("doesn't say who signed: write 投保人;销售人员;销售管理部门经理, or 齐全")
+        found.update(signed)
+    return tuple(one for one in ALL_SIGNATURES if one in found)
 
 
 @cache

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from dialer.policy.calendar import Calendar
+from dialer.policy.duedates import DeadlineType
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,3 +33,14 @@ class IntakeConfig:
                 raise ValueError(f"{name}: {getattr(self, name)} is below 1")
         if not self.country.isdecimal():
             raise ValueError(f"country: {self.country!r} is no country code: write e.g. 86")
+
+
+@dataclass(frozen=True, slots=True)
+class Dating:
+    """By what an import dates its call-backs (R30, R31, R83, R84, R86, R87)."""
+
+    types: tuple[DeadlineType, ...] = ()
+    """The deadline types that a row may name."""
+    calendar: Calendar = field(default_factory=lambda: Calendar(frozenset(), frozenset(), frozenset()))
+    default: str = ""
+    """The type of rows that name none and have no date of their own; empty: they have no deadline."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from dialer.model import PhoneNumber
+from dialer.model import Attempt, PhoneNumber, Task
 from dialer.policy.rulebook import (
     DAILY_CAP,
     DESTINATION,
@@ -26,6 +26,7 @@ __all__ = [
     "Dial",
     "Escalate",
     "Finding",
+    "Inputs",
     "Passed",
     "Refuse",
     "Resources",
@@ -96,14 +97,6 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
-class Decision:
-    """The verdict and what every rule said on the way."""
-
-    verdict: Verdict
-    findings: tuple[Finding, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class Resources:
     """What this node can do at this moment, for one task."""
 
@@ -118,6 +111,30 @@ class Resources:
     trunk_why: str = ""
     not_dialable: Mapping[PhoneNumber, str] = field(default_factory=dict)
     """The task's numbers that no trunk may dial, and why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """What a decision went by: enough to understand it years later, and to make it again."""
+
+    now: datetime
+    task: Task
+    """Read back from a store it has the facts that rules look at, and no other."""
+    attempts: tuple[Attempt, ...]
+    customer_attempts: tuple[Attempt, ...]
+    resources: Resources
+    rules: str
+    """Fingerprint of the settings, the calendar and the rules' versions (``ledger.Rules``)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The verdict and what every rule said on the way."""
+
+    verdict: Verdict
+    findings: tuple[Finding, ...]
+    inputs: Inputs | None = None
+    """Set by whoever records it; None where it is only asked for."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from itertools import pairwise
@@ -170,3 +173,52 @@ class PolicySettings:
 
     def windows_for(self, segment: Segment) -> tuple[Window, ...]:
         return self.government_windows if segment is Segment.GOVERNMENT else self.windows
+
+
+_DEFAULTS = PolicySettings()
+
+
+def written(settings: PolicySettings) -> dict[str, object]:
+    """As plain JSON values by name; ``changed`` reads them again."""
+    return {one.name: _plain(getattr(settings, one.name)) for one in dataclasses.fields(settings)}
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, tuple):
+        return [_plain(one) for one in value]
+    return str(value) if isinstance(value, Window | TierTable | DeadlineType) else value
+
+
+def changed(base: PolicySettings, values: Mapping[str, object]) -> PolicySettings:
+    """``base`` with other values, given as JSON by name. Raises ValueError ``name: what to write``."""
+    changes: dict[str, object] = {}
+    for name, value in values.items():
+        default = getattr(_DEFAULTS, name, None)
+        if default is None:
+            raise ValueError(f"{name}: there is no such setting")
+        try:
+            changes[name] = _like(default, value)
+        except ValueError as error:
+            raise ValueError(f"{name}: {error}") from None
+    return dataclasses.replace(base, **changes)  # type: ignore[arg-type]
+
+
+def _like(default: object, value: object) -> object:
+    """``value`` as the setting's type. Raises ValueError saying what to write."""
+    if isinstance(default, tuple):
+        if not isinstance(value, list):
+            raise ValueError(f"write a list, not {value!r}")
+        return tuple(_like(default[0], one) for one in value)
+    if isinstance(default, Window | TierTable | DeadlineType):
+        if not isinstance(value, str):
+            raise ValueError(f"write text such as {str(default)!r}, not {value!r}")
+        return type(default).parse(value)
+    if isinstance(default, bool) or isinstance(value, bool):
+        good = isinstance(default, bool) and isinstance(value, bool)
+    elif isinstance(default, float):
+        good = isinstance(value, int | float)
+    else:
+        good = isinstance(value, type(default))
+    if not good:
+        raise ValueError(f"write a value such as {json.dumps(default)}, not {json.dumps(value)}")
+    return float(value) if isinstance(default, float) and isinstance(value, int) else value

@@ -19,9 +19,9 @@ from dialer.errors import Fenced
 from dialer.events import CallDialled
 from dialer.model import Attempt, CallId, TaskId, TaskState
 from dialer.policy.ruling import ONE_LIVE_CALL
-from dialer.policy.verdict import Decision, Dial, Finding, Verdict, Wait
+from dialer.policy.verdict import Decision, Dial, Verdict, Wait
 from dialer.ports import Candidate, Claim
-from dialer.store import outbox, repository, rows
+from dialer.store import effects, outbox, repository, rows
 from dialer.store.config import StoreConfig
 from dialer.store.effects import differs, state_after_verdict
 from dialer.store.tables import (
@@ -108,6 +108,7 @@ _LAST_SAID = select(
     DECISIONS.c.kind,
     DECISIONS.c.rule,
     DECISIONS.c.why,
+    DECISIONS.c.en,
     DECISIONS.c.until,
     DECISIONS.c.number,
     DECISIONS.c.slot,
@@ -321,11 +322,8 @@ def _attempt(asked: BarrierAsked, verdict: Dial, row: Row[Any]) -> rows.Values:
 
 def _customer_busy(decision: Decision, now: datetime, config: StoreConfig) -> Decision:
     """``check`` let it pass; the table never does."""
-    why = "another call to this customer is under way"
     until = now + timedelta(seconds=config.customer_busy_wait_s)
-    return Decision(
-        Wait(until, ONE_LIVE_CALL, why), (*decision.findings, Finding(ONE_LIVE_CALL, "wait", why))
-    )
+    return effects.stopped_by(decision, Wait(until, ONE_LIVE_CALL, *effects.CUSTOMER_BUSY))
 
 
 def record_decision(

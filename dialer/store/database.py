@@ -15,15 +15,17 @@ from dialer.model import (
     Attempt,
     CallId,
     CallRecord,
+    DueChange,
     ImportReport,
     Recording,
     Task,
     TaskId,
     Ticket,
 )
+from dialer.policy.ledger import Rules
 from dialer.policy.verdict import Decision
 from dialer.ports import CallView, Candidate, Claim
-from dialer.store import claims, engine, figures, migrate, outbox, outcomes, repository
+from dialer.store import claims, engine, figures, ledger, migrate, outbox, outcomes, repository
 from dialer.store.config import StoreConfig
 from dialer.store.engine import Database, SqliteDatabase
 from dialer.store.group import GroupWriter, Kind
@@ -105,6 +107,28 @@ class SqlStore:
 
     async def decisions(self, task_id: TaskId) -> list[tuple[datetime, Decision]]:
         return await self._group.read(lambda connection: repository.decisions(connection, task_id))
+
+    async def keep_rules(self, rules: Rules, now: datetime) -> bool:
+        return await self._group.alone(lambda connection, _: ledger.keep_rules(connection, rules, now))
+
+    async def rules(self, fingerprint: str) -> Rules | None:
+        return await self._group.read(lambda connection: ledger.rules(connection, fingerprint))
+
+    async def provisional_tasks(self) -> list[Task]:
+        return await self._group.read(ledger.provisional_tasks)
+
+    async def set_due(self, changes: Sequence[DueChange], now: datetime) -> None:
+        await self._group.alone(lambda connection, _: ledger.set_due(connection, changes, now))
+
+    async def due_changes(self, task_id: TaskId) -> list[tuple[datetime, DueChange]]:
+        return await self._group.read(lambda connection: ledger.due_changes(connection, task_id))
+
+    async def calls_in_slots(self, slots: Sequence[str]) -> dict[str, int]:
+        """How many calls, whoever they went to, were made in each of these slots."""
+        return await self._group.read(lambda connection: ledger.calls_in_slots(connection, slots))
+
+    async def imported_at(self, task_id: TaskId) -> datetime | None:
+        return await self._group.read(lambda connection: ledger.imported_at(connection, task_id))
 
     # --- claims --------------------------------------------------------------------------------
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Set
+from dataclasses import replace
 from datetime import date, datetime
 
 from dialer.model import Attempt, CallRecord, Disposition, Task, TaskState
-from dialer.policy.verdict import Dial, Escalate, Refuse, Verdict, Wait
+from dialer.policy.rulebook import version_of
+from dialer.policy.verdict import Decision, Dial, Escalate, Finding, Refuse, Verdict, Wait
 
 _KINDS: dict[type[Verdict], str] = {Dial: "dial", Wait: "wait", Refuse: "refuse", Escalate: "escalate"}
 
@@ -20,6 +22,15 @@ _AFTER_CALL = {
 def kind_of(verdict: Verdict) -> str:
     """``dial``, ``wait``, ``refuse`` or ``escalate``."""
     return _KINDS[type(verdict)]
+
+
+CUSTOMER_BUSY = ("该客户另有一通电话正在进行", "another call to this customer is under way")
+
+
+def stopped_by(decision: Decision, wait: Wait) -> Decision:
+    """A decision that something behind the rules stops after all: it stands last among the findings."""
+    finding = Finding(wait.rule, "wait", wait.why, version_of(wait.rule), wait.en)
+    return replace(decision, verdict=wait, findings=(*decision.findings, finding))
 
 
 def differs(new: Verdict, last: Verdict | None) -> bool:
@@ -42,30 +53,42 @@ def _gist(verdict: Verdict) -> tuple[object, ...]:
             return ("escalate", verdict.rule, verdict.channel)
 
 
+_CHANNELS = {"text": TaskState.EXCLUDED, "visit": TaskState.VISIT, "letter": TaskState.LETTER}
+
+
 def state_after_verdict(state: TaskState, verdict: Verdict, excluding_rules: Set[str]) -> TaskState:
-    """An open task's state once ``verdict`` is recorded.
+    """A task's state once ``verdict`` is recorded.
 
     A Refuse by one of ``excluding_rules`` and the hand-over to text messages (R37) end the telephone
-    for good; every other channel needs the business side first (R22, R24).
+    for good, a visit (R25) and a letter (R26) go on without it; every other channel needs the business
+    side first (R22, R24). Of what isn't open only a visit goes on, to a letter.
     """
-    if state is not TaskState.OPEN:
-        return state
     match verdict:
+        case Escalate(channel="letter") if state is TaskState.VISIT:
+            return TaskState.LETTER
+        case _ if state is not TaskState.OPEN:
+            return state
         case Refuse(rule=rule) if rule in excluding_rules:
             return TaskState.EXCLUDED
-        case Escalate(channel="text"):
-            return TaskState.EXCLUDED
-        case Escalate():
-            return TaskState.CONTACT_REFRESH
+        case Escalate(channel=channel):
+            return _CHANNELS.get(channel, TaskState.CONTACT_REFRESH)
         case _:
             return state
 
 
-def state_after_call(state: TaskState, outcome: Disposition) -> TaskState:
-    """An open task's state after a call. What ends a pass is policy's to say, not the store's."""
-    if state is not TaskState.OPEN:
+def state_after_call(state: TaskState, outcome: Disposition, recurs: bool = False) -> TaskState:
+    """An open task's state after a call. What ends a pass is policy's to say, not the store's.
+
+    ``recurs``: the call-back comes round by the customer's tier, so success leaves the task open (R77).
+    """
+    if state is not TaskState.OPEN or (recurs and outcome is Disposition.COMPLETED):
         return state
     return _AFTER_CALL.get(outcome, state)
+
+
+def pass_after_call(pass_no: int, outcome: Disposition, recurs: bool) -> int:
+    """A call-back that comes round begins with its first pass again."""
+    return 1 if recurs and outcome is Disposition.COMPLETED else pass_no
 
 
 def appointment_after_call(task: Task, attempt: Attempt, record: CallRecord) -> datetime | None:

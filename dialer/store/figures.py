@@ -30,7 +30,7 @@ from sqlalchemy import (
 )
 
 from dialer.kpi import ANSWERED, UNCOUNTED, CallCount, Cause, Method, Month, MonthCount, Slice, Tally
-from dialer.model import Disposition, TaskState
+from dialer.model import ALL_SIGNATURES, Disposition, TaskState
 from dialer.store.tables import ATTEMPTS, DECISIONS, NO_DEADLINE, RECORDINGS, TASKS, TICKETS
 from dialer.tickets import TicketState
 
@@ -41,7 +41,9 @@ _COMPLETED = ATTEMPTS.c.outcome == literal(Disposition.COMPLETED.value, literal_
 """Written out: only so does SQLite see that the index of completed calls serves."""
 _ANSWERED = ATTEMPTS.c.outcome.in_(sorted(one.value for one in ANSWERED))
 _SETTLED = TICKETS.c.status == TicketState.CLOSED.value
-_HANDED_OVER = (TaskState.CONTACT_REFRESH.value, TaskState.EXCLUDED.value)
+_HANDED_OVER = tuple(
+    one.value for one in (TaskState.CONTACT_REFRESH, TaskState.EXCLUDED, TaskState.VISIT, TaskState.LETTER)
+)
 """Where an Escalate verdict leaves a task."""
 _HANDED_TO = (Method.VISIT, Method.LETTER, Method.TEXT)
 _SHORTLY = timedelta(days=2)
@@ -152,7 +154,7 @@ def _due(month: Month, zone: tzinfo, campaign: str, open_is_success: bool) -> Se
             and_(TASKS.c.deadline >= month.first, TASKS.c.deadline < month.after),
             and_(TASKS.c.deadline == NO_DEADLINE, imported),
         ),
-        not_(TASKS.c.waiver),
+        not_(and_(TASKS.c.waiver, TASKS.c.waiver_signatures == ",".join(ALL_SIGNATURES))),
     )
     if campaign:
         query = query.where(TASKS.c.campaign == campaign)

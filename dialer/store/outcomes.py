@@ -18,7 +18,7 @@ from dialer.model import CallId, CallRecord, TaskId, TaskState, Ticket, TicketId
 from dialer.ports import Claim
 from dialer.store import outbox, repository, rows
 from dialer.store.claims import InLoop
-from dialer.store.effects import appointment_after_call, state_after_call
+from dialer.store.effects import appointment_after_call, pass_after_call, state_after_call
 from dialer.store.tables import (
     ANSWERS,
     ATTEMPTS,
@@ -50,7 +50,15 @@ class Finished:
 
 _HELD = select(ATTEMPTS).where(among_ids(ATTEMPTS.c.id)).order_by(ATTEMPTS.c.id).with_for_update()
 _HELD_TASKS = (
-    select(TASKS.c.id, TASKS.c.state, TASKS.c.appointment)
+    select(
+        TASKS.c.id,
+        TASKS.c.state,
+        TASKS.c.appointment,
+        TASKS.c.pass_no,
+        TASKS.c.tier,
+        TASKS.c.due,
+        TASKS.c.cooling_off_end,
+    )
     .where(among_ids(TASKS.c.id))
     .order_by(TASKS.c.id)
     .with_for_update()
@@ -62,7 +70,11 @@ _END = update(ATTEMPTS).where(ATTEMPTS.c.id == bindparam("call"))
 _MOVE = (
     update(TASKS)
     .where(TASKS.c.id == bindparam("task"))
-    .values(state=bindparam("becomes"), appointment=bindparam("agreed", type_=UtcDateTime()))
+    .values(
+        state=bindparam("becomes"),
+        appointment=bindparam("agreed", type_=UtcDateTime()),
+        pass_no=bindparam("next_pass"),
+    )
 )
 _UNCLAIM = delete(CLAIMS).where(among_ids(CLAIMS.c.task_id))
 
@@ -152,9 +164,11 @@ def _close(
     for row, one in ended:
         task = tasks[row.task_id]
         agreed = appointment_after_call(task, row, one.record)  # type: ignore[arg-type]  # its columns
-        state = state_after_call(TaskState(task.state), one.record.outcome).value
-        if (agreed, state) != (task.appointment, task.state):
-            moved.append({"task": task.id, "becomes": state, "agreed": agreed})
+        recurs, outcome = rows.recurs(task), one.record.outcome
+        state = state_after_call(TaskState(task.state), outcome, recurs).value
+        pass_no = pass_after_call(task.pass_no, outcome, recurs)
+        if (agreed, state, pass_no) != (task.appointment, task.state, task.pass_no):
+            moved.append({"task": task.id, "becomes": state, "agreed": agreed, "next_pass": pass_no})
     if moved:
         connection.execute(_MOVE, moved)
     connection.execute(_UNCLAIM, {"ids": ids})

@@ -176,7 +176,7 @@ def candidate(connection: Connection, task_id: TaskId) -> Candidate | None:
 
 def task_page(connection: Connection, after: TaskId, limit: int) -> list[Task]:
     """By id, from the one behind ``after``."""
-    return _tasks(connection, connection.execute(_TASK_PAGE, {"after": after, "limit": limit}).all())
+    return tasks_of(connection, connection.execute(_TASK_PAGE, {"after": after, "limit": limit}).all())
 
 
 def decisions(connection: Connection, task_id: TaskId) -> list[tuple[datetime, Decision]]:
@@ -236,7 +236,7 @@ def _by(
     return found
 
 
-def _tasks(connection: Connection, found: Sequence[Row[Any]]) -> list[Task]:
+def tasks_of(connection: Connection, found: Sequence[Row[Any]]) -> list[Task]:
     phones = phones_of(connection, [row.id for row in found]) if found else {}
     return [rows.task(row, phones[row.id]) for row in found]
 
@@ -246,7 +246,7 @@ def _views(connection: Connection, found: Sequence[Row[Any]]) -> list[CallView]:
         return []
     calls = [row.id for row in found]
     task_rows = connection.execute(_TASKS, {"ids": sorted({row.task_id for row in found})}).all()
-    tasks = {task.id: task for task in _tasks(connection, task_rows)}
+    tasks = {task.id: task for task in tasks_of(connection, task_rows)}
     answers = _by(connection, _ANSWERS, calls, "call_id")
     tickets = _by(connection, _TICKETS, calls, "call_id")
     recordings = {row.call_id: row for row in connection.execute(_RECORDINGS, {"ids": calls})}

@@ -11,6 +11,7 @@ from sqlalchemy import Row
 
 from dialer.errors import StoreError
 from dialer.model import (
+    ALL_SIGNATURES,
     Answer,
     AnswerClass,
     AnswerSource,
@@ -25,6 +26,7 @@ from dialer.model import (
     Recording,
     RtpStats,
     Segment,
+    Signature,
     Task,
     TaskId,
     TaskState,
@@ -32,6 +34,7 @@ from dialer.model import (
     TicketId,
 )
 from dialer.policy.verdict import Decision, Dial, Escalate, Finding, Refuse, Verdict, Wait
+from dialer.store import inputs
 from dialer.store.effects import deadline, kind_of
 from dialer.store.tables import LONG_AGO, NO_DEADLINE
 
@@ -54,19 +57,26 @@ def task_row(task: Task, now: datetime) -> Values:
         "cooling_off_days": task.cooling_off_days,
         "cooling_off_end": task.cooling_off_end,
         "due": task.due,
+        "deadline_type": task.deadline_type,
+        "event": task.event,
+        "due_provisional": task.due_provisional,
         "deadline": deadline(task) or NO_DEADLINE,
         "branch": task.branch,
         "channel": task.channel,
         "seller": task.seller,
+        "seller_team": task.seller_team,
         "segment": task.segment.value,
+        "tier": task.tier,
         "zone": task.zone,
         "state": task.state.value,
         "pass_no": task.pass_no,
         "appointment": task.appointment,
         "waiver": task.waiver,
+        "waiver_signatures": ",".join(one for one in ALL_SIGNATURES if one in task.waiver_signatures),
         "opted_out": task.opted_out,
         "surrendered": task.surrendered,
         "do_not_call": task.do_not_call,
+        "visit_failed": task.visit_failed,
         "imported_at": now,
         "hidden_until": LONG_AGO,
         "fence": 0,
@@ -97,19 +107,31 @@ def task(row: Row[*tuple[Any, ...]], phones: Sequence[Row[Any]]) -> Task:
         cooling_off_days=row.cooling_off_days,
         cooling_off_end=row.cooling_off_end,
         due=row.due,
+        deadline_type=row.deadline_type,
+        event=row.event,
+        due_provisional=row.due_provisional,
         branch=row.branch,
         channel=row.channel,
         seller=row.seller,
+        seller_team=row.seller_team,
         segment=Segment(row.segment),
+        tier=row.tier,
         zone=row.zone,
         state=TaskState(row.state),
         pass_no=row.pass_no,
         appointment=row.appointment,
         waiver=row.waiver,
+        waiver_signatures=tuple(map(Signature, filter(None, row.waiver_signatures.split(",")))),
         opted_out=row.opted_out,
         surrendered=row.surrendered,
         do_not_call=row.do_not_call,
+        visit_failed=row.visit_failed,
     )
+
+
+def recurs(row: Row[*tuple[Any, ...]]) -> bool:
+    """As ``Task.recurs``, of a row that has its three columns."""
+    return bool(row.tier) and row.due is None and row.cooling_off_end is None
 
 
 def attempt(row: Row[*tuple[Any, ...]]) -> Attempt:
@@ -296,29 +318,33 @@ def decision_row(task_id: TaskId, value: Decision, now: datetime) -> Values:
         "at": now,
         "kind": kind_of(verdict),
         "rule": verdict.rule,
-        "why": verdict.why,
+        "why": str(verdict.why),
+        "en": verdict.en,
         "until": until,
         "number": number,
         "slot": slot,
         "channel": channel,
         "findings": msgspec.json.encode(value.findings).decode(),
+        "inputs": None if value.inputs is None else inputs.encode(value.inputs),
     }
 
 
 def decision(row: Row[*tuple[Any, ...]]) -> Decision:
-    return Decision(verdict(row), msgspec.json.decode(row.findings, type=tuple[Finding, ...]))
+    """Raises StoreError."""
+    findings = msgspec.json.decode(row.findings, type=tuple[Finding, ...])
+    return Decision(verdict(row), findings, None if row.inputs is None else inputs.decode(row.inputs))
 
 
 def verdict(row: Row[*tuple[Any, ...]]) -> Verdict:
     """Raises StoreError."""
     match row.kind:
         case "dial" if row.until is not None and row.number is not None and row.slot is not None:
-            return Dial(PhoneNumber(row.number), row.slot, row.until, row.rule, row.why)
+            return Dial(PhoneNumber(row.number), row.slot, row.until, row.rule, row.why, row.en)
         case "wait" if row.until is not None:
-            return Wait(row.until, row.rule, row.why)
+            return Wait(row.until, row.rule, row.why, row.en)
         case "escalate" if row.channel is not None:
-            return Escalate(row.channel, row.rule, row.why)
+            return Escalate(row.channel, row.rule, row.why, row.en)
         case "refuse":
-            return Refuse(row.rule, row.why)
+            return Refuse(row.rule, row.why, row.en)
         case _:
             raise StoreError(f"decision {row.id} can't be read: the database is damaged")

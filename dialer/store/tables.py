@@ -24,6 +24,7 @@ from sqlalchemy import (
     TypeDecorator,
     UniqueConstraint,
     bindparam,
+    false,
     text,
 )
 from sqlalchemy.engine import Dialect
@@ -179,20 +180,28 @@ class TaskRow(Base):
     cooling_off_days: Mapped[int]
     cooling_off_end: Mapped[date | None]
     due: Mapped[date | None]
+    deadline_type: Mapped[str] = mapped_column(server_default="")
+    event: Mapped[date | None]
+    due_provisional: Mapped[bool] = mapped_column(server_default=false())
     deadline: Mapped[date]
     """The earlier of ``cooling_off_end`` and ``due``: the order of dialling (R10)."""
     branch: Mapped[str]
     channel: Mapped[str]
     seller: Mapped[str]
+    seller_team: Mapped[str] = mapped_column(server_default="")
     segment: Mapped[str]
+    tier: Mapped[str] = mapped_column(server_default="")
     zone: Mapped[str]
     state: Mapped[str]
     pass_no: Mapped[int]
     appointment: Mapped[datetime | None]
     waiver: Mapped[bool]
+    waiver_signatures: Mapped[str] = mapped_column(server_default="")
+    """Who signed, in the order of ``Signature``, with commas between them (R19)."""
     opted_out: Mapped[bool]
     surrendered: Mapped[bool]
     do_not_call: Mapped[bool]
+    visit_failed: Mapped[bool] = mapped_column(server_default=false())
     imported_at: Mapped[datetime]
     hidden_until: Mapped[datetime]
     """Legal time before which a Wait verdict keeps the task away from the scheduler."""
@@ -205,6 +214,12 @@ class TaskRow(Base):
         Index("ix_tasks_ready", "state", "hidden_until", "deadline", "id"),
         Index("ix_tasks_appointment", "appointment"),
         Index("ix_tasks_deadline", "deadline"),
+        Index(
+            "ix_tasks_provisional",
+            "id",
+            sqlite_where=text("due_provisional"),
+            postgresql_where=text("due_provisional"),
+        ),
         _KEEP_IDS,
     )
 
@@ -352,6 +367,7 @@ class DecisionRow(Base):
     """``dial``, ``wait``, ``refuse`` or ``escalate``."""
     rule: Mapped[str]
     why: Mapped[str]
+    en: Mapped[str] = mapped_column(server_default="")
     until: Mapped[datetime | None]
     """Of a wait: not before; of a dial: the window's end."""
     number: Mapped[str | None]
@@ -359,8 +375,40 @@ class DecisionRow(Base):
     channel: Mapped[str | None]
     findings: Mapped[str]
     """A JSON list of Finding."""
+    inputs: Mapped[str | None]
+    """What it went by, as JSON (``inputs.py``); NULL in rows of older versions."""
 
     __table_args__ = (Index("ix_decisions_task", "task_id", "id"), _KEEP_IDS)
+
+
+class RulesRow(Base):
+    """The settings, the calendar and the rules' versions, each time that they were others than before."""
+
+    __tablename__ = "rules"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    at: Mapped[datetime]
+    fingerprint: Mapped[str]
+    body: Mapped[str]
+    """As JSON (``policy.ledger.Rules``)."""
+
+    __table_args__ = (Index("ix_rules_fingerprint", "fingerprint"), _KEEP_IDS)
+
+
+class DueChangeRow(Base):
+    """A task's deadline that was dated anew."""
+
+    __tablename__ = "due_changes"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    task_id: Mapped[int] = mapped_column(ForeignKey("tasks.id"), index=True)
+    at: Mapped[datetime]
+    deadline_type: Mapped[str]
+    before: Mapped[date | None]
+    after: Mapped[date]
+    provisional: Mapped[bool]
+
+    __table_args__ = (_KEEP_IDS,)
 
 
 class OutboxRow(Base):
@@ -382,3 +430,4 @@ def _table(row: type[Base]) -> Table:
 TASKS, PHONES, CLAIMS, ATTEMPTS = map(_table, (TaskRow, PhoneRow, ClaimRow, AttemptRow))
 ANSWERS, TICKETS, RECORDINGS = map(_table, (AnswerRow, TicketRow, RecordingRow))
 DECISIONS, OUTBOX = map(_table, (DecisionRow, OutboxRow))
+RULES, DUE_CHANGES = map(_table, (RulesRow, DueChangeRow))

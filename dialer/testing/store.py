@@ -13,6 +13,7 @@ from dialer.events import (
     CallAnswered,
     CallDialled,
     CallEnded,
+    DeadlineDatedAnew,
     Event,
     RecordingSealed,
     TaskImported,
@@ -22,6 +23,7 @@ from dialer.model import (
     Attempt,
     CallId,
     CallRecord,
+    DueChange,
     ImportReport,
     Recording,
     Task,
@@ -30,16 +32,20 @@ from dialer.model import (
     Ticket,
     TicketId,
 )
+from dialer.policy.ledger import Rules
 from dialer.policy.ruling import ONE_LIVE_CALL
-from dialer.policy.verdict import Decision, Dial, Finding, Wait
+from dialer.policy.verdict import Decision, Dial, Wait
 from dialer.ports import CallView, Candidate, Claim
 from dialer.store import StoreConfig
 from dialer.store.effects import (
+    CUSTOMER_BUSY,
     appointment_after_call,
     deadline,
     differs,
+    pass_after_call,
     state_after_call,
     state_after_verdict,
+    stopped_by,
 )
 
 
@@ -79,6 +85,8 @@ class MemoryStore:
         self._tickets: dict[TicketId, Ticket] = {}
         self._outbox: dict[int, Event] = {}
         self._events = 0
+        self._rules: list[Rules] = []
+        self._due_changes: dict[TaskId, list[tuple[datetime, DueChange]]] = defaultdict(list)
 
     async def close(self) -> None:
         """Nothing to close; what was stored stays readable."""
@@ -137,6 +145,30 @@ class MemoryStore:
         kept = self._tasks.get(task_id)
         return [] if kept is None else list(kept.decisions)
 
+    async def keep_rules(self, rules: Rules, now: datetime) -> bool:
+        if self._rules and self._rules[-1].fingerprint == rules.fingerprint:
+            return False
+        self._rules.append(rules)
+        for kept in self._tasks.values():
+            kept.hidden_until = None
+        return True
+
+    async def rules(self, fingerprint: str) -> Rules | None:
+        return next((one for one in reversed(self._rules) if one.fingerprint == fingerprint), None)
+
+    async def provisional_tasks(self) -> list[Task]:
+        return [kept.task for kept in self._tasks.values() if kept.task.due_provisional]
+
+    async def set_due(self, changes: Sequence[DueChange], now: datetime) -> None:
+        for one in changes:
+            kept = self._tasks[one.task_id]
+            kept.task = replace(kept.task, due=one.after, due_provisional=one.provisional)
+            self._due_changes[one.task_id].append((now, one))
+            self._emit(DeadlineDatedAnew(now, one.task_id, one.before, one.after, one.provisional))
+
+    async def due_changes(self, task_id: TaskId) -> list[tuple[datetime, DueChange]]:
+        return list(self._due_changes[task_id])
+
     # --- claims --------------------------------------------------------------------------------
 
     async def claim(self, task_id: TaskId, node: str, lease_s: float, now: datetime) -> Claim | None:
@@ -172,11 +204,8 @@ class MemoryStore:
         if dial and kept.task.state is not TaskState.OPEN:
             raise Fenced(f"task {claim.task.id} isn't open any more")
         if dial and any(attempt.live for attempt in fresh.customer_attempts):
-            why = "another call to this customer is under way"
             until = now + timedelta(seconds=self._config.customer_busy_wait_s)
-            decision = Decision(
-                Wait(until, ONE_LIVE_CALL, why), (*decision.findings, Finding(ONE_LIVE_CALL, "wait", why))
-            )
+            decision = stopped_by(decision, Wait(until, ONE_LIVE_CALL, *CUSTOMER_BUSY))
         await self.record_decision(claim.task.id, decision, now)
         if not isinstance(decision.verdict, Dial):
             return decision, None
@@ -304,7 +333,8 @@ class MemoryStore:
         kept.task = replace(
             kept.task,
             appointment=appointment_after_call(kept.task, call.attempt, record),
-            state=state_after_call(kept.task.state, record.outcome),
+            state=state_after_call(kept.task.state, record.outcome, kept.task.recurs),
+            pass_no=pass_after_call(kept.task.pass_no, record.outcome, kept.task.recurs),
         )
         issued = [
             replace(ticket, id=TicketId(n))

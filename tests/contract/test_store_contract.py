@@ -12,7 +12,15 @@ from pathlib import Path
 import pytest
 
 from dialer.errors import Fenced, StoreError
-from dialer.events import CallAnswered, CallDialled, CallEnded, RecordingSealed, TaskImported, TicketIssued
+from dialer.events import (
+    CallAnswered,
+    CallDialled,
+    CallEnded,
+    DeadlineDatedAnew,
+    RecordingSealed,
+    TaskImported,
+    TicketIssued,
+)
 from dialer.model import (
     Answer,
     AnswerClass,
@@ -21,6 +29,7 @@ from dialer.model import (
     CallId,
     CallRecord,
     Disposition,
+    DueChange,
     Phone,
     PhoneNumber,
     Policyholder,
@@ -28,12 +37,17 @@ from dialer.model import (
     Recording,
     RtpStats,
     Segment,
+    Signature,
     Task,
     TaskId,
     TaskState,
     Ticket,
 )
-from dialer.policy.verdict import Decision, Dial, Escalate, Finding, Refuse, Wait
+from dialer.policy.calendar import calendar_from
+from dialer.policy.ledger import rules_of
+from dialer.policy.ruling import Inputs
+from dialer.policy.settings import PolicySettings
+from dialer.policy.verdict import Decision, Dial, Escalate, Finding, Refuse, Resources, Wait
 from dialer.ports import Candidate, Claim, Store
 from dialer.store import SqlStore
 from dialer.testing.store import MemoryStore
@@ -134,6 +148,13 @@ async def test_a_task_comes_back_as_it_was_stored(store: Store) -> None:
         cooling_off_days=20,
         cooling_off_end=date(2026, 11, 20),
         due=date(2026, 11, 18),
+        deadline_type="R30",
+        event=date(2026, 11, 11),
+        due_provisional=True,
+        tier="A",
+        seller_team="一部",
+        waiver_signatures=(Signature.POLICYHOLDER, Signature.SALES_MANAGER),
+        visit_failed=True,
         branch="杭州",
         channel="银代",
         seller="S9",
@@ -216,14 +237,102 @@ async def test_every_kind_of_verdict_comes_back(store: Store) -> None:
     await store.add_tasks([a_task()], NOW)
     findings = (Finding("R44", "pass", "开"), Finding("R43", "refuse", "用完"))
     said = [
-        Decision(Dial(PhoneNumber.parse("13812345678"), "2026-11-10/0", NOW, "R44", "why"), findings),
-        Decision(Wait(NOW, "R44", "why"), ()),
-        Decision(Refuse("R75", "why"), findings),
-        Decision(Escalate("visit", "R25", "why"), findings),
+        Decision(Dial(PhoneNumber.parse("13812345678"), "2026-11-10/0", NOW, "R44", "因", "why"), findings),
+        Decision(Wait(NOW, "R44", "因", "why"), ()),
+        Decision(Refuse("R75", "因", "why"), findings),
+        Decision(Escalate("visit", "R25", "因", "why"), findings),
     ]
     for decision in said:
         await store.record_decision(TaskId(1), decision, NOW)
     assert [d for _, d in await store.decisions(TaskId(1))] == said
+
+
+async def test_a_decision_comes_back_with_what_it_went_by(store: Store) -> None:
+    """Of the task what rules look at; of the customer nothing else."""
+    task = a_task(
+        phones=(Phone(PhoneNumber.parse("13812345678")), Phone(PhoneNumber.parse("010-65123456"), False)),
+        id=TaskId(1),
+        due=date(2026, 11, 18),
+        segment=Segment.GOVERNMENT,
+        appointment=NOW + timedelta(days=1),
+        waiver=True,
+        waiver_signatures=(Signature.SELLER,),
+        pass_no=2,
+    )
+    await store.add_tasks([task], NOW)
+    live = Attempt(CallId(3), TaskId(1), task.phones[0].number, 1, "2026-11-09/0", NOW)
+    tried = replace(live, ended_at=NOW, outcome=Disposition.BUSY)
+    other = Attempt(CallId(4), TaskId(2), task.phones[1].number, 1, "2026-11-09/1", NOW)
+    means = Resources(0, approved=False, approved_why="无", not_dialable={task.phones[1].number: "外地"})
+    went_by = Inputs(NOW, task, (tried,), (other,), means, "abc123")
+    await store.record_decision(TaskId(1), replace(wait(30), inputs=went_by), NOW)
+    ((_, kept),) = await store.decisions(TaskId(1))
+    assert kept.inputs is not None
+    about = {"campaign": "", "policy_no": "", "holder": Policyholder(""), "product": "", "script": ""}
+    about |= {"premium": Decimal(0), "pay_years": 0}
+    assert replace(kept.inputs.task, **about) == replace(task, **about)
+    assert replace(kept.inputs, task=task) == went_by
+
+
+async def test_a_visit_that_failed_goes_on_to_a_letter(store: Store) -> None:
+    await store.add_tasks([a_task()], NOW)
+    await store.record_decision(TaskId(1), Decision(Escalate("visit", "R25", ""), ()), NOW)
+    await store.record_decision(TaskId(1), Decision(Escalate("letter", "R26", ""), ()), NOW)
+    assert (await store.tasks())[0].state is TaskState.LETTER
+    await store.record_decision(TaskId(1), Decision(Escalate("visit", "R25", ""), ()), NOW)
+    assert (await store.tasks())[0].state is TaskState.LETTER
+
+
+async def test_rules_are_kept_where_they_change_and_waits_are_asked_anew(store: Store) -> None:
+    await store.add_tasks([a_task(), a_task("P2", "13912345678")], NOW)
+    first = rules_of(PolicySettings(), calendar_from())
+    second = rules_of(PolicySettings(daily_cap=1), calendar_from())
+    assert await store.keep_rules(first, NOW) is True
+    await store.record_decision(TaskId(1), wait(30), NOW)
+    assert await store.keep_rules(first, NOW) is False
+    assert len(await store.candidates(NOW, 5)) == 1
+    assert await store.keep_rules(second, NOW) is True
+    assert len(await store.candidates(NOW, 5)) == 2
+    assert await store.keep_rules(first, NOW) is True
+    assert await store.rules(second.fingerprint) == second
+    assert await store.rules("none") is None
+
+
+async def test_a_deadline_is_dated_anew_with_its_note_and_event(store: Store) -> None:
+    day = date(2027, 1, 5)
+    provisional = {"due": day, "deadline_type": "R30", "event": date(2026, 12, 30), "due_provisional": True}
+    tasks = [
+        a_task("P1", **provisional),
+        a_task("P2", "13912345678", due=day),
+        a_task("P3", "13712345678", cooling_off_end=date(2027, 1, 6), **provisional),
+        a_task("P4", "13612345678", due=date(2027, 1, 6)),
+    ]
+    await store.add_tasks(tasks, NOW)
+    assert [task.id for task in await store.provisional_tasks()] == [1, 3]
+    changes = [DueChange(TaskId(n), "R30", day, date(2027, 1, 7), False) for n in (1, 3)]
+    await store.set_due(changes, NOW)
+    await store.set_due([], NOW)
+    assert await store.provisional_tasks() == []
+    assert (await store.tasks())[0].due == date(2027, 1, 7)
+    assert await store.due_changes(TaskId(1)) == [(NOW, changes[0])]
+    assert await store.due_changes(TaskId(2)) == []
+    assert [one.task.id for one in await store.candidates(NOW, 5)] == [2, 3, 4, 1]
+    told = [event for _, event in await store.outbox(99) if isinstance(event, DeadlineDatedAnew)]
+    assert [(one.task_id, one.before, one.after) for one in told] == [
+        (TaskId(n), day, date(2027, 1, 7)) for n in (1, 3)
+    ]
+
+
+async def test_a_call_back_that_comes_round_stays_open_and_begins_anew(store: Store) -> None:
+    dated = a_task("P2", "13912345678", tier="A", due=NOW.date())
+    await store.add_tasks([a_task(tier="A", pass_no=2), dated], NOW)
+    for n in (1, 2):
+        claim, call = await dialled(store, n)
+        await store.finish(claim, ended(call, Disposition.COMPLETED))
+    assert [(task.state, task.pass_no) for task in await store.tasks()] == [
+        (TaskState.OPEN, 1),
+        (TaskState.DONE, 1),
+    ]
 
 
 async def test_a_wait_hides_the_task_until_its_time(store: Store) -> None:
@@ -242,7 +351,8 @@ async def test_a_wait_hides_the_task_until_its_time(store: Store) -> None:
         (Refuse("R75", "disk nearly full"), TaskState.OPEN),
         (Refuse("R49", "not approved"), TaskState.OPEN),
         (Escalate("contact_refresh", "R22", "unallocated"), TaskState.CONTACT_REFRESH),
-        (Escalate("visit", "R25", "passes used up"), TaskState.CONTACT_REFRESH),
+        (Escalate("visit", "R25", "passes used up"), TaskState.VISIT),
+        (Escalate("letter", "R26", "the visit failed"), TaskState.LETTER),
         (Escalate("text", "R37", "wants text"), TaskState.EXCLUDED),
         (Wait(NOW, "R44", "closed"), TaskState.OPEN),
     ],

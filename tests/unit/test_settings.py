@@ -136,7 +136,7 @@ def test_the_examples_in_comments_can_be_used() -> None:
     (trunk,) = found.trunks
     assert trunk.caller("2026-11") == ("4008001234", "Callback")
     assert [rule.format for rule in trunk.numbers] == ["{national}", "0{national}", "{local}"]
-    assert found.transfer.agents == (Agent("1001"), Agent("1002", "sip:1002@192.0.2.20"))
+    assert found.transfer.agents == (Agent("1001"), Agent("1002", "sip:1002@192.0.2.20", team="2"))
     assert found.recogniser.model_dir == Path("/srv/d/models/vosk-model-small-cn-0.22")
 
 

@@ -90,6 +90,22 @@ def test_an_agent_accepts_and_both_talk() -> None:
     played(work)
 
 
+@pytest.mark.parametrize(
+    "agent",
+    [
+        Agent("b", "sip:b@x", sales=True),
+        Agent("b", "sip:b@x", team="一部"),
+        Agent("s", "sip:b@x"),
+    ],
+)
+def test_neither_sales_nor_the_sellers_team_is_offered_a_call(agent: Agent) -> None:
+    free = Agent("c", "sip:c@x", team="三部")
+    warm = WarmTransfer(FakeTrunk({}), FakePrompts(), TransferConfig(agents=(agent, free)))
+    assert [one.name for one, _ in warm.free_agents(task(seller="s", seller_team="一部"))] == ["c"]
+    unsold = [one.name for one, _ in warm.free_agents(task())]
+    assert unsold == ["c"] if agent.sales else [agent.name, "c"], "who sold nothing of it may take it"
+
+
 def test_the_seller_of_the_policy_is_never_asked() -> None:
     async def work() -> None:
         desk = Desk({"a": accepts("1"), "b": nobody}, ring_s=5)

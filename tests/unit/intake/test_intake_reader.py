@@ -11,8 +11,10 @@ from hypothesis import strategies as st
 from openpyxl import Workbook
 
 from dialer.errors import ImportFileError
-from dialer.intake import CustomerList, IntakeConfig, read_customers
-from dialer.model import Policyholder, Segment, Task
+from dialer.intake import CustomerList, Dating, IntakeConfig, read_customers
+from dialer.model import ALL_SIGNATURES, Policyholder, Segment, Task
+from dialer.policy.calendar import calendar_from
+from dialer.policy.duedates import DeadlineType
 
 UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 """A busy machine is no wrong result."""
@@ -66,6 +68,77 @@ def test_a_row_becomes_a_task() -> None:
     assert (task.branch, task.channel, task.seller) == ("杭州", "银代", "S9")
     assert (task.segment, task.zone, task.waiver) == (Segment.GOVERNMENT, "Asia/Urumqi", False)
     assert (task.campaign, task.script, task.id) == ("c", "s", 0)
+
+
+KINDS = ("R30: 5 workdays", "R31: 1 month", "R84: 3 workdays of next month")
+
+
+def dated(header: str, *rows: str, default: str = "") -> CustomerList:
+    text = "\n".join((f"保单号,投保人,手机,产品,保费,缴费年限,{header}", *rows))
+    dating = Dating(tuple(map(DeadlineType.parse, KINDS)), calendar_from(), default)
+    return read_customers(text.encode(), "list.csv", campaign="c", script="s", dating=dating)
+
+
+def row(n: int, rest: str) -> str:
+    return f"P{n},王芳,138000000{n:02},安心年金,100,1,{rest}"
+
+
+def test_what_the_rules_go_by_is_read() -> None:
+    rows = row(1, "a级,一部,2026-11-10,20"), row(2, "高价值,,,")
+    found = dated("客户等级,销售团队,签收日期,犹豫期天数", *rows)
+    assert found.errors == ()
+    first, second = found.tasks
+    assert (first.tier, first.seller_team, second.tier, second.seller_team) == ("A", "一部", "A", "")
+    assert (first.cooling_off_end, second.cooling_off_end) == (date(2026, 11, 30), None)
+    given = dated("签收日期,犹豫期止", row(1, "2026-11-10,2026-11-20")).tasks[0]
+    assert given.cooling_off_end == date(2026, 11, 20), "a date that is given goes before a counted one"
+
+
+def test_deadlines_are_dated_by_type_from_the_rows_event() -> None:
+    found = dated(
+        "期限类型,签单日期,应访截止",
+        row(1, "R31,2026-11-10,"),
+        row(2, ",2026-11-10,"),
+        row(3, ",2026-12-30,"),
+        row(4, ",,"),
+        row(5, "R31,2026-11-10,2026-11-12"),
+        default="R30",
+    )
+    assert found.errors == ()
+    assert [(t.deadline_type, str(t.due), t.due_provisional) for t in found.tasks] == [
+        ("R31", "2026-12-10", False),
+        ("R30", "2026-11-17", False),
+        ("R30", "2027-01-05", True),
+        ("", "None", False),
+        ("R31", "2026-11-12", False),
+    ]
+    assert found.tasks[0].event == date(2026, 11, 10)
+
+
+def test_a_deadline_type_must_be_known_and_have_its_event() -> None:
+    found = dated("期限类型,签单日期", row(1, "R99,2026-11-10"), row(2, "R30,"))
+    assert [(bad.row, bad.column) for bad in found.errors] == [(2, "期限类型"), (3, "签单日期")]
+    assert "R30, R31, R84" in found.errors[0].message
+    assert "is empty" in found.errors[1].message
+
+
+def test_a_waiver_needs_its_three_signatures() -> None:
+    found = dated(
+        "免访,免访签字",
+        row(1, "是,投保人;业务员；销售经理"),
+        row(2, "是,齐全"),
+        row(3, "是,投保人、销售人员"),
+        row(4, "是,"),
+        row(5, "否,"),
+    )
+    assert found.errors == ()
+    assert [task.missing_signatures for task in found.tasks] == [
+        (), (), ("sales_manager",), ALL_SIGNATURES, ALL_SIGNATURES,
+    ]  # fmt: skip
+    (notice,) = found.notices
+    assert "2 waivers lack a signature" in notice
+    assert "P3, P4" in notice
+    assert "投保人" in dated("免访,免访签字", row(1, "是,王经理")).errors[0].message
 
 
 def test_who_may_not_be_called_is_read() -> None:

@@ -16,12 +16,22 @@ import pytest
 from sqlalchemy import Connection, insert, text
 
 from dialer.kpi import ANSWERED, UNCOUNTED, CallCount, Method, Month, Slice, Tally
-from dialer.model import Disposition, Phone, PhoneNumber, Policyholder, Task, TaskId, TaskState
+from dialer.model import (
+    ALL_SIGNATURES,
+    Disposition,
+    Phone,
+    PhoneNumber,
+    Policyholder,
+    Task,
+    TaskId,
+    TaskState,
+)
 from dialer.store import SqlStore, figures, rows
 from dialer.store.tables import ATTEMPTS, DECISIONS, PHONES, RECORDINGS, TASKS, TICKETS
 
 ZONE = ZoneInfo("Asia/Shanghai")
 OCTOBER = Month(date(2026, 10, 1))
+HANDED_OVER = (TaskState.CONTACT_REFRESH, TaskState.EXCLUDED, TaskState.VISIT, TaskState.LETTER)
 EDGES = ("2026-09-30", "2026-10-01", "2026-10-15", "2026-10-31", "2026-11-01", "2025-10-15")
 
 
@@ -56,7 +66,8 @@ def some_customer(n: int, dice: random.Random) -> Customer:
         (Phone(PhoneNumber.parse(f"138{n:08d}")),), dice.choice(["年金", "终身寿险"]), Decimal(1), 10, "s",
         cooling_off_end=day(None), due=day(None, None), branch=dice.choice(["东城", "西城", ""]),
         channel=dice.choice(["个代", "银代"]), seller=dice.choice(["S1", "S2", "S3"]),
-        state=dice.choice(list(TaskState)), waiver=dice.random() < 0.1, surrendered=dice.random() < 0.2,
+        state=dice.choice(list(TaskState)), waiver=dice.random() < 0.2, surrendered=dice.random() < 0.2,
+        waiver_signatures=dice.choice([ALL_SIGNATURES, ALL_SIGNATURES[1:]]),
     )  # fmt: skip
     calls = [
         Call(
@@ -127,14 +138,14 @@ def tally_of(one: Customer, open_is_success: bool) -> Tally:
     task, made = one.task, [call for call in one.calls if call.counts]
     deadline = min((day for day in (task.cooling_off_end, task.due) if day), default=None)
     local = one.imported.astimezone(ZONE).date()
-    due = not task.waiver and f"{deadline or local:%Y-%m}" == "2026-10"
+    due = bool(task.missing_signatures) and f"{deadline or local:%Y-%m}" == "2026-10"
     done = sorted(call.day for call in one.calls if call.outcome is Disposition.COMPLETED)
     closed = all(ticket[1] for call in one.calls for ticket in call.tickets)
     success = due and bool(done) and (closed or open_is_success)
     in_time = success and task.cooling_off_end is not None and done[0] <= str(task.cooling_off_end)
     refused = due and not success and task.state is TaskState.REFUSED
     method = Method.PHONE.value if made else None
-    if one.handed and task.state in (TaskState.CONTACT_REFRESH, TaskState.EXCLUDED):
+    if one.handed and task.state in HANDED_OVER:
         at, channel = one.handed[-1]
         if channel in ("visit", "letter", "text") and f"{at:%Y-%m}" == "2026-10":
             method = channel

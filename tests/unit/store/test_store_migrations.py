@@ -14,11 +14,22 @@ from dialer.store import SqlStore
 from dialer.store.tables import Base
 
 
-def definitions(path: Path) -> dict[str, str]:
+def definitions(path: Path) -> dict[str, list[str]]:
+    """Of each table and index its head and its parts: a column that was added later stands behind."""
     with sqlite3.connect(path) as connection:
         found = connection.execute("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL").fetchall()
     connection.close()
-    return {name: re.sub(r"\s+|\"", " ", sql).replace("( ", "(") for name, sql in found}
+    return {name: parts(re.sub(r"\s+|\"", " ", sql)) for name, sql in found}
+
+
+def parts(sql: str) -> list[str]:
+    head, inner, tail = (
+        sql.partition("(")[0],
+        sql[sql.index("(") + 1 : sql.rindex(")")],
+        sql[sql.rindex(")") :],
+    )
+    columns = re.split(r",(?![^(]*\))", inner)
+    return [" ".join(head.split()), *sorted(" ".join(one.split()) for one in columns), tail.strip()]
 
 
 async def test_models_and_migrations_agree(tmp_path: Path) -> None:
@@ -41,5 +52,5 @@ async def test_even_the_partial_indexes_agree(tmp_path: Path) -> None:
     found = definitions(migrated)
     found.pop("alembic_version")
     assert found == definitions(made)
-    assert "WHERE outcome IS NULL" in found["uq_attempts_live_customer"]
-    assert "AUTOINCREMENT" in found["attempts"]
+    assert "WHERE outcome IS NULL" in found["uq_attempts_live_customer"][-1]
+    assert any("AUTOINCREMENT" in part for part in found["attempts"])

@@ -1,0 +1,112 @@
+"""The ledger beside the decisions: the rules as they changed, deadlines dated anew, what else went on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import Connection, Date, bindparam, case, func, insert, select, update
+
+from dialer.events import DeadlineDatedAnew
+from dialer.model import DueChange, Task, TaskId, TaskState
+from dialer.policy.ledger import Rules
+from dialer.store import outbox, repository
+from dialer.store.tables import (
+    ATTEMPTS,
+    DUE_CHANGES,
+    LONG_AGO,
+    RULES,
+    TASKS,
+    UtcDateTime,
+    among_texts,
+)
+
+_LAST_RULES = select(RULES.c.fingerprint).order_by(RULES.c.id.desc()).limit(1)
+_RULES = select(RULES).where(RULES.c.fingerprint == bindparam("named")).order_by(RULES.c.id.desc()).limit(1)
+_ASK_ANEW = (
+    update(TASKS)
+    .where(
+        TASKS.c.state == TaskState.OPEN.value,
+        TASKS.c.hidden_until > bindparam("never", LONG_AGO, type_=UtcDateTime()),
+    )
+    .values(hidden_until=bindparam("awake", LONG_AGO, type_=UtcDateTime()))
+)
+_PROVISIONAL = select(TASKS).where(TASKS.c.due_provisional).order_by(TASKS.c.id)
+_DAY = bindparam("day", type_=Date())
+_DATE = (
+    update(TASKS)
+    .where(TASKS.c.id == bindparam("task"))
+    .values(
+        due=_DAY,
+        due_provisional=bindparam("unsure"),
+        deadline=case((TASKS.c.cooling_off_end < _DAY, TASKS.c.cooling_off_end), else_=_DAY),
+    )
+)
+_CHANGES = select(DUE_CHANGES).where(DUE_CHANGES.c.task_id == bindparam("task")).order_by(DUE_CHANGES.c.id)
+_IN_SLOTS = (
+    select(ATTEMPTS.c.slot, func.count().label("calls"))
+    .where(among_texts(ATTEMPTS.c.slot, "slots"))
+    .group_by(ATTEMPTS.c.slot)
+)
+_IMPORTED = select(TASKS.c.imported_at).where(TASKS.c.id == bindparam("task"))
+
+
+def keep_rules(connection: Connection, rules: Rules, now: datetime) -> bool:
+    last = connection.execute(_LAST_RULES).scalar()
+    if last == rules.fingerprint:
+        return False
+    connection.execute(insert(RULES).values(at=now, fingerprint=rules.fingerprint, body=rules.body))
+    connection.execute(_ASK_ANEW)
+    return True
+
+
+def rules(connection: Connection, fingerprint: str) -> Rules | None:
+    row = connection.execute(_RULES, {"named": fingerprint}).first()
+    return None if row is None else Rules(row.fingerprint, row.body)
+
+
+def provisional_tasks(connection: Connection) -> list[Task]:
+    return repository.tasks_of(connection, connection.execute(_PROVISIONAL).all())
+
+
+def set_due(connection: Connection, changes: Sequence[DueChange], now: datetime) -> None:
+    if not changes:
+        return
+    connection.execute(
+        _DATE, [{"task": one.task_id, "day": one.after, "unsure": one.provisional} for one in changes]
+    )
+    connection.execute(
+        insert(DUE_CHANGES),
+        [
+            {
+                "task_id": one.task_id,
+                "at": now,
+                "deadline_type": one.deadline_type,
+                "before": one.before,
+                "after": one.after,
+                "provisional": one.provisional,
+            }
+            for one in changes
+        ],
+    )
+    outbox.put(
+        connection,
+        [DeadlineDatedAnew(now, one.task_id, one.before, one.after, one.provisional) for one in changes],
+    )
+
+
+def due_changes(connection: Connection, task_id: TaskId) -> list[tuple[datetime, DueChange]]:
+    return [
+        (row.at, DueChange(TaskId(row.task_id), row.deadline_type, row.before, row.after, row.provisional))
+        for row in connection.execute(_CHANGES, {"task": task_id})
+    ]
+
+
+def calls_in_slots(connection: Connection, slots: Sequence[str]) -> dict[str, int]:
+    """How many calls, whoever they went to, were made in each of these slots."""
+    found = {row.slot: row.calls for row in connection.execute(_IN_SLOTS, {"slots": list(slots)})}
+    return {slot: found.get(slot, 0) for slot in slots}
+
+
+def imported_at(connection: Connection, task_id: TaskId) -> datetime | None:
+    return connection.execute(_IMPORTED, {"task": task_id}).scalar()

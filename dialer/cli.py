@@ -12,13 +12,13 @@ from typing import Any
 import click
 
 from dialer import __version__
-from dialer.cli_policy import calendar_group, verdict_command
+from dialer.cli_policy import calendar_group, verdict_command, why_command
 from dialer.cli_report import report_group
 from dialer.command import EN, ZH, Context, json_option
 from dialer.command import errors as _errors
 from dialer.command import out as _out
 from dialer.errors import DialerError, ImportFileError
-from dialer.model import CallId, QuestionKind, TaskId
+from dialer.model import CallId, QuestionKind
 
 # The commands import the rooms they need themselves: `dialer answer` must not wait for a database layer.
 
@@ -173,32 +173,6 @@ def show(ctx: Context, call: int, as_json: bool) -> None:
     _out(as_json, view, lambda: views.timeline_table(view, ctx.lang))
 
 
-@main.command(help="为什么拨打或不拨打 / why a task is or isn't called")
-@click.argument("task", type=_ID)
-@json_option
-@click.pass_obj
-@_errors
-def why(ctx: Context, task: int, as_json: bool) -> None:
-    from dialer import app, office, views
-
-    now = app.system_clock()
-    story = asyncio.run(office.explain(ctx.site(), TaskId(task), now))
-    shown = story.decisions or [(now, story.now)]
-    rows = [views.decision_row(at, decision, story.zone) for at, decision in shown if decision]
-    if story.now is not None and not as_json:
-        click.echo(
-            ctx.say(
-                "服务尚未对该任务作出判定,按现在的情况会是:",
-                "the daemon has decided nothing about this task yet; as things stand it would be:",
-            )
-        )
-    _out(
-        as_json,
-        {"task": task, "decisions": story.decisions, "now": story.now},
-        lambda: views.table(("at", "verdict", "rule", "why"), rows, ctx.lang),
-    )
-
-
 @main.command(help="判定一段回答 / class of an answer")
 @click.option(
     "--tsv", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="kind<TAB>phrase 文件"
@@ -297,6 +271,7 @@ def prompts_missing(ctx: Context, as_json: bool) -> None:
 
 
 main.add_command(verdict_command)
+main.add_command(why_command)
 main.add_command(report_group)
 main.add_command(calendar_group)
 

@@ -5,15 +5,16 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import sys
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 import click
 
 from dialer.casefile import CaseInput, read_case
-from dialer.command import EN, Context, errors, json_option, out
+from dialer.command import EN, Context, errors, json_option, out, show
 from dialer.errors import ConfigError
+from dialer.model import TaskId
 from dialer.policy.calendar import Calendar
 from dialer.policy.settings import PolicySettings
 from dialer.policy.verdict import Dial, Escalate, Wait
@@ -49,6 +50,51 @@ def verdict_command(ctx: Context, cases: IO[bytes], everything: bool) -> None:
             line = _no_case(error.message, ctx)
         click.echo(line)
     sys.exit(1 if wrong else 0)
+
+
+@click.command(name="why", help="为什么拨打或不拨打 / why a task is or isn't called")
+@click.argument("task", type=click.IntRange(0, 2**63 - 1))
+@click.option(
+    "--at",
+    "asked",
+    metavar="TIME",
+    help="某一时刻 2026-11-10T10:30 或某一天 2026-11-10 / a moment, or a whole day; local to the customer",
+)
+@json_option
+@click.pass_obj
+@errors
+def why_command(ctx: Context, task: int, asked: str | None, as_json: bool) -> None:
+    from dialer import app, office, views
+    from dialer.storytext import Teller
+
+    when = None if asked is None else _asked(asked, ctx)
+    day = when.date() if isinstance(when, datetime) else when
+    story = asyncio.run(office.explain(ctx.site(), TaskId(task), app.system_clock(), day))
+    teller = Teller(story, ctx.lang)
+    if isinstance(when, datetime):
+        when = when if when.tzinfo else when.replace(tzinfo=story.zone)
+    if as_json:
+        click.echo(views.dumps(teller.facts(when)))
+        return
+    click.echo(teller.head())
+    for part in teller.told(when):
+        if isinstance(part, str):
+            click.echo(part)
+        else:
+            show(part)
+
+
+def _asked(text: str, ctx: Context) -> date | datetime:
+    """A day, or a moment. Raises ConfigError."""
+    try:
+        return date.fromisoformat(text) if len(text) <= len("2026-11-10") else datetime.fromisoformat(text)
+    except ValueError:
+        raise ConfigError(
+            ctx.say(
+                f"--at:{text!r} 既不是日期也不是时刻,请写成 2026-11-10 或 2026-11-10T10:30",
+                f"--at: {text!r} is neither a day nor a moment: write 2026-11-10 or 2026-11-10T10:30",
+            )
+        ) from None
 
 
 @click.group(name="calendar", help="工作日历 / the work calendar")

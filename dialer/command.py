@@ -57,14 +57,18 @@ def errors(function: Callable[P, None]) -> Callable[P, None]:
 
 
 def out(as_json: bool, value: object, table: Callable[[], object]) -> None:
-    from rich.console import Console
-
     from dialer import views
 
     if as_json:
         click.echo(views.dumps(value))
     else:
-        Console(width=None if sys.stdout.isatty() else 200).print(table())
+        show(table())
+
+
+def show(table: object) -> None:
+    from rich.console import Console
+
+    Console(width=None if sys.stdout.isatty() else 200).print(table)
 
 
 json_option = click.option("--json", "as_json", is_flag=True, help="JSON 输出 / print JSON")

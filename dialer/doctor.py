@@ -11,6 +11,7 @@ from dialer.archive.vault import LocalVault
 from dialer.asr.config import Engine
 from dialer.asr.model import check_model
 from dialer.errors import DialerError
+from dialer.model import english
 from dialer.office import all_prompt_texts
 from dialer.policy.zones import find_zone
 from dialer.sip.lines import probe_trunks
@@ -73,7 +74,7 @@ def _prompts(site: Site) -> str:
 def _disk(site: Site) -> str:
     room, why = LocalVault(site.settings.archive).has_room()
     if not room:
-        raise DialerError(why)
+        raise DialerError(english(why))
     return str(site.settings.archive.root)
 
 

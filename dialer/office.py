@@ -5,16 +5,19 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import TypeVar
+from zoneinfo import ZoneInfo
 
 from dialer.archive.vault import LocalVault
 from dialer.errors import ConfigError, DialerError
 from dialer.intake import Dating, read_customers, write_report
 from dialer.ivr.script import split_name
 from dialer.model import ImportReport, TaskId
-from dialer.policy.verdict import Decision, Resources, decide
+from dialer.policy.verdict import Resources
+from dialer.policy.windows import slots_of
+from dialer.policy.zones import find_zone
 from dialer.ports import Candidate
 from dialer.redating import date_anew
 from dialer.scheduler import refusals
@@ -22,6 +25,7 @@ from dialer.sip.lines import probe_trunks
 from dialer.sip.probe import Probed
 from dialer.site import Site
 from dialer.store.database import SqlStore
+from dialer.story import Story
 from dialer.tts.build import build, build_missing, build_tones, write_list
 from dialer.tts.stock import stock_texts
 
@@ -100,35 +104,45 @@ async def import_customers(
     return Imported(ImportReport(accepted, duplicates, found.errors), found.notices)
 
 
-@dataclass(frozen=True, slots=True)
-class Story:
-    """What was decided about a task, oldest first."""
+async def explain(home: Path, task_id: TaskId, now: datetime, day: date | None = None) -> Story:
+    """``day``: the one that is asked about, local to the customer; None: today.
 
-    zone: str
-    decisions: tuple[tuple[datetime, Decision], ...]
-    now: Decision | None
-    """Where nothing was decided yet: what would be, by what is known without the daemon."""
-
-
-async def explain(home: Path, task_id: TaskId, now: datetime) -> Story:
-    """Raises DialerError where there is no such task, ConfigError."""
+    Raises DialerError where there is no such task, ConfigError.
+    """
     site = Site(home)
 
     async def look(store: SqlStore) -> Story:
         candidate = await store.candidate(task_id)
-        if candidate is None:
+        imported = await store.imported_at(task_id)
+        if candidate is None or imported is None:
             raise DialerError(f"no task {task_id}: `dialer tasks` lists them")
-        made = tuple(await store.decisions(task_id))
-        return Story(candidate.task.zone, made, None if made else _verdict_now(site, candidate, now))
+        zone = find_zone(candidate.task.zone or site.settings.calling.zone) or ZoneInfo("UTC")
+        asked = day or now.astimezone(zone).date()
+        slots = slots_of(asked, candidate.task.segment, zone, site.settings.calling)
+        return Story(
+            candidate=candidate,
+            zone=zone,
+            now=now,
+            imported_at=imported,
+            decisions=tuple(await store.decisions(task_id)),
+            calls=tuple(await store.calls(task_id)),
+            due_changes=tuple(await store.due_changes(task_id)),
+            slots=slots,
+            calls_in_slots=await store.calls_in_slots([slot.key for slot in slots]),
+            faults_in_slots={slot.key: await store.faults(slot.start, slot.end) for slot in slots},
+            calendar=site.calendar,
+            settings=site.settings.calling,
+            resources=_resources(site, candidate),
+        )
 
     return await with_store(home, look)
 
 
-def _verdict_now(site: Site, candidate: Candidate, now: datetime) -> Decision:
+def _resources(site: Site, candidate: Candidate) -> Resources:
     """Trunk and lines are the daemon's to know: taken as up and free."""
     room, why_no_room = LocalVault(site.settings.archive).has_room()
     why_not_approved = site.approval(candidate.task)
-    resources = Resources(
+    return Resources(
         lines_free=1,
         can_record=room,
         can_record_why=why_no_room,
@@ -137,15 +151,6 @@ def _verdict_now(site: Site, candidate: Candidate, now: datetime) -> Decision:
         trunk_up=True,
         trunk_why="",
         not_dialable=refusals(candidate.task, site.destination),
-    )
-    return decide(
-        candidate.task,
-        candidate.attempts,
-        candidate.customer_attempts,
-        now,
-        site.calendar,
-        site.settings.calling,
-        resources,
     )
 
 

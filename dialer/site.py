@@ -18,7 +18,7 @@ from dialer.ivr.prompt import Facts, facts_of, render
 from dialer.ivr.reader import line_of_place, read_script
 from dialer.ivr.script import Script, split_name
 from dialer.ivr.session import Session
-from dialer.model import PhoneNumber, Say, Task
+from dialer.model import PhoneNumber, Reason, Say, Task
 from dialer.policy.calendar import Calendar, calendar_from, parse_overrides
 from dialer.policy.zones import find_zone
 from dialer.settings import Settings
@@ -95,7 +95,7 @@ class Site:
             return ""
         script = self.scripts.get(name)
         if script is None:
-            return f"话术 {name} 未审批或不存在"
+            return Reason(f"话术 {name} 未审批或不存在", f"there is no approved script {name!r}")
         try:
             values = {
                 say
@@ -107,9 +107,12 @@ class Site:
         except (ValueError, ArithmeticError) as error:
             return str(error)
         if missing := self.prompts.missing(texts):
-            return f"缺少提示音:{'、'.join(missing)}(运行 dialer prompts build)"
+            return Reason(
+                f"缺少提示音:{'、'.join(missing)}(运行 dialer prompts build)",
+                f"{len(missing)} prompt clips are missing: `dialer prompts missing` lists them",
+            )
         if faults := self.prompts.faults(texts):
-            return f"提示音无法播放:{faults[0]}"
+            return Reason(f"提示音无法播放:{faults[0]}", f"a prompt clip can't be played: {faults[0]}")
         self._speakable.update(values)
         if len(self._approved) >= _APPROVED_AT_ONCE:
             self._approved.clear()

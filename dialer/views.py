@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 from rich.table import Table
 
 from dialer.model import AnswerClass, Disposition, PhoneNumber, RtpStats, Task, TaskState, Ticket
-from dialer.policy.verdict import Decision, Dial, Escalate, Refuse, Wait
+from dialer.policy.verdict import Dial, Escalate, Refuse, Wait
 from dialer.ports import CallView
 
 if TYPE_CHECKING:
@@ -65,6 +65,7 @@ _WORDS: dict[str, tuple[str, str]] = {
     "tickets": ("问题件", "tickets"),
     "recordings": ("录音", "recordings"),
     "rule": ("规则", "rule"),
+    "version": ("版本", "version"),
     "verdict": ("判定", "verdict"),
     "why": ("说明", "why"),
     "yes": ("是", "yes"),
@@ -368,17 +369,3 @@ def audio_text(rtp: RtpStats, lang: str) -> str:
         said += f"{',往返' if zh else ', round trip'} {rtp.round_trip_ms:.0f} ms"
     parts.append(said)
     return (";" if zh else "; ").join(parts)
-
-
-def decision_row(at: datetime, decision: Decision, zone: str) -> tuple[str, str, str, str]:
-    verdict = decision.verdict
-    match verdict:
-        case Dial():
-            kind = f"Dial {verdict.number.masked} {verdict.slot}"
-        case Wait():
-            kind = f"Wait {local(verdict.until, zone)}"
-        case Refuse():
-            kind = "Refuse"
-        case Escalate():
-            kind = f"Escalate {verdict.channel}"
-    return local(at, zone), kind, verdict.rule, verdict.why

@@ -20,7 +20,7 @@ from dialer.archive.config import ArchiveConfig
 from dialer.archive.retention import retain_until
 from dialer.archive.wav import FRAME_SIZE, HEADER_SIZE, WavHeader
 from dialer.errors import ArchiveError
-from dialer.model import CallId, Recording
+from dialer.model import CallId, Reason, Recording, english
 from dialer.ports import RecordedAudio
 
 log = logging.getLogger("dialer.archive")
@@ -74,13 +74,20 @@ class LocalVault:
             place = os.statvfs(self._root)
             free = place.f_bavail * place.f_frsize
         except OSError as error:
-            return False, f"the recordings folder {self._root} can't be used: {error.strerror}"
+            return False, Reason(
+                f"录音目录 {self._root} 无法使用:{error.strerror}",
+                f"the recordings folder {self._root} can't be used: {error.strerror}",
+            )
         if not os.access(self._root, os.W_OK | os.X_OK):
-            return False, f"the recordings folder {self._root} isn't writable for this user"
+            return False, Reason(
+                f"当前用户不能写入录音目录 {self._root}",
+                f"the recordings folder {self._root} isn't writable for this user",
+            )
         if free < self._config.min_free_bytes:
-            return False, (
-                f"the disk of {self._root} has {free / 1e6:.0f} MB free,"
-                f" {self._config.min_free_bytes / 1e6:.0f} MB are required"
+            required = self._config.min_free_bytes / 1e6
+            return False, Reason(
+                f"{self._root} 所在磁盘剩余 {free / 1e6:.0f} MB,要求 {required:.0f} MB",
+                f"the disk of {self._root} has {free / 1e6:.0f} MB free, {required:.0f} MB are required",
             )
         return True, ""
 
@@ -88,7 +95,7 @@ class LocalVault:
         """``at`` names the day folder and the file. Raises ArchiveError: no room, or the name is taken."""
         room, why = self.has_room()
         if not room:
-            raise ArchiveError(why)
+            raise ArchiveError(english(why))
         folder = self._folder(at)
         if str(folder) != self._day or not folder.is_dir():
             try:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache, lru_cache
 
-from dialer.model import PhoneNumber
+from dialer.model import PhoneNumber, Reason
 
 
 class Destination(StrEnum):
@@ -188,7 +188,10 @@ def refused_by_all(number: PhoneNumber, lists: Sequence[tuple[Sequence[str], Seq
     """
     if any(allowed(number, allow, deny) for allow, deny in lists):
         return ""
-    return f"{WORDS[classify(number)]}不在任何线路的允许范围内"
+    kind = classify(number)
+    return Reason(
+        f"{WORDS[kind]}不在任何线路的允许范围内", f"no trunk may dial this kind of number: {kind.value}"
+    )
 
 
 # --- how a number is written --------------------------------------------------------------------

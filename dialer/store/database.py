@@ -127,6 +127,10 @@ class SqlStore:
         """How many calls, whoever they went to, were made in each of these slots."""
         return await self._group.read(lambda connection: ledger.calls_in_slots(connection, slots))
 
+    async def faults(self, start: datetime, end: datetime) -> tuple[Decision, ...]:
+        """What stopped every call for a while: the trunk, the disk (R7, R75); each rule's first word."""
+        return await self._group.read(lambda connection: ledger.faults(connection, start, end))
+
     async def imported_at(self, task_id: TaskId) -> datetime | None:
         return await self._group.read(lambda connection: ledger.imported_at(connection, task_id))
 

@@ -10,9 +10,11 @@ from sqlalchemy import Connection, Date, bindparam, case, func, insert, select, 
 from dialer.events import DeadlineDatedAnew
 from dialer.model import DueChange, Task, TaskId, TaskState
 from dialer.policy.ledger import Rules
-from dialer.store import outbox, repository
+from dialer.policy.verdict import Decision
+from dialer.store import outbox, repository, rows
 from dialer.store.tables import (
     ATTEMPTS,
+    DECISIONS,
     DUE_CHANGES,
     LONG_AGO,
     RULES,
@@ -47,6 +49,18 @@ _IN_SLOTS = (
     select(ATTEMPTS.c.slot, func.count().label("calls"))
     .where(among_texts(ATTEMPTS.c.slot, "slots"))
     .group_by(ATTEMPTS.c.slot)
+)
+_FAULTS = select(DECISIONS).where(
+    DECISIONS.c.id.in_(
+        select(func.min(DECISIONS.c.id))
+        .where(
+            DECISIONS.c.at >= bindparam("start"),
+            DECISIONS.c.at < bindparam("end"),
+            DECISIONS.c.kind == "wait",
+            DECISIONS.c.rule.in_(("R7", "R75")),
+        )
+        .group_by(DECISIONS.c.rule)
+    )
 )
 _IMPORTED = select(TASKS.c.imported_at).where(TASKS.c.id == bindparam("task"))
 
@@ -106,6 +120,11 @@ def calls_in_slots(connection: Connection, slots: Sequence[str]) -> dict[str, in
     """How many calls, whoever they went to, were made in each of these slots."""
     found = {row.slot: row.calls for row in connection.execute(_IN_SLOTS, {"slots": list(slots)})}
     return {slot: found.get(slot, 0) for slot in slots}
+
+
+def faults(connection: Connection, start: datetime, end: datetime) -> tuple[Decision, ...]:
+    """What stopped every call for a while: the trunk, the disk (R7, R75); each rule's first word."""
+    return tuple(rows.decision(row) for row in connection.execute(_FAULTS, {"start": start, "end": end}))
 
 
 def imported_at(connection: Connection, task_id: TaskId) -> datetime | None:

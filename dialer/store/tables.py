@@ -378,7 +378,7 @@ class DecisionRow(Base):
     inputs: Mapped[str | None]
     """What it went by, as JSON (``inputs.py``); NULL in rows of older versions."""
 
-    __table_args__ = (Index("ix_decisions_task", "task_id", "id"), _KEEP_IDS)
+    __table_args__ = (Index("ix_decisions_task", "task_id", "id"), Index("ix_decisions_at", "at"), _KEEP_IDS)
 
 
 class RulesRow(Base):

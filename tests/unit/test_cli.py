@@ -135,7 +135,7 @@ def test_why_of_a_task_that_no_daemon_has_seen(tmp_path: Path) -> None:
     file.write_text(LIST, encoding="utf-8")
     dialer(tmp_path / "home", "import", file, "--script", "new-policy/short")
     assert "尚未对该任务作出判定" in dialer(tmp_path / "home", "why", "1").output
-    assert "as things stand" in dialer(tmp_path / "home", "--lang", "en", "why", "1").output
+    assert "has decided nothing" in dialer(tmp_path / "home", "--lang", "en", "why", "1").output
     found = json.loads(dialer(tmp_path / "home", "why", "1", "--json").output)
     assert found["decisions"] == []
     assert found["now"]["verdict"]["kind"] in ("dial", "wait", "refuse")
@@ -223,11 +223,12 @@ def test_the_timeline_of_a_call(home: Path) -> None:
 
 
 def test_why_a_task_is_called_or_not(home: Path) -> None:
-    assert "Dial 138****5678 2026-11-10/1 R44 第 1 轮第 1 次拨打" in told(dialer(home, "why", "1"))
+    assert "2026-11-10 10:00:00 拨打 138****5678 R44 第 1 轮第 1 次拨打" in told(dialer(home, "why", "1"))
     chinese, english = told(dialer(home, "why", "2")), told(dialer(home, "--lang", "en", "why", "2"))
-    assert "2026-11-10 10:00:00 Wait 2026-11-10 14:00:00 R44 现在不在可呼叫时段" in chinese
-    assert "时间 判定 规则 说明" in chinese
-    assert "time verdict rule why" in english
+    assert "2026-11-10 10:00:00 等待至 2026-11-10 14:00 R44 现在不在可呼叫时段" in chinese
+    assert "时间 事件 规则 说明" in chinese
+    assert "time event rule why" in english
+    assert "2026-11-10 10:00:00 wait until 2026-11-10 14:00 R44 on workdays, inside the windows" in english
 
 
 @pytest.mark.parametrize(
@@ -256,7 +257,7 @@ def test_json_has_what_the_tables_have(home: Path) -> None:
     assert ticket["departments"] == ["契约", "客服"]
     why = json.loads(dialer(home, "why", "1", "--json").output)
     assert why["task"] == 1
-    assert why["now"] is None
+    assert why["now"]["verdict"]["kind"] == "refuse"
     assert why["decisions"][0][1]["verdict"]["number"] == "138****5678"
     assert why["decisions"][0][1]["verdict"]["kind"] == "dial"
 

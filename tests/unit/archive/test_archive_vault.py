@@ -14,7 +14,7 @@ import pytest
 from dialer.archive import ArchiveConfig, LocalVault
 from dialer.archive.wav import HEADER_SIZE, WavHeader
 from dialer.errors import ArchiveError
-from dialer.model import CallId
+from dialer.model import CallId, english
 from dialer.ports import Archive, RecordedAudio
 
 CHINA = timezone(timedelta(hours=8))
@@ -231,7 +231,8 @@ def test_too_little_room_refuses(tmp_path: Path) -> None:
     vault = LocalVault(ArchiveConfig(tmp_path / "recordings", min_free_bytes=1 << 60))
     room, why = vault.has_room()
     assert not room
-    assert "MB free" in why
+    assert "MB free" in english(why)
+    assert "所在磁盘剩余" in why
     with pytest.raises(ArchiveError, match="MB free"):
         vault.reserve(CALL, START)
 
@@ -240,7 +241,7 @@ def test_a_root_that_is_a_file_is_no_room(tmp_path: Path) -> None:
     (tmp_path / "recordings").write_text("")
     room, why = LocalVault(ArchiveConfig(tmp_path / "recordings")).has_room()
     assert not room
-    assert "can't be used" in why
+    assert "can't be used" in english(why)
 
 
 @pytest.mark.skipif(not os.access("/dev/full", os.W_OK), reason="needs /dev/full")

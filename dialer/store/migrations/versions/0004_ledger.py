@@ -23,6 +23,7 @@ def upgrade() -> None:
                     sqlite_where=sa.text('due_provisional'), postgresql_where=sa.text('due_provisional'))
     op.add_column('decisions', sa.Column('en', sa.Text(), server_default='', nullable=False))
     op.add_column('decisions', sa.Column('inputs', sa.Text(), nullable=True))
+    op.create_index('ix_decisions_at', 'decisions', ['at'], unique=False)
     op.create_table('rules',
         sa.Column('id', sa.Integer(), nullable=False),
         sa.Column('at', sa.DateTime(timezone=True), nullable=False),

@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 from call_house import AGENT_URI, NAME, NUMBER, TUESDAY, CallHouse, task, virtually
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from dialer.conductor import Conductor
 from dialer.errors import StoreError
@@ -164,6 +166,32 @@ def test_it_rings_as_long_as_r41_asks(ring_s: float, rings: bool) -> None:
     assert "487" in record.reason
     assert (record.ringing_at is not None) is rings
     assert record.recording is None
+
+
+@settings(max_examples=100)
+@given(
+    signs=st.lists(st.tuples(st.floats(0, 8), st.sampled_from([180, 183, 181])), max_size=4),
+    ring_s=st.floats(20, 40),
+    no_progress_s=st.floats(0, 10),
+)
+def test_whatever_the_far_end_signals_no_ring_of_ours_is_short(
+    signs: list[tuple[float, int]], ring_s: float, no_progress_s: float
+) -> None:
+    """R41: 20 s from the first 180, else from the first 18x, else from INVITE + ``no_progress_s``."""
+    told: list[tuple[float, int]] = []
+
+    async def person(leg: FakeLeg) -> None:
+        for pause, code in signs:
+            await asyncio.sleep(pause)
+            told.append((asyncio.get_running_loop().time(), code))
+            leg.ring(code)
+
+    _, view = place(person=person, changes={"ring_s": ring_s, "no_progress_s": no_progress_s})
+    record = record_of(view)
+    assert record.outcome is Disposition.NO_ANSWER
+    ended = (record.ended_at - TUESDAY).total_seconds()
+    rang = [at for at, code in told if code == 180] or [at for at, _ in told] or [no_progress_s]
+    assert ended - rang[0] >= 20 - 0.001
 
 
 @pytest.mark.parametrize(

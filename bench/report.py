@@ -30,14 +30,14 @@ _FILL = (
     _COUNTER
     + """INSERT INTO tasks (id, campaign, policy_no, customer_key, holder_name, holder_honorific,
     insured_differs, product, premium, pay_years, script, cooling_off_days, cooling_off_end, due, deadline,
-    branch, channel, seller, segment, {more_columns} zone, state, pass_no, appointment, waiver, opted_out,
+    branch, channel, seller, segment, waiver_signatures, zone, state, pass_no, appointment, waiver, opted_out,
     surrendered, do_not_call, imported_at, hidden_until, fence)
     SELECT i, 'new-policy', 'P' || i, '+86138' || printf('%08d', i), '王芳', '女士', 0,
     '安心相伴终身寿险' || (i * 31 % 12), '12000', 20, 'new-policy/short', 15,
     date('2026-10-01', '+' || (i * 31 / (:count + 1)) || ' days'), NULL,
     date('2026-10-01', '+' || (i * 31 / (:count + 1)) || ' days'),
     '第' || (i * 7919 % 2000 % 40) || '中心支公司', '渠道' || (i * 7919 % 2000 % 5), 'S' || (i * 7919 % 2000),
-    'general', {more_values} 'Asia/Shanghai',
+    'general', 'policyholder,seller,sales_manager', 'Asia/Shanghai',
     CASE WHEN i % 10 < 7 THEN 'done' WHEN i % 10 = 7 THEN 'refused' WHEN i % 10 = 8 THEN 'contact_refresh'
     ELSE 'open' END, 1, NULL, i % 97 = 0, 0, i % 53 = 0, 0, '2026-09-20 01:00:00.000000',
     '1970-01-01 00:00:00.000000', 1 FROM n""",
@@ -70,10 +70,7 @@ _FILL = (
 
 
 def fill(connection: Connection, tasks: int, calls: int) -> None:
-    has_tier = any(row[1] == "tier" for row in connection.exec_driver_sql("PRAGMA table_info(tasks)"))
-    for number, statement in enumerate(_FILL):
-        sql = statement.replace("{more_columns}", "tier," if has_tier else "")
-        sql = sql.replace("{more_values}", "''," if has_tier else "")
+    for number, sql in enumerate(_FILL):
         values = {"count": tasks if number == 0 else calls, "tasks": tasks}
         connection.execute(text(sql), {key: values[key] for key in values if f":{key}" in sql})
 

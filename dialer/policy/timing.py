@@ -162,14 +162,14 @@ def under_daily_cap(case: Case) -> Ruling:
         return Passed(
             DAILY_CAP,
             f"该号码今天已拨 {made} 次,上限 {cap} 次",
-            f"{made} calls to this number today, at most {cap}",
+            f"calls to this number today: {made}, at most {cap}",
         )
     until = next_permitted(case, case.now)
     return Wait(
         until,
         DAILY_CAP,
         f"该号码今天已拨 {made} 次,达上限 {cap} 次,下次 {moment_label(until)}",
-        f"{made} calls to this number today, {cap} are the most; next {moment_en(until)}",
+        f"calls to this number today: {made}, the most are {cap}; next {moment_en(until)}",
     )
 
 

@@ -6,11 +6,14 @@ import re
 import sqlite3
 from pathlib import Path
 
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import create_engine
 
+from dialer.model import ALL_SIGNATURES
 from dialer.store import SqlStore
+from dialer.store.migrate import alembic_config
 from dialer.store.tables import Base
 
 
@@ -54,3 +57,32 @@ async def test_even_the_partial_indexes_agree(tmp_path: Path) -> None:
     assert found == definitions(made)
     assert "WHERE outcome IS NULL" in found["uq_attempts_live_customer"][-1]
     assert any("AUTOINCREMENT" in part for part in found["attempts"])
+
+
+async def test_a_waiver_of_before_counts_as_signed_by_all(tmp_path: Path) -> None:
+    """Until the signatures were kept, the column said a signed waiver."""
+    path = tmp_path / "dialer.sqlite"
+    engine = create_engine(f"sqlite:///{path}")
+    with engine.begin() as connection:
+        command.upgrade(alembic_config(connection), "0003")
+        for n, waiver in ((1, True), (2, False)):
+            connection.exec_driver_sql(  # every column of then
+                "INSERT INTO tasks (id, campaign, policy_no, customer_key, holder_name, holder_honorific,"
+                " insured_differs, product, premium, pay_years, script, cooling_off_days, deadline, branch,"
+                " channel, seller, segment, zone, state, pass_no, waiver, opted_out, surrendered,"
+                " do_not_call, imported_at, hidden_until, fence)"
+                " VALUES (?, 'c', ?, 'k', '王芳', '', 0, '年金', '1', 1, 's',"
+                " 15, '9999-12-31', '', '', '', 'general', 'Asia/Shanghai', 'open', 1, ?, 0, 0, 0,"
+                " '2026-01-01 00:00:00.000000', '1970-01-01 00:00:00.000000', 0)",
+                (n, f"P{n}", waiver),
+            )
+            connection.exec_driver_sql(
+                "INSERT INTO phones (task_id, position, number, verified) VALUES (?, 0, '+8613812345678', 1)",
+                (n,),
+            )
+    engine.dispose()
+    store = await SqlStore.open(path)
+    tasks = await store.tasks()
+    await store.close()
+    assert [task.missing_signatures for task in tasks] == [(), ALL_SIGNATURES]
+    assert [(task.tier, task.deadline_type, task.due_provisional) for task in tasks] == [("", "", False)] * 2

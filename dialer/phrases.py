@@ -81,7 +81,8 @@ class Phrases:
         known = RULEBOOK.get(name)
         meaning = self.say(known.zh, known.en) if known else ""
         which = "" if version is None else self.say(f" 第 {version} 版", f" version {version}")
-        return self.say(f"规则 {name}{which}({meaning})", f"rule {name}{which} ({meaning})")
+        words = self.say(f"规则 {name}{which}", f"rule {name}{which}")
+        return words + self.say(f"({meaning})", f" ({meaning})") if meaning else words
 
     def not_imported(self) -> str:
         at = self.at(self.story.imported_at)

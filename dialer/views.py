@@ -113,6 +113,8 @@ _STATES: dict[TaskState, str] = {
     TaskState.DONE: "已回访",
     TaskState.REFUSED: "拒访",
     TaskState.CONTACT_REFRESH: "待核实电话",
+    TaskState.VISIT: "待上门",
+    TaskState.LETTER: "待信函",
     TaskState.WITH_AGENT: "人工处理中",
     TaskState.EXCLUDED: "免访",
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from contextlib import closing
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -66,13 +67,14 @@ async def test_the_same_policy_in_another_campaign_is_another_task(tmp_path: Pat
 async def test_a_task_that_nobody_has_looked_at_is_judged_as_things_stand(tmp_path: Path) -> None:
     await import_customers(tmp_path, LIST.encode(), "l.csv", "c", "new-policy", AT)
     story = await explain(tmp_path, TaskId(1), AT)
-    assert (story.zone, story.decisions) == ("Asia/Shanghai", ())
-    assert story.now is not None
-    assert isinstance(story.now.verdict, Dial)
-    later = (await explain(tmp_path, TaskId(1), AT.replace(hour=12))).now
-    assert later is not None
-    assert isinstance(later.verdict, Wait)
-    assert later.verdict.until == AT.replace(hour=14)
+    assert (str(story.zone), story.decisions, story.imported_at) == ("Asia/Shanghai", (), AT)
+    assert isinstance(story.plan()[0].decision.verdict, Dial)
+    later = (await explain(tmp_path, TaskId(1), AT.replace(hour=12))).plan()[0].decision.verdict
+    assert isinstance(later, Wait)
+    assert later.until == AT.replace(hour=14)
+    on_sunday = await explain(tmp_path, TaskId(1), AT, date(2026, 11, 15))
+    assert [slot.key for slot in on_sunday.slots] == ["2026-11-15/0", "2026-11-15/1"]
+    assert on_sunday.calls_in_slots == {"2026-11-15/0": 0, "2026-11-15/1": 0}
     with pytest.raises(DialerError, match="no task 9"):
         await explain(tmp_path, TaskId(9), AT)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 
@@ -25,7 +25,6 @@ from dialer.model import (
     TaskId,
     TaskState,
 )
-from dialer.policy.verdict import Decision, Dial, Escalate, Refuse, Verdict, Wait
 from dialer.ports import CallView
 
 LIVE = Attempt(CallId(1), TaskId(1), PhoneNumber("+8613812345678"), 1, "2026-11-10/1", TUESDAY)
@@ -102,20 +101,6 @@ def test_times_are_the_customers() -> None:
     assert views.local(at) == "2026-11-10 10:00:00"
     assert views.local(at, "Asia/Urumqi") == "2026-11-10 08:00:00"
     assert views.local(None) == ""
-
-
-@pytest.mark.parametrize(
-    ("verdict", "shown"),
-    [
-        (Dial(LIVE.number, "s/1", TUESDAY, "R44", "w"), "Dial 138****5678 s/1"),
-        (Wait(TUESDAY + timedelta(hours=4), "R44", "w"), "Wait 2026-11-10 14:00:00"),
-        (Refuse("R19", "w"), "Refuse"),
-        (Escalate("visit", "R25", "w"), "Escalate visit"),
-    ],
-)
-def test_every_verdict_has_a_row(verdict: Verdict, shown: str) -> None:
-    row = views.decision_row(TUESDAY, Decision(verdict, ()), "Asia/Shanghai")
-    assert row == ("2026-11-10 10:00:00", shown, verdict.rule, "w")
 
 
 def test_json_of_every_kind_of_value() -> None:

@@ -432,9 +432,12 @@ class Store(Protocol):
         """Every change of the task's verdict with what it went by, oldest first."""
         ...
 
-    async def keep_rules(self, rules: Rules, now: datetime) -> bool:
+    async def keep_rules(self, rules: Rules, now: datetime, campaign: str = "") -> bool:
         """Keep the rules where they differ from the last ones kept; then waits are asked anew, for they
-        went by others. Returns whether they differed."""
+        went by others. Returns whether they differed.
+
+        ``campaign``: whose rules they are; empty: the house's.
+        """
         ...
 
     async def rules(self, fingerprint: str) -> Rules | None: ...

@@ -108,8 +108,10 @@ class SqlStore:
     async def decisions(self, task_id: TaskId) -> list[tuple[datetime, Decision]]:
         return await self._group.read(lambda connection: repository.decisions(connection, task_id))
 
-    async def keep_rules(self, rules: Rules, now: datetime) -> bool:
-        return await self._group.alone(lambda connection, _: ledger.keep_rules(connection, rules, now))
+    async def keep_rules(self, rules: Rules, now: datetime, campaign: str = "") -> bool:
+        return await self._group.alone(
+            lambda connection, _: ledger.keep_rules(connection, rules, now, campaign)
+        )
 
     async def rules(self, fingerprint: str) -> Rules | None:
         return await self._group.read(lambda connection: ledger.rules(connection, fingerprint))

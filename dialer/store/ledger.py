@@ -23,7 +23,12 @@ from dialer.store.tables import (
     among_texts,
 )
 
-_LAST_RULES = select(RULES.c.fingerprint).order_by(RULES.c.id.desc()).limit(1)
+_LAST_RULES = (
+    select(RULES.c.fingerprint)
+    .where(RULES.c.campaign == bindparam("of"))
+    .order_by(RULES.c.id.desc())
+    .limit(1)
+)
 _RULES = select(RULES).where(RULES.c.fingerprint == bindparam("named")).order_by(RULES.c.id.desc()).limit(1)
 _ASK_ANEW = (
     update(TASKS)
@@ -33,6 +38,7 @@ _ASK_ANEW = (
     )
     .values(hidden_until=bindparam("awake", LONG_AGO, type_=UtcDateTime()))
 )
+_ASK_CAMPAIGN_ANEW = _ASK_ANEW.where(TASKS.c.campaign == bindparam("of"))
 _PROVISIONAL = select(TASKS).where(TASKS.c.due_provisional).order_by(TASKS.c.id)
 _DAY = bindparam("day", type_=Date())
 _DATE = (
@@ -65,12 +71,15 @@ _FAULTS = select(DECISIONS).where(
 _IMPORTED = select(TASKS.c.imported_at).where(TASKS.c.id == bindparam("task"))
 
 
-def keep_rules(connection: Connection, rules: Rules, now: datetime) -> bool:
-    last = connection.execute(_LAST_RULES).scalar()
-    if last == rules.fingerprint:
+def keep_rules(connection: Connection, rules: Rules, now: datetime, campaign: str) -> bool:
+    if connection.execute(_LAST_RULES, {"of": campaign}).scalar() == rules.fingerprint:
         return False
-    connection.execute(insert(RULES).values(at=now, fingerprint=rules.fingerprint, body=rules.body))
-    connection.execute(_ASK_ANEW)
+    row = {"at": now, "campaign": campaign, "fingerprint": rules.fingerprint, "body": rules.body}
+    connection.execute(insert(RULES).values(row))
+    if campaign:
+        connection.execute(_ASK_CAMPAIGN_ANEW, {"of": campaign})
+    else:
+        connection.execute(_ASK_ANEW)
     return True
 
 

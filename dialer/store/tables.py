@@ -388,11 +388,17 @@ class RulesRow(Base):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     at: Mapped[datetime]
+    campaign: Mapped[str]
+    """Whose rules they are; empty: the house's."""
     fingerprint: Mapped[str]
     body: Mapped[str]
     """As JSON (``policy.ledger.Rules``)."""
 
-    __table_args__ = (Index("ix_rules_fingerprint", "fingerprint"), _KEEP_IDS)
+    __table_args__ = (
+        Index("ix_rules_fingerprint", "fingerprint"),
+        Index("ix_rules_campaign", "campaign", "id"),
+        _KEEP_IDS,
+    )
 
 
 class DueChangeRow(Base):

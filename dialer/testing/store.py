@@ -85,7 +85,7 @@ class MemoryStore:
         self._tickets: dict[TicketId, Ticket] = {}
         self._outbox: dict[int, Event] = {}
         self._events = 0
-        self._rules: list[Rules] = []
+        self._rules: list[tuple[str, Rules]] = []
         self._due_changes: dict[TaskId, list[tuple[datetime, DueChange]]] = defaultdict(list)
 
     async def close(self) -> None:
@@ -145,16 +145,18 @@ class MemoryStore:
         kept = self._tasks.get(task_id)
         return [] if kept is None else list(kept.decisions)
 
-    async def keep_rules(self, rules: Rules, now: datetime) -> bool:
-        if self._rules and self._rules[-1].fingerprint == rules.fingerprint:
+    async def keep_rules(self, rules: Rules, now: datetime, campaign: str = "") -> bool:
+        last = next((one for of, one in reversed(self._rules) if of == campaign), None)
+        if last is not None and last.fingerprint == rules.fingerprint:
             return False
-        self._rules.append(rules)
+        self._rules.append((campaign, rules))
         for kept in self._tasks.values():
-            kept.hidden_until = None
+            if campaign in ("", kept.task.campaign):
+                kept.hidden_until = None
         return True
 
     async def rules(self, fingerprint: str) -> Rules | None:
-        return next((one for one in reversed(self._rules) if one.fingerprint == fingerprint), None)
+        return next((one for _, one in reversed(self._rules) if one.fingerprint == fingerprint), None)
 
     async def provisional_tasks(self) -> list[Task]:
         return [kept.task for kept in self._tasks.values() if kept.task.due_provisional]

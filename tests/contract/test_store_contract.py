@@ -295,6 +295,14 @@ async def test_rules_are_kept_where_they_change_and_waits_are_asked_anew(store: 
     assert len(await store.candidates(NOW, 5)) == 2
     assert await store.keep_rules(first, NOW) is True
     assert await store.rules(second.fingerprint) == second
+    for n in (1, 2):
+        await store.record_decision(TaskId(n), wait(45), NOW)
+    assert await store.keep_rules(second, NOW, "claims") is True
+    assert await store.candidates(NOW, 5) == []
+    assert await store.keep_rules(second, NOW, "new-policy") is True
+    assert await store.keep_rules(second, NOW, "new-policy") is False
+    assert await store.keep_rules(first, NOW) is False, "the house's own didn't change"
+    assert len(await store.candidates(NOW, 5)) == 2
     assert await store.rules("none") is None
 
 

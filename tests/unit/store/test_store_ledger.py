@@ -22,13 +22,11 @@ NOW = datetime(2026, 11, 10, 2, tzinfo=UTC)
 async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[SqlStore]:
     place = tmp_path / "d.sqlite" if request.param == "sqlite" else request.getfixturevalue("postgres_url")
     made = await SqlStore.open(place)
+    phones = [Phone(PhoneNumber.parse(f"1380000000{n}")) for n in range(4)]
     tasks = [
-        Task(
-            TaskId(0), "c", f"P{n}", Policyholder("王芳"), (Phone(PhoneNumber.parse(f"1380000000{n}")),), "年金",
-            Decimal(1), 1, "s",
-        )
-        for n in range(4)
-    ]  # fmt: skip
+        Task(TaskId(0), "c", f"P{n}", Policyholder("王芳"), (phone,), "年金", Decimal(1), 1, "s")
+        for n, phone in enumerate(phones)
+    ]
     await made.add_tasks(tasks, NOW)
     yield made
     await made.close()

@@ -27,12 +27,14 @@ def upgrade() -> None:
     op.create_table('rules',
         sa.Column('id', sa.Integer(), nullable=False),
         sa.Column('at', sa.DateTime(timezone=True), nullable=False),
+        sa.Column('campaign', sa.Text(), nullable=False),
         sa.Column('fingerprint', sa.Text(), nullable=False),
         sa.Column('body', sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint('id', name='pk_rules'),
         sqlite_autoincrement=True
     )
     op.create_index('ix_rules_fingerprint', 'rules', ['fingerprint'], unique=False)
+    op.create_index('ix_rules_campaign', 'rules', ['campaign', 'id'], unique=False)
     op.create_table('due_changes',
         sa.Column('id', sa.Integer(), nullable=False),
         sa.Column('task_id', sa.Integer(), nullable=False),

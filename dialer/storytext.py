@@ -9,10 +9,12 @@ from rich.table import Table
 
 from dialer import views
 from dialer.daytext import DayPhrases
+from dialer.model import TaskState
 from dialer.policy.ledger import rules_of
 from dialer.policy.verdict import Decision, Dial, Refuse, Wait
 from dialer.story import Story
 
+_CLOSED = (TaskState.DONE, TaskState.REFUSED, TaskState.EXCLUDED)
 _RESULTS = {
     "pass": ("通过", "pass"),
     "wait": ("等待", "wait"),
@@ -113,6 +115,8 @@ class Teller(DayPhrases):
             lines.append(self.say("轮到即拨。", "It is called when its turn comes."))
         if shown := self.coming(coming):
             lines += [self.say("接下来(若一直无人接听):", "next (if nobody answers):"), *shown]
+        elif self.story.candidate.task.state in _CLOSED:
+            lines.append(self.say("任务已结束。", "The task is closed."))
         elif isinstance(now.decision.verdict, Refuse):
             lines.append(self.say("须有人处理,不会自行恢复。", "No time changes that: somebody must act."))
         return lines

@@ -223,7 +223,9 @@ def test_the_timeline_of_a_call(home: Path) -> None:
 
 
 def test_why_a_task_is_called_or_not(home: Path) -> None:
-    assert "2026-11-10 10:00:00 拨打 138****5678 R44 第 1 轮第 1 次拨打" in told(dialer(home, "why", "1"))
+    done = told(dialer(home, "why", "1"))
+    assert "2026-11-10 10:00:00 拨打 138****5678 R44 第 1 轮第 1 次拨打" in done
+    assert "任务已完成回访(R10) 任务已结束。" in done
     chinese, english = told(dialer(home, "why", "2")), told(dialer(home, "--lang", "en", "why", "2"))
     assert "2026-11-10 10:00:00 等待至 2026-11-10 14:00 R44 现在不在可呼叫时段" in chinese
     assert "时间 事件 规则 说明" in chinese

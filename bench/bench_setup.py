@@ -35,7 +35,7 @@ from zoneinfo import ZoneInfo
 import uvloop
 
 from dialer import tickets
-from dialer.app import use_fast_loop
+from dialer.app import keep_what_is_there, use_fast_loop
 from dialer.archive.vault import LocalVault
 from dialer.conductor import Conductor
 from dialer.conversation import House
@@ -300,6 +300,7 @@ async def bench(
                 site.settings.scheduler, clock, site.approval,
             )  # fmt: skip
             site.approval(waiting[0])
+            keep_what_is_there()
             running = asyncio.create_task(scheduler.run(asyncio.Event()))
             await asyncio.sleep(WARM_S)
             children = {"media": media.pid or 0, "sipp": callee.pid}

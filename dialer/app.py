@@ -63,6 +63,7 @@ class Daemon:
     async def run(self, stop: asyncio.Event) -> None:
         """Until ``stop``; then live calls may end by themselves for ``site.drain_s``."""
         await self._registered()
+        keep_what_is_there()
         bus_stop = asyncio.Event()
         bus = asyncio.create_task(run_bus(self.store, list(self.sinks), bus_stop))
         media = asyncio.create_task(_keep_media(self.media))
@@ -204,6 +205,12 @@ def use_fast_loop() -> None:
     """
     uvloop.install()
     gc.set_threshold(*_COLLECT_AFTER)
+
+
+def keep_what_is_there() -> None:
+    """What was loaded to start with stays: the collector needn't look at it again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 def _require_files(site: Site) -> None:

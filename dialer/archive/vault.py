@@ -53,6 +53,37 @@ class _Job:
     sealed: asyncio.Future[Recording]
 
 
+@dataclass(frozen=True, slots=True)
+class _File:
+    """A recording that is on the disk."""
+
+    header: WavHeader
+    size: int
+    sha256: str
+
+    @classmethod
+    def read(cls, path: str) -> _File:
+        """Bring it to the disk, read it once. Raises OSError, ArchiveError where it isn't a recording.
+
+        In few calls of the system: after each of them this thread waits for the GIL.
+        """
+        handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            os.fsync(handle)
+            block = os.read(handle, _BLOCK)
+            raw, size, digest = block[:HEADER_SIZE], len(block), hashlib.sha256(block)
+            while len(block) == _BLOCK:
+                block = os.read(handle, _BLOCK)
+                size += len(block)
+                digest.update(block)
+        finally:
+            os.close(handle)
+        try:
+            return cls(WavHeader.parse(raw), size, digest.hexdigest())
+        except ValueError as error:
+            raise ArchiveError(f"{path}: {error}") from error
+
+
 class LocalVault:
     """Implements ``dialer.ports.Archive``."""
 
@@ -183,18 +214,19 @@ class LocalVault:
         part, final = str(audio.path), _final_name(str(audio.path))
         place = self._place(final)
         try:
-            header, size = _read_header(part)
+            file = _File.read(part)
         except FileNotFoundError:
             if not os.path.exists(final):
                 raise ArchiveError(f"{part}: the recording is missing") from None
             part = final
-            header, size = _read_header(part)
+            file = _File.read(part)
+        header, size = file.header, file.size
         if size != audio.size or header != WavHeader.closed(header.codec, size - HEADER_SIZE):
             raise ArchiveError(
                 f"{part}: {size} bytes on disk, {audio.size} were recorded,"
                 f" the header speaks of {header.data_size + HEADER_SIZE}"
             )
-        return self._index(call_id, part, place, header, started_at, ended_at, partial=False)
+        return self._index(call_id, part, place, file, started_at, ended_at, partial=False)
 
     def _place(self, final: str) -> str:
         """Where a file lies, from the archive's root. Raises ArchiveError where it doesn't."""
@@ -217,7 +249,7 @@ class LocalVault:
             log.info("recording without audio removed", extra={"call_id": call_id, "bytes": size})
             return None
         try:
-            header, _ = _read_header(path)
+            header = _File.read(path).header
         except ArchiveError:
             found.rename(Path(_final_name(path)).with_suffix(f".wav{DAMAGED}"))
             log.error("recording with a broken header set aside", extra={"call_id": call_id, "bytes": size})
@@ -226,14 +258,13 @@ class LocalVault:
         closed = WavHeader.closed(header.codec, whole)
         partial = header != closed or size != HEADER_SIZE + whole
         if partial:
-            with found.open("r+b") as file:
-                file.truncate(HEADER_SIZE + whole)
-                file.write(bytes(closed))
+            with found.open("r+b") as mended:
+                mended.truncate(HEADER_SIZE + whole)
+                mended.write(bytes(closed))
         ended_at = started_at + timedelta(seconds=closed.duration_s)
         final = _final_name(path)
-        recording = self._index(
-            call_id, path, self._place(final), closed, started_at, ended_at, partial=partial
-        )
+        place, file = self._place(final), _File.read(path)
+        recording = self._index(call_id, path, place, file, started_at, ended_at, partial=partial)
         _sync_folder(os.path.dirname(final))
         return recording
 
@@ -251,22 +282,17 @@ class LocalVault:
         call_id: CallId,
         path: str,
         place: str,
-        header: WavHeader,
+        file: _File,
         started_at: datetime,
         ended_at: datetime,
         *,
         partial: bool,
     ) -> Recording:
-        """On disk, hashed, renamed: in this order, or a crash could leave a name without its bytes.
+        """Its name comes after its bytes and their hash, or a crash could leave the one without the others.
 
         The folder is the caller's to bring to the disk.
         """
-        final = _final_name(path)
-        digest = hashlib.sha256()
-        with open(path, "rb", buffering=0) as file:
-            os.fsync(file.fileno())
-            while block := file.read(_BLOCK):
-                digest.update(block)
+        final, header = _final_name(path), file.header
         if path != final:
             if os.path.lexists(final):
                 raise ArchiveError(f"{final}: exists already; it isn't overwritten")
@@ -274,7 +300,7 @@ class LocalVault:
         return Recording(
             call_id=call_id,
             path=place,
-            sha256=digest.hexdigest(),
+            sha256=file.sha256,
             size=HEADER_SIZE + header.data_size,
             duration_s=header.duration_s,
             codec=header.codec,
@@ -287,16 +313,6 @@ class LocalVault:
 
 def _final_name(path: str) -> str:
     return path.removesuffix(PART)
-
-
-def _read_header(path: str) -> tuple[WavHeader, int]:
-    """And the file's size."""
-    with open(path, "rb", buffering=0) as file:
-        raw, size = file.read(HEADER_SIZE), os.fstat(file.fileno()).st_size
-    try:
-        return WavHeader.parse(raw), size
-    except ValueError as error:
-        raise ArchiveError(f"{path}: {error}") from error
 
 
 def _sha256(path: Path) -> str:

@@ -71,10 +71,9 @@ bench-progress: setup
 bench-report: setup
 	$(UV) run --frozen python -m bench.report $(ARGS)
 
-# Call set-ups per second. RATE=100 SECONDS=20 STORE=sqlite, postgres or none. Needs SIPp.
+# Call set-ups per second, without a store and on each store. ARGS="--store sqlite --rate 150". Needs SIPp.
 bench-setup: setup
-	RATE=$(or $(RATE),100) SECONDS=$(or $(SECONDS),20) STORE=$(or $(STORE),sqlite) \
-	  $(UV) run --frozen python bench/bench_setup.py
+	$(UV) run --frozen python -m bench.setup --seconds $(or $(SECONDS),20) $(ARGS)
 
 clean:
 	rm -rf build .venv .uv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -11,6 +11,7 @@ import hashlib
 import logging
 import os
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -28,6 +29,8 @@ log = logging.getLogger("dialer.archive")
 PART = ".part"
 DAMAGED = ".damaged"
 _BLOCK = 1 << 20
+_SYNCS = 4
+"""Files brought to the disk at a time: together they share the file system's commits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,13 +66,12 @@ class _File:
 
     @classmethod
     def read(cls, path: str) -> _File:
-        """Bring it to the disk, read it once. Raises OSError, ArchiveError where it isn't a recording.
+        """Read it once. Raises OSError, ArchiveError where it isn't a recording.
 
         In few calls of the system: after each of them this thread waits for the GIL.
         """
         handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         try:
-            os.fsync(handle)
             block = os.read(handle, _BLOCK)
             raw, size, digest = block[:HEADER_SIZE], len(block), hashlib.sha256(block)
             while len(block) == _BLOCK:
@@ -93,6 +95,7 @@ class LocalVault:
         self._day = ""
         """The folder that was there last."""
         self._jobs: list[_Job] = []
+        self._syncing = ThreadPoolExecutor(_SYNCS, thread_name_prefix="sync")
         self._sealing: asyncio.Task[None] | None = None
         self._known = ("", "")
         """The folder that was placed last, and where it lies from the root."""
@@ -154,7 +157,7 @@ class LocalVault:
             raise ArchiveError(f"{audio.path}: can't be sealed: {error.strerror or error}") from error
 
     async def _seal_waiting(self) -> None:
-        """One thread for all: each file and each thread more would make the event loop wait for the GIL."""
+        """One thread hashes for all: each thread more would make the event loop wait for the GIL."""
         while self._jobs:
             jobs, self._jobs = self._jobs, []
             for job, result in zip(jobs, await asyncio.to_thread(self._seal_all, jobs), strict=True):
@@ -192,9 +195,14 @@ class LocalVault:
         return self._root / f"{at.astimezone(self._zone):%Y/%m/%d}"
 
     def _seal_all(self, jobs: Sequence[_Job]) -> list[Recording | OSError | ArchiveError]:
-        """Each on its own, but their folders reach the disk once for all of them."""
+        """Each on its own, but they reach the disk together, and their folders once for all of them."""
         done: list[Recording | OSError | ArchiveError] = []
-        for job in jobs:
+        for job, unsynced in zip(
+            jobs, self._syncing.map(_sync, [str(job.audio.path) for job in jobs]), strict=True
+        ):
+            if unsynced is not None:
+                done.append(unsynced)
+                continue
             try:
                 done.append(self._seal(job.call_id, job.audio, job.started_at, job.ended_at))
             except (OSError, ArchiveError) as error:
@@ -210,7 +218,7 @@ class LocalVault:
     def _seal(
         self, call_id: CallId, audio: RecordedAudio, started_at: datetime, ended_at: datetime
     ) -> Recording:
-        """All but the folder's own sync."""
+        """All but the syncs of the file and its folder."""
         part, final = str(audio.path), _final_name(str(audio.path))
         place = self._place(final)
         try:
@@ -263,6 +271,7 @@ class LocalVault:
                 mended.write(bytes(closed))
         ended_at = started_at + timedelta(seconds=closed.duration_s)
         final = _final_name(path)
+        _fsync(path)
         place, file = self._place(final), _File.read(path)
         recording = self._index(call_id, path, place, file, started_at, ended_at, partial=partial)
         _sync_folder(os.path.dirname(final))
@@ -344,8 +353,23 @@ def _make_folder(folder: Path, root: Path) -> None:
             _sync_folder(one.parent)
 
 
+def _sync(part: str) -> OSError | None:
+    """Of a recording; where it has its final name already, that one. Missing: for who reads it to say."""
+    try:
+        _fsync(part if os.path.exists(part) else _final_name(part))
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        return error
+    return None
+
+
 def _sync_folder(folder: Path | str) -> None:
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    _fsync(folder, os.O_DIRECTORY)
+
+
+def _fsync(path: Path | str, flags: int = 0) -> None:
+    handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | flags)
     try:
         os.fsync(handle)
     finally:

@@ -60,13 +60,23 @@ class Callees:
             self.process.wait()
 
 
+def _takes_rtp_ports(program: str) -> bool:
+    if shutil.which(program) is None:
+        return False
+    said = subprocess.run([program, "-h"], capture_output=True, check=False)
+    return b"-min_rtp_port" in said.stdout + said.stderr
+
+
 def start_callees(folder: Path, chroot: Path, port: int) -> Callees:
     """``folder``: for scratch files."""
     program, root = "sipp", Path("/")
     if (chroot / "usr/bin/sipp").exists():
         root = chroot
-    elif shutil.which("sipp") is None:
-        raise SystemExit("sipp is missing: apt-get install sip-tester, or tests/peers/asterisk.sh install")
+    elif not _takes_rtp_ports(program):
+        raise SystemExit(
+            "SIPp 3.7 or newer is needed (its -min_rtp_port; Debian 12 has 3.6):"
+            f" sh tests/peers/asterisk.sh install {chroot} brings one"
+        )
     home = root / f"tmp/bench-callees-{port}" if root != Path("/") else folder
     home.mkdir(parents=True, exist_ok=True)
     (home / "customer.alaw").write_bytes(encode(customer(), "PCMA"))

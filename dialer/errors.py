@@ -5,11 +5,12 @@
     DialerError
     ├── ConfigError            a file that a person wrote: says file, line, what to write instead
     │   ├── ScriptError        an IVR script
+    │   ├── CampaignError      a campaign file
     │   └── CalendarError      a year without official data, a broken calendar file
     ├── ImportFileError        an import that can't be read at all (encoding, columns)
     ├── MissingModel           the recogniser's model directory is absent or broken
     ├── MissingPrompt          a clip that the script needs isn't there
-    ├── IllegalTransition      an event that the call's table doesn't allow; nothing changed
+    ├── IllegalTransition      an event that a table of states doesn't allow; nothing changed
     ├── SipError
     │   ├── SipParseError      the peer's message is malformed
     │   ├── SdpError           no common codec, or a body that isn't SDP
@@ -43,6 +44,10 @@ class ScriptError(ConfigError):
     """An IVR script is wrong."""
 
 
+class CampaignError(ConfigError):
+    """A campaign file is wrong."""
+
+
 class CalendarError(ConfigError):
     """No official calendar for that year, or a broken calendar file."""
 
@@ -60,7 +65,7 @@ class MissingPrompt(DialerError):
 
 
 class IllegalTransition(DialerError):
-    """The call's table doesn't allow this event in this state."""
+    """The table doesn't allow this event in this state."""
 
 
 class SipError(DialerError):

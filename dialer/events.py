@@ -67,6 +67,54 @@ class RecordingSealed:
 
 
 @dataclass(frozen=True, slots=True)
+class CampaignMoved:
+    """A campaign's version took a step of its life, e.g. ``approve`` or ``pause``."""
+
+    at: datetime
+    campaign: str
+    version: int
+    step: str
+
+
+@dataclass(frozen=True, slots=True)
+class ContactRefreshed:
+    """The business side confirmed or replaced a task's number (R24)."""
+
+    at: datetime
+    task_id: TaskId
+    pass_no: int
+
+
+@dataclass(frozen=True, slots=True)
+class TaskHandedOver:
+    """Another method goes on with a task: ``visit``, ``letter`` or ``text``."""
+
+    at: datetime
+    task_id: TaskId
+    channel: str
+
+
+@dataclass(frozen=True, slots=True)
+class HandoverMoved:
+    """A visit, letter or text took a step, e.g. ``assign``, ``send`` or ``succeed``."""
+
+    at: datetime
+    task_id: TaskId
+    channel: str
+    step: str
+
+
+@dataclass(frozen=True, slots=True)
+class MethodCapPassed:
+    """Visits and letters are more than their share of a month's call-backs (R8). Told once a month."""
+
+    at: datetime
+    month: str
+    visits_and_letters: int
+    called_back: int
+
+
+@dataclass(frozen=True, slots=True)
 class TrunkDown:
     """No call can be placed over this trunk. ``why`` names no telephone number."""
 
@@ -85,5 +133,6 @@ class TrunkUp:
 
 Event = (
     TaskImported | DeadlineDatedAnew | CallDialled | CallAnswered | CallEnded | TicketIssued | RecordingSealed
+    | CampaignMoved | ContactRefreshed | TaskHandedOver | HandoverMoved | MethodCapPassed
     | TrunkDown | TrunkUp
 )  # fmt: skip

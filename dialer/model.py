@@ -7,6 +7,7 @@ Times are aware ``datetime`` (legal time) unless a name ends in ``_s`` (seconds)
 from __future__ import annotations
 
 import re
+import unicodedata
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
@@ -32,6 +33,15 @@ class Reason(str):
 
 def english(reason: str) -> str:
     return reason.en if isinstance(reason, Reason) else reason
+
+
+def same_person(one: str, other: str) -> bool:
+    """Blanks, width and case don't make another name. Nobody has no name."""
+
+    def plain(name: str) -> str:
+        return "".join(unicodedata.normalize("NFKC", name).casefold().split())
+
+    return bool(plain(one)) and plain(one) == plain(other)
 
 
 _DIGITS = re.compile(r"^\+?[0-9]{3,18}$")
@@ -155,6 +165,8 @@ class TaskState(StrEnum):
     """上门: the passes by telephone are used up (R25)."""
     LETTER = "letter"
     """信函: the visit was unsuccessful too (R26)."""
+    UNREACHED = "unreached"
+    """未能回访: neither telephone nor visit nor letter reached the customer."""
     WITH_AGENT = "with_agent"
     """An agent spoke with the customer and keeps the task; not dialled by itself again."""
     EXCLUDED = "excluded"
@@ -267,6 +279,10 @@ class Task:
     do_not_call: bool = False
     visit_failed: bool = False
     """A visit was made and didn't reach the customer (R26)."""
+    address: str = ""
+    """Where to visit and to write."""
+    email: str = ""
+    """For who declines calls (R37)."""
 
     @property
     def recurs(self) -> bool:
@@ -281,7 +297,7 @@ class Task:
 
     def sold_by(self, name: str, team: str = "") -> bool:
         """Whether that person, or one of that team, sold this policy: never offered the call (R5)."""
-        return bool((name and name == self.seller) or (team and team == self.seller_team))
+        return same_person(name, self.seller) or same_person(team, self.seller_team)
 
     @property
     def customer_key(self) -> str:
@@ -410,7 +426,7 @@ class AppointmentWish:
 
 @dataclass(frozen=True, slots=True)
 class Ticket:
-    """问题件. ``id`` is 0 until the store has issued it."""
+    """问题件. ``id`` is 0 until the store has issued it; ``call_id`` is 0 where paper raised it, no call."""
 
     call_id: CallId
     task_id: TaskId

@@ -6,7 +6,7 @@ Two clocks: ``datetime`` is legal time (policy, rows, retention), ``float`` is l
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -418,8 +418,13 @@ class Store(Protocol):
         """Insert; the same campaign and policy number twice counts as a duplicate and changes nothing."""
         ...
 
-    async def candidates(self, now: datetime, limit: int) -> list[Candidate]:
-        """Open tasks that aren't claimed and whose last Wait verdict is over, earliest deadline first."""
+    async def candidates(
+        self, now: datetime, limit: int, campaigns: Collection[str] | None = None
+    ) -> list[Candidate]:
+        """Open tasks that aren't claimed and whose last Wait verdict is over, earliest deadline first.
+
+        ``campaigns``: of these alone; None: of all.
+        """
         ...
 
     async def candidate(self, task_id: TaskId) -> Candidate | None: ...

@@ -11,7 +11,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, ScalarNode, SequenceNode
 
-from dialer.errors import ScriptError
+from dialer.errors import ConfigError, ScriptError
 from dialer.ivr.prompt import SLOTS, slots_of, stray_brace
 
 _PUNCTUATION = " ，。、；：？！,.;:?!"
@@ -20,19 +20,25 @@ _E = TypeVar("_E", bound=StrEnum)
 
 def compose(text: str, file: str) -> Table:
     """The file's top level. Raises ScriptError."""
+    root = yaml_nodes(text, file, ScriptError, "id, version, title, company")
+    return Table(root, file, "the script")
+
+
+def yaml_nodes(text: str, file: str, kind: type[ConfigError], first: str) -> Any:
+    """YAML as nodes that know their lines. Raises ``kind``; ``first``: the keys that a file begins with."""
     try:
         root = YAML(typ="safe", pure=True).compose(text)
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = mark.line + 1 if mark is not None else 1
-        raise ScriptError(f"not YAML: {error.problem or error.context}", file, line) from error
+        raise kind(f"not YAML: {error.problem or error.context}", file, line) from error
     except RecursionError as error:
-        raise ScriptError("nested too deeply to be a script", file, 1) from error
+        raise kind("nested too deeply", file, 1) from error
     except YAMLError as error:
-        raise ScriptError(f"not YAML: {error}", file, 1) from error
+        raise kind(f"not YAML: {error}", file, 1) from error
     if root is None:
-        raise ScriptError("the file is empty: start with id, version, title, company", file, 1)
-    return Table(root, file, "the script")
+        raise kind(f"the file is empty: start with {first}", file, 1)
+    return root
 
 
 class Table:
@@ -97,7 +103,7 @@ class Table:
         value = self.text(key, "one of " + ", ".join(values))
         if value not in values:
             self.fail(
-                f"{self.name}: unknown {key} {value!r}{_guess(value, values)}: "
+                f"{self.name}: unknown {key} {value!r}{did_you_mean(value, values)}: "
                 f"write one of {', '.join(values)}",
                 self.line_of(key),
             )
@@ -119,7 +125,7 @@ class Table:
         line = line_of(self._values[key])
         for slot in slots_of(text):
             if slot not in SLOTS:
-                guess = _guess(slot, SLOTS)
+                guess = did_you_mean(slot, SLOTS)
                 self.fail(
                     f"{self.name}: {key!r} has an unknown slot {{{slot}}}{guess}: slots are "
                     + " ".join(f"{{{name}}}" for name in SLOTS),
@@ -143,7 +149,7 @@ class Table:
                 continue
             if missing and not get_close_matches(key, [missing], cutoff=0.6):
                 continue
-            guess = _guess(key, [missing] if missing else self._known)
+            guess = did_you_mean(key, [missing] if missing else self._known)
             known = "" if guess else ": known are " + ", ".join(self._known)
             self.fail(f"{self.name}: unknown key {key!r}{guess}{known}", self._key_lines[key])
 
@@ -156,6 +162,6 @@ def tag_of(node: ScalarNode) -> str:
     return str(node.tag).rsplit(":", 1)[-1]
 
 
-def _guess(word: str, known: Iterable[str]) -> str:
+def did_you_mean(word: str, known: Iterable[str]) -> str:
     match = get_close_matches(word, list(known), n=1, cutoff=0.6)
     return f", did you mean {match[0]!r}?" if match else ""

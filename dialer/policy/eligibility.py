@@ -14,6 +14,11 @@ _OVER = {
         "an agent has the customer, no machine calls",
     ),
     TaskState.EXCLUDED: ("R19", "任务已列入免访", "the task is exempt"),
+    TaskState.UNREACHED: (
+        "R26",
+        "电话、上门、信函均未成功",
+        "neither telephone nor visit nor letter reached the customer",
+    ),
 }
 _SIGNATURES = {
     Signature.POLICYHOLDER: ("投保人", "the policyholder"),

@@ -19,6 +19,8 @@ _DATE = re.compile(r"^(\d{4})(?:([-/.])(\d{1,2})\2(\d{1,2})|(\d{2})(\d{2})|年(\
 _MIDNIGHT = re.compile(r"[ T]0{1,2}:00(:00(\.0+)?)?$")
 _BETWEEN_PHONES = re.compile(r"[;,、/|\n]+")
 _MONEY = re.compile(r"^\d{1,3}(,\d{3})+(\.\d*)?$|^\d+(\.\d*)?$|^\.\d+$")
+_UNSPEAKABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+_EMAIL = re.compile(r"^[^@\s<>,;]+@[^@\s<>,;]+\.[^@\s<>,;]+$")
 _TRUE = frozenset({"是", "有", "y", "yes", "true", "1", "√", "✓"})
 _FALSE = frozenset({"", "否", "无", "没有", "n", "no", "false", "0", "×"})
 _HONORIFICS = {
@@ -46,20 +48,28 @@ _SINGLE_PREMIUM = frozenset({"趸交", "趸缴", "一次性"})
 
 def plain(cell: Cell) -> str:
     """The cell as half-width text without blanks around it: for everything but names."""
-    return unicodedata.normalize("NFKC", as_text(cell)).strip()
+    value = as_text(cell)
+    return value if value.isascii() else unicodedata.normalize("NFKC", value).strip()
 
 
 def as_text(cell: Cell) -> str:
+    if isinstance(cell, str):
+        return cell.strip().strip("\ufeff\u200b")
     if cell is None:
         return ""
     if isinstance(cell, float) and cell.is_integer() and abs(cell) < 1e15:
         cell = int(cell)
-    return str(cell).strip().strip("\ufeff\u200b")
+    return str(cell).strip()
 
 
 def formula(cell: Cell) -> bool:
     """Whether a spreadsheet would calculate this text."""
-    return isinstance(cell, str) and unicodedata.normalize("NFKC", cell).lstrip().startswith(("=", "@"))
+    if not isinstance(cell, str):
+        return False
+    start = cell.lstrip()[:1]
+    return start in ("=", "@") or (
+        not start.isascii() and unicodedata.normalize("NFKC", start).startswith(("=", "@"))
+    )
 
 
 def text(cell: Cell, *, required: bool = False) -> str:
@@ -69,7 +79,7 @@ def text(cell: Cell, *, required: bool = False) -> str:
         raise ValueError("is empty")
     if len(value) > MAX_TEXT:
         raise ValueError(f"has more than {MAX_TEXT} characters: is a quotation mark missing?")
-    if any(unicodedata.category(c) in ("Cc", "Cs", "Zl", "Zp") for c in value):
+    if _UNSPEAKABLE.search(value):
         raise ValueError("has a line break or a control character in it: remove it")
     if value[:1] in ("+", "-", "＋", "－"):
         raise ValueError("begins with + or -, as a formula does: remove the sign")
@@ -159,6 +169,13 @@ def honorific(cell: Cell) -> str:
     if found is None:
         raise ValueError("isn't a gender: write 男 or 女, or leave it empty")
     return found
+
+
+def email(cell: Cell) -> str:
+    value = text(plain(cell))
+    if not _EMAIL.match(value):
+        raise ValueError("isn't an e-mail address: write name@example.cn")
+    return value
 
 
 def segment(cell: Cell) -> Segment:

@@ -17,13 +17,14 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from dialer.errors import Fenced
 from dialer.events import CallDialled
+from dialer.kpi import Method
 from dialer.model import Attempt, CallId, TaskId, TaskState
 from dialer.policy.ruling import ONE_LIVE_CALL
 from dialer.policy.verdict import Decision, Dial, Verdict, Wait
 from dialer.ports import Candidate, Claim
-from dialer.store import effects, outbox, repository, rows
+from dialer.store import effects, handovers, outbox, repository, rows
 from dialer.store.config import StoreConfig
-from dialer.store.effects import differs, state_after_verdict
+from dialer.store.effects import channel_of, differs, state_after_verdict
 from dialer.store.tables import (
     ATTEMPTS,
     CLAIMS,
@@ -353,14 +354,18 @@ def _keep(
     if said:
         connection.execute(_SAY, said)
     moved: list[rows.Values] = []
+    given: list[tuple[TaskId, Method, datetime]] = []
     for one in made:
         row, verdict = found[one.task_id], one.decision.verdict
         hidden = verdict.until if isinstance(verdict, Wait) else LONG_AGO
         state = state_after_verdict(TaskState(row.state), verdict, config.excluding_rules).value
         if (hidden, state) != (row.hidden_until, row.state):
             moved.append({"task": one.task_id, "hidden": hidden, "becomes": state})
+        if state != row.state and (channel := channel_of(verdict)) is not None:
+            given.append((one.task_id, channel, one.now))
     if moved:
         connection.execute(_MOVE, moved)
+    handovers.open_(connection, given)
 
 
 def renew(connection: Connection, asked: Sequence[RenewalAsked], _: InLoop) -> list[Fenced | None]:

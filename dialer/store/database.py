@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime, tzinfo
 from functools import partial
 from pathlib import Path
@@ -25,10 +25,11 @@ from dialer.model import (
 from dialer.policy.ledger import Rules
 from dialer.policy.verdict import Decision
 from dialer.ports import CallView, Candidate, Claim
-from dialer.store import claims, engine, figures, ledger, migrate, outbox, outcomes, repository
+from dialer.store import claims, engine, exemptions, figures, ledger, migrate, outbox, outcomes, repository
 from dialer.store.config import StoreConfig
 from dialer.store.engine import Database, SqliteDatabase
 from dialer.store.group import GroupWriter, Kind
+from dialer.store.registers import SqlRegisters
 
 _PAGE = 1000
 _WAKE = 5000
@@ -41,8 +42,11 @@ _NOTE = Kind(outcomes.note, lambda noted: (noted.call_id, noted.answered))
 _FINISH = Kind(outcomes.finish, lambda finished: finished.record.call_id)
 
 
-class SqlStore:
-    """Implements ``dialer.ports.Store``. Make it with ``open``; every coroutine may raise StoreError."""
+class SqlStore(SqlRegisters):
+    """Implements ``dialer.ports.Store`` and ``dialer.registers.Registers``. Make it with ``open``.
+
+    Every coroutine may raise StoreError.
+    """
 
     def __init__(self, database: Database, config: StoreConfig) -> None:
         self._database = database
@@ -83,12 +87,20 @@ class SqlStore:
     async def add_tasks(self, tasks: Sequence[Task], now: datetime) -> ImportReport:
         if any(not task.phones for task in tasks):
             raise StoreError("a task without a telephone number can't be stored")
-        return await self._group.alone(lambda connection, _: repository.add_tasks(connection, tasks, now))
+        return await self._group.alone(
+            lambda connection, _: repository.add_tasks(
+                connection, exemptions.exempted(connection, tasks), now
+            )
+        )
 
-    async def candidates(self, now: datetime, limit: int) -> list[Candidate]:
+    async def candidates(
+        self, now: datetime, limit: int, campaigns: Collection[str] | None = None
+    ) -> list[Candidate]:
         if await self._group.read(lambda connection: claims.anybody_waited(connection, now)):
             await self._group.alone(lambda connection, _: claims.wake(connection, now, max(limit, _WAKE)))
-        return await self._group.read(lambda connection: repository.candidates(connection, now, limit))
+        return await self._group.read(
+            lambda connection: repository.candidates(connection, now, limit, campaigns)
+        )
 
     async def candidate(self, task_id: TaskId) -> Candidate | None:
         return await self._group.read(lambda connection: repository.candidate(connection, task_id))
@@ -99,8 +111,10 @@ class SqlStore:
             found += page
         return found
 
-    async def task_page(self, after: TaskId, limit: int) -> list[Task]:
-        return await self._group.read(lambda connection: repository.task_page(connection, after, limit))
+    async def task_page(self, after: TaskId, limit: int, campaign: str = "") -> list[Task]:
+        return await self._group.read(
+            lambda connection: repository.task_page(connection, after, limit, campaign)
+        )
 
     async def record_decision(self, task_id: TaskId, decision: Decision, now: datetime) -> None:
         await self._group.submit(self._decide, claims.DecisionMade(task_id, decision, now))

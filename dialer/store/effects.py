@@ -6,6 +6,8 @@ from collections.abc import Set
 from dataclasses import replace
 from datetime import date, datetime
 
+from dialer.handover import BY_CHANNEL
+from dialer.kpi import Method
 from dialer.model import Attempt, CallRecord, Disposition, Task, TaskState
 from dialer.policy.rulebook import version_of
 from dialer.policy.verdict import Decision, Dial, Escalate, Finding, Refuse, Verdict, Wait
@@ -74,6 +76,11 @@ def state_after_verdict(state: TaskState, verdict: Verdict, excluding_rules: Set
             return _CHANNELS.get(channel, TaskState.CONTACT_REFRESH)
         case _:
             return state
+
+
+def channel_of(verdict: Verdict) -> Method | None:
+    """The method that a verdict gives a task to, where that has a work list: visit, letter or text."""
+    return BY_CHANNEL.get(verdict.channel) if isinstance(verdict, Escalate) else None
 
 
 def state_after_call(state: TaskState, outcome: Disposition, recurs: bool = False) -> TaskState:

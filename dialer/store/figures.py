@@ -29,9 +29,11 @@ from sqlalchemy import (
     select,
 )
 
+from dialer.handover import HandoverState
 from dialer.kpi import ANSWERED, UNCOUNTED, CallCount, Cause, Method, Month, MonthCount, Slice, Tally
 from dialer.model import ALL_SIGNATURES, Disposition, TaskState
-from dialer.store.tables import ATTEMPTS, DECISIONS, NO_DEADLINE, RECORDINGS, TASKS, TICKETS
+from dialer.store.handovers import last_of_month
+from dialer.store.tables import ATTEMPTS, HANDOVERS, NO_DEADLINE, RECORDINGS, TASKS, TICKETS
 from dialer.tickets import TicketState
 
 _DIMENSIONS = (TASKS.c.branch, TASKS.c.channel, TASKS.c.product, TASKS.c.seller)
@@ -41,10 +43,6 @@ _COMPLETED = ATTEMPTS.c.outcome == literal(Disposition.COMPLETED.value, literal_
 """Written out: only so does SQLite see that the index of completed calls serves."""
 _ANSWERED = ATTEMPTS.c.outcome.in_(sorted(one.value for one in ANSWERED))
 _SETTLED = TICKETS.c.status == TicketState.CLOSED.value
-_HANDED_OVER = tuple(
-    one.value for one in (TaskState.CONTACT_REFRESH, TaskState.EXCLUDED, TaskState.VISIT, TaskState.LETTER)
-)
-"""Where an Escalate verdict leaves a task."""
 _HANDED_TO = (Method.VISIT, Method.LETTER, Method.TEXT)
 _SHORTLY = timedelta(days=2)
 """A ticket is issued when its call ends: narrows the search before the slot decides."""
@@ -133,18 +131,20 @@ def _count(condition: ColumnElement[bool] | None = None) -> ColumnElement[int]:
 
 
 def _due(month: Month, zone: tzinfo, campaign: str, open_is_success: bool) -> Select[Any]:
-    done = (
-        select(func.min(ATTEMPTS.c.slot))
-        .where(ATTEMPTS.c.task_id == TASKS.c.id, _COMPLETED)
-        .scalar_subquery()
+    called = select(func.substr(func.min(ATTEMPTS.c.slot), 1, 10)).where(
+        ATTEMPTS.c.task_id == TASKS.c.id, _COMPLETED
     )
+    on_paper = select(cast(func.min(HANDOVERS.c.done_on), Text)).where(
+        HANDOVERS.c.task_id == TASKS.c.id, HANDOVERS.c.state == HandoverState.DONE.value
+    )
+    done = func.coalesce(called.scalar_subquery(), on_paper.scalar_subquery())
     left_open: ColumnElement[bool] = (
         false() if open_is_success else exists().where(TICKETS.c.task_id == TASKS.c.id, not_(_SETTLED))
     )
     imported = and_(TASKS.c.imported_at >= month.begin(zone), TASKS.c.imported_at < month.end(zone))
     query = select(
         *_DIMENSIONS,
-        func.substr(done, 1, 10).label("done"),
+        done.label("done"),
         left_open.label("left_open"),
         cast(TASKS.c.cooling_off_end, Text).label("last_day"),
         TASKS.c.state,
@@ -200,23 +200,17 @@ def _called(month: Month, campaign: str) -> Select[Any]:
 
 
 def _handed_over(month: Month, zone: tzinfo, campaign: str) -> Select[Any]:
-    """Tasks whose last verdict gave them to another method in this month (R25, R26, R37)."""
-    said = DECISIONS.alias()
-    last = select(func.max(said.c.id)).where(said.c.task_id == TASKS.c.id).correlate(TASKS).scalar_subquery()
+    """Tasks that the month gave to a visit, letter or text, or for which one ended in it (R25, R26, R37)."""
+    last = _once(last_of_month(month, zone), "handed")
     rung = exists().where(ATTEMPTS.c.task_id == TASKS.c.id, *_in_month(month), _COUNTED)
     query = (
         select(
             *_DIMENSIONS,
-            *(_count(DECISIONS.c.channel == one.value).label(f"by_{one.value}") for one in _HANDED_TO),
+            *(_count(HANDOVERS.c.channel == one.value).label(f"by_{one.value}") for one in _HANDED_TO),
             _count(rung).label("rung_and_handed"),
         )
-        .select_from(TASKS.join(DECISIONS, DECISIONS.c.id == last))
-        .where(
-            TASKS.c.state.in_(_HANDED_OVER),
-            DECISIONS.c.kind == "escalate",
-            DECISIONS.c.channel.in_([one.value for one in _HANDED_TO]),
-            DECISIONS.c.at >= month.begin(zone),
-            DECISIONS.c.at < month.end(zone),
+        .select_from(
+            last.join(HANDOVERS, HANDOVERS.c.id == last.c.handover).join(TASKS, TASKS.c.id == last.c.task_id)
         )
         .group_by(*reversed(_DIMENSIONS))
     )
@@ -224,15 +218,19 @@ def _handed_over(month: Month, zone: tzinfo, campaign: str) -> Select[Any]:
 
 
 def _from_tickets(query: Select[Any], month: Month, zone: tzinfo, campaign: str) -> Select[Any]:
+    on_paper = and_(
+        TICKETS.c.call_id.is_(None),
+        TICKETS.c.issued_at >= month.begin(zone),
+        TICKETS.c.issued_at < month.end(zone),
+    )
     query = query.select_from(
-        TICKETS.join(ATTEMPTS, ATTEMPTS.c.id == TICKETS.c.call_id).join(
+        TICKETS.outerjoin(ATTEMPTS, ATTEMPTS.c.id == TICKETS.c.call_id).join(
             TASKS, TASKS.c.id == TICKETS.c.task_id
         )
     ).where(
         TICKETS.c.issued_at >= month.begin(zone) - _SHORTLY,
         TICKETS.c.issued_at < month.end(zone) + _SHORTLY,
-        *_in_month(month),
-        _COUNTED,
+        or_(and_(*_in_month(month), _COUNTED), on_paper),
     )
     return query.where(TASKS.c.campaign == campaign) if campaign else query
 

@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from datetime import date, datetime
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, bindparam, exists, func, insert, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    Select,
+    bindparam,
+    exists,
+    func,
+    insert,
+    select,
+)
 
 from dialer.events import TaskImported
 from dialer.model import Attempt, CallId, ImportReport, Recording, Task, TaskId, TaskState, Ticket
@@ -19,15 +29,16 @@ from dialer.store.tables import (
     ATTEMPTS,
     CLAIMS,
     DECISIONS,
+    DO_NOT_CALL,
     LONG_AGO,
     PHONES,
     RECORDINGS,
     TASKS,
     TICKETS,
-    UtcDateTime,
     among_ids,
     among_texts,
     db_now,
+    is_ready,
 )
 
 T = TypeVar("T")
@@ -58,9 +69,15 @@ _FREE = (
 )
 _READY = (
     select(TASKS)
-    .where(*_FREE, TASKS.c.hidden_until == bindparam("never", LONG_AGO, type_=UtcDateTime()))
+    .where(is_ready(), *_FREE[1:], TASKS.c.campaign == bindparam("campaign"))
     .order_by(TASKS.c.deadline, TASKS.c.id)
     .limit(bindparam("limit"))
+)
+_NEXT_READY = (
+    select(TASKS.c.campaign)
+    .where(is_ready(), TASKS.c.campaign > bindparam("after"))
+    .order_by(TASKS.c.campaign)
+    .limit(1)
 )
 # Found by appointment alone: by state or hidden_until, SQLite would look through all that are open.
 _DUE = (
@@ -74,17 +91,27 @@ _DUE = (
     .order_by(TASKS.c.appointment)
     .limit(bindparam("limit"))
 )
+_NEXT_OF_ALL = (
+    select(TASKS.c.campaign).where(TASKS.c.campaign > bindparam("after")).order_by(TASKS.c.campaign).limit(1)
+)
+_DUE_OF = _DUE.where(among_texts(func.coalesce(TASKS.c.campaign, ""), "campaigns"))
 _TASKS = select(TASKS).where(among_ids(TASKS.c.id)).order_by(TASKS.c.id)
 _TASK_PAGE = (
     select(TASKS).where(TASKS.c.id > bindparam("after")).order_by(TASKS.c.id).limit(bindparam("limit"))
 )
+_TASK_PAGE_OF = _TASK_PAGE.where(TASKS.c.campaign == bindparam("campaign"))
 _KNOWN = select(TASKS.c.policy_no, TASKS.c.id).where(
     TASKS.c.campaign == bindparam("campaign"), among_texts(TASKS.c.policy_no, "policies")
 )
-_PHONES = select(PHONES).where(among_ids(PHONES.c.task_id)).order_by(PHONES.c.task_id, PHONES.c.position)
+_PHONES = (
+    select(PHONES, exists().where(DO_NOT_CALL.c.number == PHONES.c.number).label("listed"))
+    .where(among_ids(PHONES.c.task_id))
+    .order_by(PHONES.c.task_id, PHONES.c.position)
+)
 _OF_CUSTOMERS = (
     select(ATTEMPTS).where(among_texts(ATTEMPTS.c.customer_key, "customers")).order_by(ATTEMPTS.c.id)
 )
+_OF_TASKS = select(ATTEMPTS).where(among_ids(ATTEMPTS.c.task_id)).order_by(ATTEMPTS.c.id)
 _DECISIONS = select(DECISIONS).where(DECISIONS.c.task_id == bindparam("task")).order_by(DECISIONS.c.id)
 _ATTEMPTS = select(ATTEMPTS).where(among_ids(ATTEMPTS.c.id)).order_by(ATTEMPTS.c.id)
 _CALL_PAGE = (
@@ -139,16 +166,28 @@ def _known(connection: Connection, tasks: Sequence[Task]) -> dict[tuple[str, str
     }
 
 
-def candidates(connection: Connection, now: datetime, limit: int) -> list[Candidate]:
+def candidates(
+    connection: Connection, now: datetime, limit: int, campaigns: Collection[str] | None = None
+) -> list[Candidate]:
     """Tasks that are ready, earliest deadline first; due appointments are among them in any case.
 
-    ``claims.wake`` makes those ready whose wait is over.
+    ``campaigns``: of these alone; None: of all. ``claims.wake`` makes those ready whose wait is over.
     """
-    due = connection.execute(_DUE, {"now": now, "limit": limit}).all()
-    ready = connection.execute(_READY, {"limit": limit}).all()
+    asked: dict[str, Any] = {"now": now, "limit": limit}
+    if campaigns is None:
+        due, names = connection.execute(_DUE, asked).all(), _steps(connection, _NEXT_READY)
+    else:
+        names = sorted(campaigns)
+        due = connection.execute(_DUE_OF, {**asked, "campaigns": names}).all()
+    ready = [row for name in names for row in connection.execute(_READY, {"campaign": name, "limit": limit})]
+    ready.sort(key=_in_order)
     found = {row.id: row for row in (*due, *ready)}
     kept = list(found.values())[:limit]
-    return candidates_of(connection, sorted(kept, key=lambda row: (row.deadline, row.id)))
+    return candidates_of(connection, sorted(kept, key=_in_order))
+
+
+def _in_order(row: Row[Any]) -> tuple[date, int]:
+    return (row.deadline, row.id)
 
 
 def candidates_of(connection: Connection, found: Sequence[Row[Any]]) -> list[Candidate]:
@@ -160,10 +199,15 @@ def candidates_of(connection: Connection, found: Sequence[Row[Any]]) -> list[Can
     customers = sorted({row.customer_key for row in found})
     for row in connection.execute(_OF_CUSTOMERS, {"customers": customers}):
         by_customer[row.customer_key].append(rows.attempt(row))
+    # A later pass may dial another number, and so be another customer's key; its own calls stay its own.
+    later = [row.id for row in found if row.pass_no > 1]
+    earlier: dict[int, list[Attempt]] = defaultdict(list)
+    for row in connection.execute(_OF_TASKS, {"ids": later}) if later else ():
+        earlier[row.task_id].append(rows.attempt(row))
     made: list[Candidate] = []
     for task_row in found:
         calls = by_customer[task_row.customer_key]
-        own = tuple(call for call in calls if call.task_id == task_row.id)
+        own = tuple(earlier.get(task_row.id) or (call for call in calls if call.task_id == task_row.id))
         others = tuple(call for call in calls if call.task_id != task_row.id)
         made.append(Candidate(rows.task(task_row, phones[task_row.id]), own, others))
     return made
@@ -174,9 +218,14 @@ def candidate(connection: Connection, task_id: TaskId) -> Candidate | None:
     return candidates_of(connection, found)[0] if found else None
 
 
-def task_page(connection: Connection, after: TaskId, limit: int) -> list[Task]:
-    """By id, from the one behind ``after``."""
-    return tasks_of(connection, connection.execute(_TASK_PAGE, {"after": after, "limit": limit}).all())
+def task_page(connection: Connection, after: TaskId, limit: int, campaign: str = "") -> list[Task]:
+    """By id, from the one behind ``after``; of one campaign where it is named."""
+    asked: dict[str, Any] = {"after": after, "limit": limit}
+    if campaign:
+        found = connection.execute(_TASK_PAGE_OF, {**asked, "campaign": campaign}).all()
+    else:
+        found = connection.execute(_TASK_PAGE, asked).all()
+    return tasks_of(connection, found)
 
 
 def decisions(connection: Connection, task_id: TaskId) -> list[tuple[datetime, Decision]]:
@@ -234,6 +283,26 @@ def _by(
     for row in connection.execute(query, {"ids": list(ids)}):
         found[getattr(row, column)].append(row)
     return found
+
+
+def tasks_by_id(connection: Connection, ids: Sequence[int]) -> dict[TaskId, Task]:
+    """In the order of their ids."""
+    if not ids:
+        return {}
+    found = connection.execute(_TASKS, {"ids": list(ids)}).all()
+    return {task.id: task for task in tasks_of(connection, found)}
+
+
+def campaigns(connection: Connection) -> list[str]:
+    """Every campaign that a task names, one step through the index for each."""
+    return _steps(connection, _NEXT_OF_ALL)
+
+
+def _steps(connection: Connection, following: Select[Any]) -> list[str]:
+    found = [""]
+    while (name := connection.execute(following, {"after": found[-1]}).scalar()) is not None:
+        found.append(name)
+    return found[1:]
 
 
 def tasks_of(connection: Connection, found: Sequence[Row[Any]]) -> list[Task]:

@@ -72,7 +72,7 @@ def task_row(task: Task, now: datetime) -> Values:
         "pass_no": task.pass_no,
         "appointment": task.appointment,
         "waiver": task.waiver,
-        "waiver_signatures": ",".join(one for one in ALL_SIGNATURES if one in task.waiver_signatures),
+        "waiver_signatures": signatures_text(task.waiver_signatures),
         "opted_out": task.opted_out,
         "surrendered": task.surrendered,
         "do_not_call": task.do_not_call,
@@ -80,7 +80,14 @@ def task_row(task: Task, now: datetime) -> Values:
         "imported_at": now,
         "hidden_until": LONG_AGO,
         "fence": 0,
+        "address": task.address,
+        "email": task.email,
     }
+
+
+def signatures_text(signatures: Sequence[Signature]) -> str:
+    """In the order of ``Signature``, whatever order they came in."""
+    return ",".join(one for one in ALL_SIGNATURES if one in signatures)
 
 
 def phone_rows(task_id: int, task: Task) -> list[Values]:
@@ -91,7 +98,7 @@ def phone_rows(task_id: int, task: Task) -> list[Values]:
 
 
 def task(row: Row[*tuple[Any, ...]], phones: Sequence[Row[Any]]) -> Task:
-    """``phones`` in order of ``position``."""
+    """``phones`` in order of ``position``, each with ``listed``: whether the do-not-call list has it."""
     if not phones:
         raise StoreError(f"task {row.id} has no telephone number: the database is damaged")
     return Task(
@@ -124,8 +131,10 @@ def task(row: Row[*tuple[Any, ...]], phones: Sequence[Row[Any]]) -> Task:
         waiver_signatures=tuple(map(Signature, filter(None, row.waiver_signatures.split(",")))),
         opted_out=row.opted_out,
         surrendered=row.surrendered,
-        do_not_call=row.do_not_call,
+        do_not_call=row.do_not_call or any(phone.listed for phone in phones),
         visit_failed=row.visit_failed,
+        address=row.address,
+        email=row.email,
     )
 
 
@@ -220,7 +229,7 @@ def answer(row: Row[*tuple[Any, ...]]) -> Answer:
 
 def ticket_row(value: Ticket) -> Values:
     return {
-        "call_id": value.call_id,
+        "call_id": value.call_id or None,
         "task_id": value.task_id,
         "category": value.category,
         "departments": msgspec.json.encode(value.departments).decode(),
@@ -237,7 +246,7 @@ def ticket_row(value: Ticket) -> Values:
 
 def ticket(row: Row[*tuple[Any, ...]]) -> Ticket:
     return Ticket(
-        call_id=CallId(row.call_id),
+        call_id=CallId(row.call_id or 0),
         task_id=TaskId(row.task_id),
         category=row.category,
         departments=msgspec.json.decode(row.departments, type=tuple[str, ...]),

@@ -142,6 +142,27 @@ def among_texts(column: ColumnElement[str], name: str) -> _Among:
     return _Among(column, bindparam(name, type_=_Values(Text())))
 
 
+class is_ready(FunctionElement[bool]):
+    """SQL: the task may be looked at now. Written as in ``ix_tasks_campaign_ready``, so that it serves."""
+
+    type = Boolean()
+    inherit_cache = True
+
+    def self_group(self, against: Any = None) -> is_ready:
+        return self
+
+
+@compiles(is_ready, "sqlite")
+def _sqlite_ready(element: is_ready, compiler: SQLCompiler, **kw: Any) -> str:
+    # With the bare state SQLite would take the index of all tasks in that state, and sort.
+    return "coalesce(tasks.state, '') = 'open' AND tasks.hidden_until = '1970-01-01 00:00:00.000000'"
+
+
+@compiles(is_ready, "postgresql")
+def _postgresql_ready(element: is_ready, compiler: SQLCompiler, **kw: Any) -> str:
+    return "tasks.state = 'open' AND tasks.hidden_until = '1970-01-01 00:00:00+00'"
+
+
 class Base(DeclarativeBase):
     metadata = MetaData(
         naming_convention={
@@ -207,11 +228,22 @@ class TaskRow(Base):
     """Legal time before which a Wait verdict keeps the task away from the scheduler."""
     fence: Mapped[int]
     """How often the task was claimed; the last claim's fence."""
+    address: Mapped[str] = mapped_column(server_default="")
+    email: Mapped[str] = mapped_column(server_default="")
 
     __table_args__ = (
         UniqueConstraint("campaign", "policy_no"),
-        # Ready tasks have one value in hidden_until: found in order of dialling, however many wait.
+        # Whose wait is over, in order of dialling.
         Index("ix_tasks_ready", "state", "hidden_until", "deadline", "id"),
+        # A campaign's ready tasks in that order, however many wait and whatever other campaigns stand still.
+        Index(
+            "ix_tasks_campaign_ready",
+            "campaign",
+            "deadline",
+            "id",
+            sqlite_where=text("coalesce(state, '') = 'open' AND hidden_until = '1970-01-01 00:00:00.000000'"),
+            postgresql_where=text("state = 'open' AND hidden_until = '1970-01-01 00:00:00+00'"),
+        ),
         Index("ix_tasks_appointment", "appointment"),
         Index("ix_tasks_deadline", "deadline"),
         Index(
@@ -324,7 +356,8 @@ class TicketRow(Base):
     __tablename__ = "tickets"
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    call_id: Mapped[int] = mapped_column(ForeignKey("attempts.id"), index=True)
+    call_id: Mapped[int | None] = mapped_column(ForeignKey("attempts.id"), index=True)
+    """NULL: from a questionnaire on paper."""
     task_id: Mapped[int] = mapped_column(ForeignKey("tasks.id"), index=True)
     category: Mapped[str]
     departments: Mapped[str]
@@ -417,6 +450,129 @@ class DueChangeRow(Base):
     __table_args__ = (_KEEP_IDS,)
 
 
+class CampaignVersionRow(Base):
+    __tablename__ = "campaign_versions"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    campaign: Mapped[str]
+    number: Mapped[int]
+    state: Mapped[str]
+    author: Mapped[str]
+    created_at: Mapped[datetime]
+    digest: Mapped[str]
+    plan_text: Mapped[str]
+    script_text: Mapped[str]
+
+    __table_args__ = (
+        UniqueConstraint("campaign", "number"),
+        Index(
+            "uq_campaign_versions_in_force",
+            "campaign",
+            unique=True,
+            sqlite_where=text("state IN ('running', 'paused')"),
+            postgresql_where=text("state IN ('running', 'paused')"),
+        ),
+        _KEEP_IDS,
+    )
+
+
+class CampaignStepRow(Base):
+    __tablename__ = "campaign_steps"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    campaign: Mapped[str] = mapped_column(index=True)
+    number: Mapped[int]
+    step: Mapped[str]
+    before: Mapped[str]
+    after: Mapped[str]
+    actor: Mapped[str]
+    account: Mapped[str]
+    at: Mapped[datetime]
+    note: Mapped[str]
+    digest: Mapped[str]
+    """Of the content that the step was taken for."""
+
+    __table_args__ = (_KEEP_IDS,)
+
+
+class DoNotCallRow(Base):
+    """Numbers that aren't dialled, whoever's they are (R38)."""
+
+    __tablename__ = "do_not_call"
+
+    number: Mapped[str] = mapped_column(primary_key=True)
+    reason: Mapped[str]
+    added_at: Mapped[datetime]
+    added_by: Mapped[str]
+
+
+class ExemptionRow(Base):
+    """Waivers (R19) and surrenders (R11), also of policies that aren't imported yet."""
+
+    __tablename__ = "exemptions"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    kind: Mapped[str]
+    """``waiver`` or ``surrender``."""
+    policy_no: Mapped[str]
+    campaign: Mapped[str]
+    """Empty: in every campaign."""
+    day: Mapped[date | None]
+    """When it was filed; when the policy was surrendered."""
+    detail: Mapped[str]
+    """Who signed, as JSON."""
+    recorded_at: Mapped[datetime]
+    recorded_by: Mapped[str]
+
+    __table_args__ = (UniqueConstraint("policy_no", "kind", "campaign"), _KEEP_IDS)
+
+
+class HandoverRow(Base):
+    """Visits, letters and texts (R25, R26, R37)."""
+
+    __tablename__ = "handovers"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    task_id: Mapped[int] = mapped_column(ForeignKey("tasks.id"), index=True)
+    channel: Mapped[str]
+    state: Mapped[str]
+    opened_at: Mapped[datetime] = mapped_column(index=True)
+    assignee: Mapped[str]
+    planned: Mapped[date | None]
+    closed_at: Mapped[datetime | None] = mapped_column(index=True)
+    done_on: Mapped[date | None]
+    answers: Mapped[str]
+    """A JSON list of WrittenAnswer."""
+    note: Mapped[str]
+
+    __table_args__ = (Index("ix_handovers_list", "channel", "state", "id"), _KEEP_IDS)
+
+
+class HandoverStepRow(Base):
+    __tablename__ = "handover_steps"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    handover_id: Mapped[int] = mapped_column(ForeignKey("handovers.id"), index=True)
+    step: Mapped[str]
+    before: Mapped[str]
+    after: Mapped[str]
+    actor: Mapped[str]
+    account: Mapped[str]
+    at: Mapped[datetime]
+    note: Mapped[str]
+
+    __table_args__ = (_KEEP_IDS,)
+
+
+class MeterAlarmRow(Base):
+    """Months in which visits and letters passed their share: told once each (R8)."""
+
+    __tablename__ = "meter_alarms"
+
+    month: Mapped[str] = mapped_column(primary_key=True)
+    told_at: Mapped[datetime]
+
+
 class OutboxRow(Base):
     __tablename__ = "outbox"
 
@@ -436,4 +592,7 @@ def _table(row: type[Base]) -> Table:
 TASKS, PHONES, CLAIMS, ATTEMPTS = map(_table, (TaskRow, PhoneRow, ClaimRow, AttemptRow))
 ANSWERS, TICKETS, RECORDINGS = map(_table, (AnswerRow, TicketRow, RecordingRow))
 DECISIONS, OUTBOX = map(_table, (DecisionRow, OutboxRow))
+VERSIONS, STEPS = map(_table, (CampaignVersionRow, CampaignStepRow))
+DO_NOT_CALL, EXEMPTIONS = map(_table, (DoNotCallRow, ExemptionRow))
+HANDOVERS, HANDOVER_STEPS, METER_ALARMS = map(_table, (HandoverRow, HandoverStepRow, MeterAlarmRow))
 RULES, DUE_CHANGES = map(_table, (RulesRow, DueChangeRow))

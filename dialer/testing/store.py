@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -40,6 +40,7 @@ from dialer.store import StoreConfig
 from dialer.store.effects import (
     CUSTOMER_BUSY,
     appointment_after_call,
+    channel_of,
     deadline,
     differs,
     pass_after_call,
@@ -47,10 +48,11 @@ from dialer.store.effects import (
     state_after_verdict,
     stopped_by,
 )
+from dialer.testing.registers import Books, MemoryRegisters
 
 
 @dataclass(slots=True)
-class _Task:
+class Kept:
     task: Task
     hidden_until: datetime | None = None
     fence: int = 0
@@ -60,7 +62,7 @@ class _Task:
 
 
 @dataclass(slots=True)
-class _Call:
+class Call:
     attempt: Attempt
     claim: Claim
     customer_key: str
@@ -68,7 +70,7 @@ class _Call:
     recovered: bool = False
 
 
-class MemoryStore:
+class MemoryStore(MemoryRegisters):
     """Implements ``dialer.ports.Store``. ``clock``: seconds, for leases; the event loop's by default.
 
     No method awaits before it has changed what it changes, so each is one transaction.
@@ -77,10 +79,11 @@ class MemoryStore:
     def __init__(self, config: StoreConfig | None = None, clock: Callable[[], float] | None = None) -> None:
         self._config = config or StoreConfig()
         self._clock = clock or (lambda: asyncio.get_running_loop().time())
-        self._tasks: dict[TaskId, _Task] = {}
-        self._calls: dict[CallId, _Call] = {}
+        self._books = Books()
+        self._tasks: dict[TaskId, Kept] = {}
+        self._calls: dict[CallId, Call] = {}
         self._live_tasks: set[TaskId] = set()
-        self._of_customer: dict[str, list[_Call]] = defaultdict(list)
+        self._of_customer: dict[str, list[Call]] = defaultdict(list)
         self._known: set[tuple[str, str]] = set()
         self._tickets: dict[TicketId, Ticket] = {}
         self._outbox: dict[int, Event] = {}
@@ -104,15 +107,18 @@ class MemoryStore:
             known.add(key)
             accepted += 1
             task_id = TaskId(len(self._tasks) + 1)
-            self._tasks[task_id] = _Task(replace(task, id=task_id))
+            self._tasks[task_id] = Kept(self.exempted(replace(task, id=task_id)))
             self._emit(TaskImported(now, task_id, task.campaign))
         return ImportReport(accepted=accepted, duplicates=len(tasks) - accepted)
 
-    async def candidates(self, now: datetime, limit: int) -> list[Candidate]:
+    async def candidates(
+        self, now: datetime, limit: int, campaigns: Collection[str] | None = None
+    ) -> list[Candidate]:
         free = [
             kept.task
             for kept in self._tasks.values()
             if kept.task.state is TaskState.OPEN
+            and (campaigns is None or kept.task.campaign in campaigns)
             and (kept.hidden_until is None or kept.hidden_until <= now)
             and not self._claimed(kept)
             and not self._live(kept.task.id)
@@ -128,7 +134,7 @@ class MemoryStore:
         return None if kept is None else self._candidate(kept.task)
 
     async def tasks(self) -> list[Task]:
-        return [kept.task for kept in self._tasks.values()]
+        return [self.seen(kept.task) for kept in self._tasks.values()]
 
     async def record_decision(self, task_id: TaskId, decision: Decision, now: datetime) -> None:
         kept = self._tasks.get(task_id)
@@ -139,6 +145,8 @@ class MemoryStore:
             kept.decisions.append((now, decision))
         kept.hidden_until = verdict.until if isinstance(verdict, Wait) else None
         state = state_after_verdict(kept.task.state, verdict, self._config.excluding_rules)
+        if state is not kept.task.state and (channel := channel_of(verdict)) is not None:
+            self.hand_over(task_id, channel, now)
         kept.task = replace(kept.task, state=state)
 
     async def decisions(self, task_id: TaskId) -> list[tuple[datetime, Decision]]:
@@ -219,7 +227,7 @@ class MemoryStore:
             slot=decision.verdict.slot,
             invited_at=now,
         )
-        call = _Call(attempt, claim, kept.task.customer_key)
+        call = Call(attempt, claim, kept.task.customer_key)
         self._calls[attempt.id] = call
         self._live_tasks.add(claim.task.id)
         self._of_customer[call.customer_key].append(call)
@@ -305,30 +313,31 @@ class MemoryStore:
         self._events += 1
         self._outbox[self._events] = event
 
-    def _claimed(self, kept: _Task) -> bool:
+    def _claimed(self, kept: Kept) -> bool:
         return kept.claim is not None and kept.lease_until > self._clock()
 
-    def _holds(self, kept: _Task, claim: Claim) -> bool:
+    def _holds(self, kept: Kept, claim: Claim) -> bool:
         return self._claimed(kept) and kept.claim is not None and kept.claim.fence == claim.fence
 
     def _live(self, task_id: TaskId) -> bool:
         return task_id in self._live_tasks
 
-    def _call(self, call_id: CallId) -> _Call:
+    def _call(self, call_id: CallId) -> Call:
         if call_id not in self._calls:
             raise StoreError(f"there is no call {call_id}")
         return self._calls[call_id]
 
     def _candidate(self, task: Task) -> Candidate:
         calls = self._of_customer[task.customer_key]
-        own = tuple(c.attempt for c in calls if c.attempt.task_id == task.id)
+        mine = self._calls.values() if task.pass_no > 1 else calls
+        own = tuple(c.attempt for c in mine if c.attempt.task_id == task.id)
         others = tuple(c.attempt for c in calls if c.attempt.task_id != task.id)
-        return Candidate(task, own, others)
+        return Candidate(self.seen(task), own, others)
 
-    def _view(self, call: _Call) -> CallView:
+    def _view(self, call: Call) -> CallView:
         return CallView(call.attempt, self._tasks[call.attempt.task_id].task, call.record)
 
-    def _close(self, call: _Call, record: CallRecord) -> list[Ticket]:
+    def _close(self, call: Call, record: CallRecord) -> list[Ticket]:
         kept = self._tasks[record.task_id]
         kept.claim = None
         self._live_tasks.discard(record.task_id)

@@ -360,8 +360,8 @@ async def test_a_wait_hides_the_task_until_its_time(store: Store) -> None:
         (Refuse("R49", "not approved"), TaskState.OPEN),
         (Escalate("contact_refresh", "R22", "unallocated"), TaskState.CONTACT_REFRESH),
         (Escalate("visit", "R25", "passes used up"), TaskState.VISIT),
-        (Escalate("letter", "R26", "the visit failed"), TaskState.LETTER),
         (Escalate("text", "R37", "wants text"), TaskState.EXCLUDED),
+        (Escalate("letter", "R26", "visited in vain"), TaskState.LETTER),
         (Wait(NOW, "R44", "closed"), TaskState.OPEN),
     ],
 )

@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from sqlalchemy import Connection, insert, text
 
+from dialer.handover import CLOSED, HandoverState
 from dialer.kpi import ANSWERED, UNCOUNTED, CallCount, Method, Month, Slice, Tally
 from dialer.model import (
     ALL_SIGNATURES,
@@ -27,7 +28,7 @@ from dialer.model import (
     TaskState,
 )
 from dialer.store import SqlStore, figures, rows
-from dialer.store.tables import ATTEMPTS, DECISIONS, PHONES, RECORDINGS, TASKS, TICKETS
+from dialer.store.tables import ATTEMPTS, HANDOVERS, PHONES, RECORDINGS, TASKS, TICKETS
 
 ZONE = ZoneInfo("Asia/Shanghai")
 OCTOBER = Month(date(2026, 10, 1))
@@ -49,12 +50,33 @@ class Call:
 
 
 @dataclass
+class Handed:
+    """A visit, a letter or a text: when it was opened, how and when it ended, and what it brought."""
+
+    opened: datetime
+    channel: str
+    state: HandoverState
+    closed: datetime | None
+    tickets: list[tuple[str, bool]]
+
+    @property
+    def in_month(self) -> bool:
+        days = [self.opened, *([self.closed] if self.closed else [])]
+        touched = any(f"{day.astimezone(ZONE):%Y-%m}" == str(OCTOBER) for day in days)
+        return touched and self.state is not HandoverState.WITHDRAWN
+
+    @property
+    def tickets_in_month(self) -> list[tuple[str, bool]]:
+        return self.tickets if self.closed and f"{self.closed:%Y-%m}" == str(OCTOBER) else []
+
+
+@dataclass
 class Customer:
     task: Task
     imported: datetime
     calls: list[Call]
-    handed: list[tuple[datetime, str]] = field(default_factory=list)
-    """When an Escalate verdict gave it to which channel, oldest first."""
+    handed: list[Handed] = field(default_factory=list)
+    """Oldest first."""
 
 
 def some_customer(n: int, dice: random.Random) -> Customer:
@@ -80,15 +102,22 @@ def some_customer(n: int, dice: random.Random) -> Customer:
     ]
     if dice.random() < 0.1:
         calls.append(Call("2026-10-31", None))
-    channels = ["visit", "letter", "text", "contact_refresh", "dial"]
-    handed = [
-        (datetime.fromisoformat(f"{dice.choice(EDGES)}T00:00:00+08:00"), channel)
-        for channel in dice.sample(channels, dice.choice([0, 1, 3]))
-    ]
-    return Customer(task, handed_at(dice), calls, sorted(handed))
+    handed = [some_handover(dice, channel) for channel in dice.choice(HANDED)]
+    return Customer(task, imported_at(dice), calls, handed)
 
 
-def handed_at(dice: random.Random) -> datetime:
+HANDED: list[list[str]] = [[], [], ["visit"], ["visit", "letter"], ["text"]]
+
+
+def some_handover(dice: random.Random, channel: str) -> Handed:
+    opened, ended = sorted(datetime.fromisoformat(f"{dice.choice(EDGES)}T00:00:00+08:00") for _ in range(2))
+    state = dice.choice(list(HandoverState))
+    closed = ended if state in CLOSED else None
+    tickets = [("误导", dice.random() < 0.5)] if state is HandoverState.DONE and dice.random() < 0.5 else []
+    return Handed(opened, channel, state, closed, tickets)
+
+
+def imported_at(dice: random.Random) -> datetime:
     """Around the month's edges in the house's zone, which aren't those of UTC."""
     edge = dice.choice([OCTOBER.begin(ZONE), OCTOBER.end(ZONE)])
     return edge + timedelta(seconds=dice.choice([-1, 0, 1]))
@@ -102,10 +131,21 @@ def store_all(connection: Connection, customers: list[Customer]) -> None:
         for call in one.calls:
             call_id += 1
             store_call(connection, n, call_id, call)
-        for at, channel in one.handed:
-            kind = "dial" if channel == "dial" else "escalate"
-            said = {"task_id": n, "at": at, "kind": kind, "rule": "R25", "why": "", "findings": "[]"}
-            connection.execute(insert(DECISIONS).values(**said, channel=channel if kind != "dial" else None))
+        for given in one.handed:
+            store_handover(connection, n, given)
+
+
+def store_handover(connection: Connection, task: int, given: Handed) -> None:
+    done = given.closed.date() if given.closed and given.state is HandoverState.DONE else None
+    connection.execute(
+        insert(HANDOVERS).values(
+            task_id=task, channel=given.channel, state=given.state.value, opened_at=given.opened, assignee="",
+            closed_at=given.closed, done_on=done, answers="[]", note="",
+        )
+    )  # fmt: skip
+    for ticket in given.tickets:
+        assert given.closed
+        store_ticket(connection, task, None, given.closed, ticket)
 
 
 def store_call(connection: Connection, task: int, call_id: int, call: Call) -> None:
@@ -124,14 +164,21 @@ def store_call(connection: Connection, task: int, call_id: int, call: Call) -> N
                 started_at=at, ended_at=at, retain_until=date(2030, 1, 1), legal_hold=False, partial=False,
             )
         )  # fmt: skip
-    for category, closed in call.tickets:
-        connection.execute(
-            insert(TICKETS).values(
-                call_id=call_id, task_id=task, category=category, departments="[]", question="q", words="",
-                answer_offset_s=0.0, issued_at=at, due=at, major=category == "误导", escalated=False,
-                status="closed" if closed else "open",
-            )
-        )  # fmt: skip
+    for ticket in call.tickets:
+        store_ticket(connection, task, call_id, at, ticket)
+
+
+def store_ticket(
+    connection: Connection, task: int, call_id: int | None, at: datetime, ticket: tuple[str, bool]
+) -> None:
+    category, closed = ticket
+    connection.execute(
+        insert(TICKETS).values(
+            call_id=call_id, task_id=task, category=category, departments="[]", question="q", words="",
+            answer_offset_s=0.0, issued_at=at, due=at, major=category == "误导", escalated=False,
+            status="closed" if closed else "open",
+        )
+    )  # fmt: skip
 
 
 def tally_of(one: Customer, open_is_success: bool) -> Tally:
@@ -139,17 +186,20 @@ def tally_of(one: Customer, open_is_success: bool) -> Tally:
     deadline = min((day for day in (task.cooling_off_end, task.due) if day), default=None)
     local = one.imported.astimezone(ZONE).date()
     due = bool(task.missing_signatures) and f"{deadline or local:%Y-%m}" == "2026-10"
-    done = sorted(call.day for call in one.calls if call.outcome is Disposition.COMPLETED)
-    closed = all(ticket[1] for call in one.calls for ticket in call.tickets)
+    on_paper = [
+        f"{given.closed:%Y-%m-%d}"
+        for given in one.handed
+        if given.closed and given.state is HandoverState.DONE
+    ]
+    done = sorted(call.day for call in one.calls if call.outcome is Disposition.COMPLETED) or sorted(on_paper)
+    closed = all(ticket[1] for source in (*one.calls, *one.handed) for ticket in source.tickets)
     success = due and bool(done) and (closed or open_is_success)
     in_time = success and task.cooling_off_end is not None and done[0] <= str(task.cooling_off_end)
     refused = due and not success and task.state is TaskState.REFUSED
     method = Method.PHONE.value if made else None
-    if one.handed and task.state in HANDED_OVER:
-        at, channel = one.handed[-1]
-        if channel in ("visit", "letter", "text") and f"{at:%Y-%m}" == "2026-10":
-            method = channel
+    method = next((given.channel for given in reversed(one.handed) if given.in_month), method)
     tickets = [closed for call in made for _, closed in call.tickets]
+    tickets += [closed for given in one.handed for _, closed in given.tickets_in_month]
     answered = sum(call.outcome in ANSWERED for call in made)
     return Tally(
         due=due, refused=refused, successes=success, in_cooling_off=in_time,
@@ -225,6 +275,7 @@ async def test_calls_causes_and_recordings(store: SqlStore) -> None:
     ways = Counter((f"{call.day}/0", call.outcome) for call in calls if call.outcome)
     assert set(found.calls) == {CallCount(slot, outcome, n) for (slot, outcome), n in ways.items() if outcome}
     tickets = [ticket for call in calls if call.counts for ticket in call.tickets]
+    tickets += [ticket for one in customers for given in one.handed for ticket in given.tickets_in_month]
     for cause in found.causes:
         own = [closed for category, closed in tickets if category == cause.category]
         assert (cause.tickets, cause.settled) == (len(own), sum(own))

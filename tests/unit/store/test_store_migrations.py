@@ -4,35 +4,49 @@ from __future__ import annotations
 
 import re
 import sqlite3
+from datetime import UTC, date, datetime
 from pathlib import Path
 
+import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import create_engine
+from sqlalchemy import Connection, MetaData, create_engine, insert
 
-from dialer.model import ALL_SIGNATURES
-from dialer.store import SqlStore
+from dialer.campaigns import CampaignState, CampaignStep, StepTaken
+from dialer.handover import HandoverId, HandoverState
+from dialer.kpi import Method
+from dialer.model import ALL_SIGNATURES, TaskState
+from dialer.store import SqlStore, StoreConfig
+from dialer.store.claims import InLoop
+from dialer.store.engine import make
 from dialer.store.migrate import alembic_config
 from dialer.store.tables import Base
 
 
 def definitions(path: Path) -> dict[str, list[str]]:
-    """Of each table and index its head and its parts: a column that was added later stands behind."""
+    """Each table's and index's parts; a column that was added later stands behind the constraints."""
     with sqlite3.connect(path) as connection:
         found = connection.execute("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL").fetchall()
     connection.close()
-    return {name: parts(re.sub(r"\s+|\"", " ", sql)) for name, sql in found}
+    return {name: parts(re.sub(r"\s+|\"", " ", sql).replace("( ", "(")) for name, sql in found}
 
 
 def parts(sql: str) -> list[str]:
-    head, inner, tail = (
-        sql.partition("(")[0],
-        sql[sql.index("(") + 1 : sql.rindex(")")],
-        sql[sql.rindex(")") :],
-    )
-    columns = re.split(r",(?![^(]*\))", inner)
-    return [" ".join(head.split()), *sorted(" ".join(one.split()) for one in columns), tail.strip()]
+    head, _, body = sql.partition("(")
+    found, depth = [""], 0
+    for letter in body:
+        depth += (letter == "(") - (letter == ")")
+        if letter == "," and not depth:
+            found.append("")
+        elif depth >= 0:
+            found[-1] += letter
+        else:
+            found.append("")  # behind the list: an index's condition
+            depth = 0
+    name = " ".join(head.split())
+    inside = [" ".join(one.split()) for one in found]
+    return [name, *(sorted(inside) if name.startswith("CREATE TABLE") else inside)]
 
 
 async def test_models_and_migrations_agree(tmp_path: Path) -> None:
@@ -55,8 +69,93 @@ async def test_even_the_partial_indexes_agree(tmp_path: Path) -> None:
     found = definitions(migrated)
     found.pop("alembic_version")
     assert found == definitions(made)
-    assert "WHERE outcome IS NULL" in found["uq_attempts_live_customer"][-1]
-    assert any("AUTOINCREMENT" in part for part in found["attempts"])
+    assert "WHERE outcome IS NULL" in " ".join(found["uq_attempts_live_customer"])
+    assert "AUTOINCREMENT" in " ".join(found["attempts"])
+
+
+OLD_TASKS = [
+    (1, "autumn", "P1", "open"),
+    (2, "autumn", "P2", "contact_refresh"),
+    (3, "spring", "P3", "contact_refresh"),
+    (4, "spring", "P4", "excluded"),
+]
+OLD_DECISIONS = [
+    (1, 2, "escalate", "R24", "contact_refresh"),
+    (2, 3, "wait", "R44", None),
+    (3, 3, "escalate", "R25", "visit"),
+    (4, 4, "escalate", "R37", "text"),
+]
+
+
+def an_older_database(connection: Connection, _: InLoop) -> None:
+    """As the release before campaigns left it."""
+    command.upgrade(alembic_config(connection), "0003")
+    now = datetime(2026, 11, 10, tzinfo=UTC)
+    flags = ("insured_differs", "waiver", "opted_out", "surrendered", "do_not_call")
+    words = (
+        "customer_key", "holder_name", "holder_honorific", "product", "script", "branch", "channel", "seller",
+        "zone",
+    )  # fmt: skip
+    old = MetaData()
+    old.reflect(connection)
+    tasks, decisions, phones = (old.tables[name] for name in ("tasks", "decisions", "phones"))
+    for key, campaign, policy_no, state in OLD_TASKS:
+        values = {
+            **dict.fromkeys(flags, False),
+            **dict.fromkeys(words, "x"),
+            "segment": "general",
+            "premium": "12000",
+            "pay_years": 10,
+            "cooling_off_days": 15,
+            "deadline": date(2026, 12, 1),
+            "pass_no": 1,
+            "imported_at": now,
+            "hidden_until": now,
+            "fence": 0,
+        }
+        connection.execute(
+            insert(tasks).values(id=key, campaign=campaign, policy_no=policy_no, state=state, **values)
+        )
+        connection.execute(
+            insert(phones).values(task_id=key, position=0, number="+8613812345678", verified=True)
+        )
+    for key, task, kind, rule, channel in OLD_DECISIONS:
+        connection.execute(
+            insert(decisions).values(
+                id=key, task_id=task, at=now, kind=kind, rule=rule, why="", number=None, slot=None,
+                until=now if kind == "wait" else None, channel=channel, findings="[]",
+            )
+        )  # fmt: skip
+
+
+@pytest.mark.parametrize("engine", ["sqlite", "postgres"])
+async def test_what_was_under_way_goes_on(
+    engine: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    place: str | Path = tmp_path / "old.sqlite"
+    if engine == "postgres":
+        place = request.getfixturevalue("postgres").make("older")
+    database = make(place, StoreConfig())
+    await database.write_much(an_older_database)
+    await database.close()
+    store = await SqlStore.open(place)
+    try:
+        heads = {(head.campaign, head.number, head.state) for head in await store.campaign_heads()}
+        assert heads == {("autumn", 0, CampaignState.RUNNING), ("spring", 0, CampaignState.RUNNING)}
+        (line,) = await store.campaign_history("spring")
+        assert (line.taken.step, line.taken.by) == (CampaignStep.CARRY_OVER, "upgrade")
+        states = [task.state for task in await store.tasks()]
+        assert states == [TaskState.OPEN, TaskState.CONTACT_REFRESH, TaskState.VISIT, TaskState.EXCLUDED]
+        given = {
+            channel: [view.task.policy_no for view in found]
+            for channel in (Method.VISIT, Method.LETTER, Method.TEXT)
+            if (found := await store.handovers(channel, tuple(HandoverState), HandoverId(0), 10))
+        }
+        assert given == {Method.VISIT: ["P3"], Method.TEXT: ["P4"]}
+        taken = StepTaken(CampaignStep.PAUSE, "李四", datetime(2026, 11, 10, tzinfo=UTC))
+        assert (await store.take_campaign_step("autumn", 0, taken)).state is CampaignState.PAUSED
+    finally:
+        await store.close()
 
 
 async def test_a_waiver_of_before_counts_as_signed_by_all(tmp_path: Path) -> None:

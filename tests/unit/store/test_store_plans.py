@@ -51,7 +51,7 @@ async def asked(tmp_path: Path) -> dict[str, list[str]]:
     event.listen(store._database.engine, "before_cursor_execute", look)
     (first, second, *_) = await store.candidates(NOW, 20)
     await store.record_decision(second.task.id, Decision(Wait(NOW, "R44", "closed"), ()), NOW)
-    await store.candidates(NOW + timedelta(hours=1), 20)
+    await store.candidates(NOW + timedelta(hours=1), 20, ["c"])
     claim = await store.claim(first.task.id, "n1", 60, NOW)
     assert claim is not None
     await store.renew(claim, 60)
@@ -85,10 +85,10 @@ async def test_the_queue_is_read_in_its_index_order(asked: dict[str, list[str]])
     by_state = {
         statement: plan
         for statement, plan in asked.items()
-        if any(re.search(r"ix_tasks_ready \(state=\?", step) for step in plan)
+        if any(re.search(r"ix_tasks_(campaign_)?ready \(", step) for step in plan)
     }
-    assert len(by_state) == 3, "the ready ones, whether somebody's wait is over, and who they are"
+    assert len(by_state) == 4, "the ready campaigns, a campaign's, whether somebody's wait is over, and who's"
     for statement, plan in by_state.items():
         assert "LIMIT" in statement
-        assert any("state=? AND hidden_until" in step for step in plan), plan
+        assert any(re.search(r"\(state=\? AND hidden_until|\(campaign[=>]\?\)", one) for one in plan), plan
         assert not any("TEMP B-TREE" in step for step in plan), plan

@@ -1,4 +1,5 @@
-"""Trunks that go down or come up, told to the subscribers at once; a calendar that will be missing.
+"""Trunks that go down or come up, told to the subscribers at once; a calendar that will be missing; the share
+of visits and letters.
 
 The trunks' facts don't go through the store's outbox: a trunk can be down because everything is, and nobody
 needs an old alarm. Their event id is 0; one that can't be published is in the log all the same.
@@ -11,10 +12,12 @@ import logging
 from collections.abc import Callable, Sequence
 from datetime import date, datetime, tzinfo
 
-from dialer.errors import DialerError
+from dialer.errors import DialerError, StoreError
 from dialer.events import Event, TrunkDown, TrunkUp
+from dialer.kpi import Month
 from dialer.policy.calendar import Calendar
 from dialer.ports import EventSink, TrunkState
+from dialer.registers import HandoverRegister
 
 log = logging.getLogger("dialer.alarm")
 
@@ -22,6 +25,7 @@ NOT_FROM_OUTBOX = 0
 
 
 CALENDAR_LOOK_S = 3600.0
+METER_LOOK_S = 600.0
 
 
 async def watch_calendar(
@@ -34,6 +38,37 @@ async def watch_calendar(
         if today != told and (why := calendar.warning(today)):
             log.warning("calendar incomplete", extra={"why": why})
         told = today
+        await asyncio.sleep(look_s)
+
+
+async def watch_meter(
+    register: HandoverRegister,
+    cap: float,
+    zone: tzinfo,
+    clock: Callable[[], datetime],
+    look_s: float = METER_LOOK_S,
+) -> None:
+    """Until cancelled: an event in the month in which visits and letters pass their share (R8).
+
+    Nothing is held back for it: customers whom nobody reaches by telephone are still visited.
+    """
+    while True:
+        now = clock()
+        month = Month(now.astimezone(zone).date().replace(day=1))
+        try:
+            found = await register.meter(month, zone)
+            if found.over(cap) and await register.tell_meter(month, found, now):
+                log.warning(
+                    "visits and letters above their share of call-backs (R8)",
+                    extra={
+                        "month": str(month),
+                        "visits": found.visits,
+                        "letters": found.letters,
+                        "called_back": found.called_back,
+                    },
+                )
+        except StoreError as error:
+            log.warning("meter not read", extra={"why": str(error)})
         await asyncio.sleep(look_s)
 
 

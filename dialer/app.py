@@ -16,17 +16,19 @@ from pathlib import Path
 import uvloop
 
 from dialer import logs, tickets
-from dialer.alarm import TrunkAlarm, watch_calendar
+from dialer.alarm import TrunkAlarm, watch_calendar, watch_meter
 from dialer.archive.vault import LocalVault
 from dialer.asr import Engine, make_recogniser
 from dialer.asr.model import check_model
 from dialer.bus.local import LogSink, run_bus
+from dialer.campaignbook import CampaignBook
 from dialer.conductor import Conductor
 from dialer.conversation import House
 from dialer.errors import ConfigError, DialerError, MediaError
 from dialer.media.plane import ProcessMediaPlane
 from dialer.model import AppointmentWish, CallId, Problem, Task, Ticket
 from dialer.policy.appointments import resolve
+from dialer.policy.settings import PolicySettings
 from dialer.policy.zones import find_zone
 from dialer.ports import EventSink, ListenSpec, Recogniser
 from dialer.recovery import recover
@@ -69,6 +71,8 @@ class Daemon:
         media = asyncio.create_task(_keep_media(self.media))
         zone = find_zone(self.site.settings.calling.zone) or UTC
         calendar = asyncio.create_task(watch_calendar(self.site.calendar, zone, self.clock))
+        cap = self.site.settings.reports.visit_letter_cap
+        meter = asyncio.create_task(watch_meter(self.store, cap, zone, self.clock))
         work = asyncio.create_task(self.scheduler.run(stop))
         stopping = asyncio.create_task(stop.wait())
         try:
@@ -80,6 +84,7 @@ class Daemon:
             stopping.cancel()
             media.cancel()
             calendar.cancel()
+            meter.cancel()
             bus_stop.set()
             await bus
 
@@ -126,6 +131,10 @@ async def open_daemon(site: Site, clock: Clock, sinks: Sequence[EventSink] = ())
                 alarm.changed,
             )
         )
+        book = CampaignBook(site, store, clock)
+        await book.refresh()
+        if not book.running():
+            log.warning("no campaign is running: nobody is called (dialer campaign list)")
         house = House(
             trunk=trunk,
             store=store,
@@ -133,9 +142,12 @@ async def open_daemon(site: Site, clock: Clock, sinks: Sequence[EventSink] = ())
             recogniser=recogniser,
             prompts=site.prompts,
             transfer=WarmTransfer(trunk, site.prompts, settings.transfer, endpoint.lookup),
-            session_for=lambda task, agent_free: site.session(task, agent_free, clock()),
+            session_for=lambda task, agent_free: site.session_by(
+                *book.script_of(task), task, agent_free, clock()
+            ),
             tickets=lambda problems, task, call_id, now: _issue(site, problems, task, call_id, now),
-            appointment=lambda wish, task, now: _resolve(site, wish, task, now),
+            appointment=lambda wish, task, now: _resolve(site, book.settings(task.campaign), wish, task, now),
+            caller=book.caller,
             clock=clock,
             ring_s=settings.calling.ring_s,
             no_progress_s=settings.calling.no_18x_ring_after_s,
@@ -155,8 +167,9 @@ async def open_daemon(site: Site, clock: Clock, sinks: Sequence[EventSink] = ())
             settings.calling,
             settings.scheduler,
             clock,
-            site.approval,
+            book.approval,
             trunk.refusal,
+            book,
         )
         yield Daemon(site, store, scheduler, media, trunk, (LogSink(), *sinks), clock)
 
@@ -246,8 +259,10 @@ def _issue(
     return tickets.issue(problems, task, call_id, now, site.calendar.add_workdays)
 
 
-def _resolve(site: Site, wish: AppointmentWish, task: Task, now: datetime) -> datetime:
-    return resolve(wish, now, site.calendar, site.settings.calling, task.zone, task.segment)
+def _resolve(
+    site: Site, settings: PolicySettings, wish: AppointmentWish, task: Task, now: datetime
+) -> datetime:
+    return resolve(wish, now, site.calendar, settings, task.zone, task.segment)
 
 
 __all__ = ["Daemon", "DialerError", "open_daemon", "run_daemon", "use_fast_loop"]

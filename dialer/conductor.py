@@ -80,11 +80,13 @@ class _LiveCall:
             await self._store()
             return
         self._window_closes = self._now() + left_s
+        caller_id, display_name = house.caller(self._task)
         request = DialRequest(
             self._dial.number,
-            house.caller_id,
+            caller_id,
             reference=str(self._attempt.id),
             not_after=self._now() + min(spare_s, fresh_s),
+            display_name=display_name,
             campaign=self._task.campaign,
         )
         try:

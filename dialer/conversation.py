@@ -86,7 +86,8 @@ class House:
     ring_s: float = 20.0
     no_progress_s: float = 5.0
     listen: ListenSpec = field(default_factory=ListenSpec)
-    caller_id: str = ""
+    caller: Callable[[Task], tuple[str, str]] = lambda _task: ("", "")
+    """(task) -> number and name that its customer sees (R36); empty: the trunk's."""
     progress: str = "act"
     """``act``, ``note`` or ``off``: what call progress detection is for."""
     store_patience_s: float = 3600.0

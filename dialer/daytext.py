@@ -68,10 +68,11 @@ class DayPhrases(Phrases):
                 True,
             )
         held = [one for slot in story.slots for one in self._held(slot)]
-        reasons = {self.why(one.said[1]) if one.said else "" for one in held}
-        first = held[0].said if held else None
-        if len(reasons) == 1 and first is not None:
-            reason = self.why(first[1], self._decided(first[0]))
+        reasons = {self.why(one.said[1]) if one.said else self.standing(one.start) for one in held}
+        reason = reasons.pop() if len(reasons) == 1 else ""
+        if reason:
+            if first := held[0].said:
+                reason = self.why(first[1], self._decided(first[0]))
             return self.say(f"当天没有拨打:{reason}。", f"Not called: {reason}."), True
         return self.say("当天没有拨打。各时段的情况:", "Not called. Window by window:"), False
 
@@ -92,7 +93,7 @@ class DayPhrases(Phrases):
     def _stretch(self, one: Stretch, slot: Slot) -> str:
         begin = f"{self.story.local(one.start):%H:%M:%S}"
         if one.said is None:
-            return f"  {begin}  {self._nobody_looked(slot)}"
+            return f"  {begin}  {self.standing(one.start) or self._nobody_looked(slot)}"
         made, decision = one.said
         if isinstance(decision.verdict, Dial):
             return f"  {begin}  {self.verdict(decision.verdict)}: {self._call(one)}"

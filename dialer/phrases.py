@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from dialer import views
+from dialer.model import english
 from dialer.policy.outlook import Step
 from dialer.policy.rulebook import RULEBOOK
 from dialer.policy.verdict import Decision, Dial, Escalate, Finding, Refuse, Verdict, Wait
@@ -19,6 +20,8 @@ _CHANNELS = {
     "letter": ("转信函", "to a letter"),
     "text": ("转短信或邮件", "to text message or e-mail"),
 }
+APPROVED = "R49"
+"""The rule by which a campaign is dialled."""
 _WEEKDAYS = ("周一", "周二", "周三", "周四", "周五", "周六", "周日")
 
 
@@ -60,6 +63,11 @@ class Phrases:
         """The reason with its rule, and ``more`` beside the rule."""
         rule, reason = decision.verdict.rule, self.reason(decision)
         return self.say(f"{reason}({rule}{more})", f"{reason} ({rule}{more})")
+
+    def standing(self, moment: datetime) -> str:
+        """Why the task's campaign wasn't dialled then, with the rule; empty where it was."""
+        why = self.story.stood_still(moment)
+        return "" if why is None else self.say(f"{why}({APPROVED})", f"{english(why)} ({APPROVED})")
 
     def verdict(self, verdict: Verdict) -> str:
         match verdict:

@@ -9,9 +9,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Protocol
 
 from dialer.departures import UNFORESEEN, Departures
 from dialer.errors import StoreError
@@ -19,17 +20,35 @@ from dialer.livecalls import Conduct, LiveCalls
 from dialer.model import PhoneNumber, Task, TaskState
 from dialer.policy.calendar import Calendar
 from dialer.policy.deadlines import call_order
-from dialer.policy.ledger import rules_of
 from dialer.policy.pacing import lines_free
 from dialer.policy.ruling import INTERNAL_ERROR, Inputs, finding_of
 from dialer.policy.settings import PolicySettings
 from dialer.policy.verdict import Decision, Dial, Resources, Wait, decide
 from dialer.ports import Archive, Candidate, Store, Trunk
+from dialer.ruleskept import RulesKept
 
 log = logging.getLogger("dialer.scheduler")
 
 Approval = Callable[[Task], str]
-"""Empty where the task's campaign and script are approved, else why not (R9, R49)."""
+"""Empty where the task's campaign and script are approved, else why not (R9, R49), as a Reason in both
+languages."""
+
+
+class Campaigns(Protocol):
+    """What the scheduler asks of the campaigns. Refreshed as often as the heart beats."""
+
+    async def refresh(self) -> None:
+        """Raises StoreError."""
+        ...
+
+    def running(self) -> Collection[str]:
+        """The campaigns whose tasks are looked at."""
+        ...
+
+    def settings(self, campaign: str) -> PolicySettings:
+        """The rules as the campaign narrows them; the same object until they change."""
+        ...
+
 
 Destination = Callable[[PhoneNumber], str]
 """Empty where some trunk may dial the number, else why none may."""
@@ -99,11 +118,14 @@ class Scheduler:
         clock: Callable[[], datetime],
         approval: Approval,
         destination: Destination = lambda _number: "",
+        campaigns: Campaigns | None = None,
     ) -> None:
+        """``campaigns``: None where every task may be looked at, by the same rules."""
         self._store, self._trunk, self._archive = store, trunk, archive
         self._calendar, self._settings, self._config = calendar, settings, config
         self._clock, self._approval, self._destination = clock, approval, destination
-        self._rules, self._rules_kept = rules_of(settings, calendar), False
+        self._campaigns = campaigns
+        self._rules = RulesKept(settings, calendar, self._settings_of)
         self._calls = LiveCalls(store, conduct, config.lease_s, clock, over=self.wake)
         self._departures = Departures(
             store, self._calls, config.cps, config.node, config.lease_s, clock,
@@ -136,6 +158,7 @@ class Scheduler:
     async def run(self, stop: asyncio.Event) -> None:
         """Until ``stop`` is set or ``drain`` is called; then returns once no call is live."""
         watch = asyncio.create_task(self._stop_with(stop))
+        campaigns = asyncio.create_task(self._watch_campaigns())
         pause = self._config.store_backoff_s
         try:
             while not self.draining:
@@ -153,6 +176,7 @@ class Scheduler:
             await self._until_idle()
         finally:
             watch.cancel()
+            campaigns.cancel()
 
     async def drain(self, timeout: float) -> int:
         """No new calls from now on; wait for the live ones. Returns how many live on after ``timeout``."""
@@ -187,6 +211,25 @@ class Scheduler:
         await stop.wait()
         self._begin_draining()
 
+    async def _watch_campaigns(self) -> None:
+        """Beside the heartbeat, which lasts as long as the pace lets calls leave: who is paused meanwhile
+        isn't called any more."""
+        while self._campaigns is not None:
+            before = self._running()
+            try:
+                await self._campaigns.refresh()
+            except StoreError as error:
+                log.warning("campaigns not looked up", extra={"why": str(error)})
+            if self._running() != before:
+                self.wake()
+            await asyncio.sleep(self._config.heartbeat_s)
+
+    def _settings_of(self, campaign: str) -> PolicySettings:
+        return self._campaigns.settings(campaign) if self._campaigns else self._settings
+
+    def _running(self) -> Collection[str] | None:
+        return None if self._campaigns is None else frozenset(self._campaigns.running())
+
     async def _until(self, event: asyncio.Event, seconds: float) -> None:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
@@ -197,16 +240,14 @@ class Scheduler:
     async def _heartbeat(self) -> None:
         """Raises StoreError."""
         await self._departures.settle()
-        if not self._rules_kept:
-            await self._store.keep_rules(self._rules, self._clock())
-            self._rules_kept = True
+        now, running = self._clock(), self._running()
+        await self._rules.keep(self._store, running or (), now)
         free = self._free()
         if free == 0 or self._blocked():
             return  # nothing to decide: the order of the queue stands
-        now = self._clock()
         limit = min(self._config.batch, _PER_LINE * free) + min(len(self._refused), _MOST_REFUSED)
         limit += len(self._departures)
-        found = await self._store.candidates(now, limit)
+        found = await self._store.candidates(now, limit, running)
         there = {one.task.id for one in found}
         self._refused = {key: said for key, said in self._refused.items() if key in there}
         keeping: list[asyncio.Task[bool]] = []
@@ -288,12 +329,11 @@ class Scheduler:
             not_dialable=refusals(one.task, self._destination),
         )
         now = self._clock()
+        settings, rules = self._rules.of(one.task.campaign)
         decision = decide(
-            one.task, one.attempts, one.customer_attempts, now, self._calendar, self._settings, resources
+            one.task, one.attempts, one.customer_attempts, now, self._calendar, settings, resources
         )
-        went_by = Inputs(
-            now, one.task, one.attempts, one.customer_attempts, resources, self._rules.fingerprint
-        )
+        went_by = Inputs(now, one.task, one.attempts, one.customer_attempts, resources, rules.fingerprint)
         return replace(decision, inputs=went_by)
 
     async def _keep(self, task: Task, decision: Decision) -> bool:

@@ -14,6 +14,7 @@ from pathlib import Path
 from dialer.archive.config import ArchiveConfig
 from dialer.asr.config import AsrConfig
 from dialer.errors import ConfigError
+from dialer.handover import LetterConfig
 from dialer.intake.config import IntakeConfig
 from dialer.ivr.config import TurnSettings
 from dialer.media.config import MediaConfig, ProgressConfig
@@ -98,6 +99,7 @@ class Settings:
     archive: ArchiveConfig
     intake: IntakeConfig
     reports: ReportConfig
+    letters: LetterConfig
     transfer: TransferConfig
 
 
@@ -119,6 +121,7 @@ TABLES = (
     "archive",
     "intake",
     "reports",
+    "letters",
     "transfer",
 )
 
@@ -211,6 +214,7 @@ def read_settings(text: str, file: str, home: Path, environ: Mapping[str, str]) 
         archive=replace(archive, root=home / archive.root),
         intake=toml.table("intake", IntakeConfig),
         reports=toml.table("reports", ReportConfig),
+        letters=toml.table("letters", LetterConfig),
         transfer=toml.table("transfer", TransferConfig),
     )
 

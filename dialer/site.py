@@ -12,22 +12,40 @@ from functools import cached_property
 from pathlib import Path
 
 from dialer import settings as reading
-from dialer.errors import ConfigError, MissingPrompt, NodeRunning, ScriptError
+from dialer.campaigns import Plan, read_plan
+from dialer.campaigns.reader import line_of_place as line_of_key
+from dialer.errors import CampaignError, ConfigError, MissingPrompt, NodeRunning, ScriptError
 from dialer.ivr.lint import lint
-from dialer.ivr.prompt import Facts, facts_of, render
+from dialer.ivr.prompt import facts_of
 from dialer.ivr.reader import line_of_place, read_script
 from dialer.ivr.script import Script, split_name
 from dialer.ivr.session import Session
-from dialer.model import PhoneNumber, Reason, Say, Task
+from dialer.model import PhoneNumber, Reason, Task
 from dialer.policy.calendar import Calendar, calendar_from, parse_overrides
 from dialer.policy.zones import find_zone
 from dialer.settings import Settings
 from dialer.sip.numbering import refused_by_all
+from dialer.speakable import Speakable
 from dialer.transfer import WHISPER
 from dialer.tts.book import PromptBook
-from dialer.tts.reading import fragments
 
-_APPROVED_AT_ONCE = 4096
+
+@dataclass(frozen=True, slots=True)
+class ScriptFile:
+    """A script with its text."""
+
+    script: Script
+    text: str
+    file: Path
+
+
+@dataclass(frozen=True, slots=True)
+class CampaignFile:
+    """A campaign's plan with its text."""
+
+    plan: Plan
+    text: str
+    file: Path
 
 
 @dataclass(frozen=True)
@@ -85,63 +103,99 @@ class Site:
             raise MissingPrompt(faults[0])
 
     def approval(self, task: Task) -> str:
-        """Empty where the task's script is approved and can be spoken, else why not (R9, R49)."""
+        """Empty where the installation has the task's script and can speak it, else why not (R9)."""
         try:
             name, form = split_name(task.script)
-            facts = facts_of(task)
         except ValueError as error:
             return str(error)
-        if (task.script, facts) in self._approved:
-            return ""
         script = self.scripts.get(name)
         if script is None:
             return Reason(f"话术 {name} 未审批或不存在", f"there is no approved script {name!r}")
+        return self.unspoken(script, form, task)
+
+    def unspoken(self, script: Script, form: str, task: Task) -> str:
+        """Empty where the script can be spoken to the task's customer, else why not."""
         try:
-            values = {
-                say
-                for question in script.form(form, facts)
-                for template in question.templates()
-                for say in render(template, script.company, facts)
-            }
-            texts = fragments([say for say in values if say not in self._speakable])
-        except (ValueError, ArithmeticError) as error:
+            facts = facts_of(task)
+        except ValueError as error:
             return str(error)
-        if missing := self.prompts.missing(texts):
-            return Reason(
-                f"缺少提示音:{'、'.join(missing)}(运行 dialer prompts build)",
-                f"{len(missing)} prompt clips are missing: `dialer prompts missing` lists them",
-            )
-        if faults := self.prompts.faults(texts):
-            return Reason(f"提示音无法播放:{faults[0]}", f"a prompt clip can't be played: {faults[0]}")
-        self._speakable.update(values)
-        if len(self._approved) >= _APPROVED_AT_ONCE:
-            self._approved.clear()
-        self._approved.add((task.script, facts))
-        return ""
+        return self._speakable.why_not(script, form, facts)
 
     @cached_property
-    def _approved(self) -> set[tuple[str, Facts]]:
-        """Scripts with what they may say of a customer: a call asks three times."""
-        return set()
-
-    @cached_property
-    def _speakable(self) -> set[Say]:
-        """What is known to have its clips: a clip doesn't vanish while the daemon runs."""
-        return set()
+    def _speakable(self) -> Speakable:
+        return Speakable(self.prompts)
 
     def destination(self, number: PhoneNumber) -> str:
         """Empty where some trunk may dial the number, else why none may."""
         return refused_by_all(number, [(trunk.allow, trunk.deny) for trunk in self.settings.trunks])
 
-    def session(self, task: Task, agent_free: bool, now: datetime) -> Session:
-        """The conversation of one call. Raises ConfigError where the task names no approved script."""
+    def script_of(self, task: Task) -> tuple[Script, str]:
+        """The script and form that the task names. Raises ConfigError where there is none."""
         name, form = split_name(task.script)
         script = self.scripts.get(name)
         if script is None:
             raise ConfigError(f"no approved script {name!r}")
+        return script, form
+
+    def session(self, task: Task, agent_free: bool, now: datetime) -> Session:
+        """The conversation of one call. Raises ConfigError where the task names no approved script."""
+        return self.session_by(*self.script_of(task), task, agent_free, now)
+
+    def session_by(self, script: Script, form: str, task: Task, agent_free: bool, now: datetime) -> Session:
+        """The conversation of one call by that script."""
         zone = find_zone(task.zone)
         turn = reading.with_agents(self.settings.turns, agent_free)
         return Session(script, form, facts_of(task, now.astimezone(zone).weekday()), turn)
+
+    def find_script(self, name: str) -> ScriptFile | None:
+        """The script of that id as its file is now; None: no file has it. Raises ScriptError, ConfigError.
+
+        Another script's fault isn't this one's: only a file of that name is complained of.
+        """
+        for file in self._files("scripts", "*.yaml"):
+            text = _read(file)
+            try:
+                script = read_script(text, str(file))
+            except ScriptError:
+                if file.stem == name:
+                    raise
+                continue
+            if script.id == name:
+                return ScriptFile(script, text, file)
+        return None
+
+    @property
+    def campaign_folder(self) -> Path:
+        return self.home / "config" / "campaigns"
+
+    def campaign_files(self) -> list[Path]:
+        """Looked up anew each time; none are shipped, for an approval is each installation's own."""
+        return sorted(self.campaign_folder.glob("*.yaml"))
+
+    def read_campaign(self, file: Path) -> CampaignFile:
+        """Raises CampaignError, ConfigError."""
+        text = _read(file)
+        plan = read_plan(text, str(file))
+        if plan.id != file.stem:
+            wrong = f"id: the file of campaign {plan.id} must be called {plan.id}.yaml"
+            raise CampaignError(wrong, str(file), line_of_key(text, "id"))
+        return CampaignFile(plan, text, file)
+
+    def template_files(self) -> dict[str, Path]:
+        """Campaign templates by name."""
+        folder = reading.shipped_dir() / "config" / "campaign-templates"
+        return {file.stem: file for file in sorted(folder.glob("*.yaml"))}
+
+    def changed_at(self) -> tuple[tuple[str, int, int], ...]:
+        """Name, time and size of each campaign and script file: another value where one changed."""
+        found = []
+        for file in (*self.campaign_files(), *self._files("scripts", "*.yaml")):
+            try:
+                stat = file.stat()
+            except OSError:
+                continue  # gone meanwhile
+            found.append((str(file), stat.st_mtime_ns, stat.st_size))
+        return tuple(found)
 
     def prompt_texts(self) -> tuple[str, ...]:
         """Every fixed text that a call can play."""

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
+from dialer.campaigns.life import CampaignStep, StepRecord, as_it_stood
+from dialer.campaigns.rules import halted
 from dialer.errors import CalendarError
-from dialer.model import Attempt, DueChange, TaskState
+from dialer.model import Attempt, DueChange, Reason, TaskState
 from dialer.policy.calendar import Calendar
 from dialer.policy.outlook import Step, outlook
 from dialer.policy.settings import PolicySettings
@@ -53,6 +56,8 @@ class Story:
     settings: PolicySettings
     resources: Resources
     """What is known without the daemon: trunk up, a line free."""
+    campaign: tuple[StepRecord, ...] = ()
+    """The steps of the task's campaign, oldest first: while it doesn't run, nobody looks at the task."""
 
     def local(self, moment: datetime) -> datetime:
         return moment.astimezone(self.zone)
@@ -60,6 +65,13 @@ class Story:
     def said_at(self, moment: datetime) -> tuple[datetime, Decision] | None:
         """The last verdict made up to that moment; None: nobody had looked at the task."""
         return next((one for one in reversed(self.decisions) if one[0] <= moment), None)
+
+    def stood_still(self, moment: datetime) -> Reason | None:
+        """Why the task's campaign wasn't dialled at that moment (R49); None: it was, or nobody knows."""
+        first = next(iter(self.campaign), None)
+        if first is not None and first.taken.step is CampaignStep.CARRY_OVER and moment < first.taken.at:
+            return None
+        return halted(self.candidate.task.campaign, as_it_stood(self.campaign, moment))
 
     def judged(self, moment: datetime) -> Decision:
         """What the rules of today say of that moment, by the attempts made until then.
@@ -112,7 +124,14 @@ class Story:
             until = end if one is None else one[0]
             found += _held(standing, begun, until)
             standing, begun = one, until
+        found = [part for one in found for part in self._between_steps(one)]
         return tuple(one for one in found if one.said is not None or one.end - one.start > UNNOTICED)
+
+    def _between_steps(self, one: Stretch) -> list[Stretch]:
+        """Where nothing had been decided, the campaign's steps may say why."""
+        steps = [] if one.said is not None else [step.taken.at for step in self.campaign]
+        turns = [one.start, *(at for at in steps if one.start < at < one.end), one.end]
+        return [Stretch(start, end, one.said) for start, end in pairwise(turns)]
 
 
 def _held(said: tuple[datetime, Decision] | None, start: datetime, end: datetime) -> list[Stretch]:

@@ -8,8 +8,10 @@ from datetime import date, datetime
 from rich.table import Table
 
 from dialer import views
+from dialer.campaigns.life import StepRecord
 from dialer.daytext import DayPhrases
 from dialer.model import TaskState
+from dialer.phrases import APPROVED
 from dialer.policy.ledger import rules_of
 from dialer.policy.verdict import Decision, Dial, Refuse, Wait
 from dialer.story import Story
@@ -52,6 +54,7 @@ class Teller(DayPhrases):
             "decisions": [one for one in story.decisions if _of(asked, story, one[0])],
             "calls": [one.attempt for one in story.calls if _of(asked, story, one.attempt.invited_at)],
             "deadlines": [one for one in story.due_changes if _of(asked, story, one[0])],
+            "campaign": [one for one in story.campaign if _of(asked, story, one.taken.at)],
             "now": now.decision,
             "next": coming,
         }
@@ -93,12 +96,21 @@ class Teller(DayPhrases):
             what = self.say("回访期限重新计算", "deadline dated anew")
             unsure = self.say(",仍为暂定", ", still provisional") if change.provisional else ""
             found.append((at, what, change.deadline_type, f"{change.before} -> {change.after}{unsure}"))
+        for step in story.campaign:
+            found.append((step.taken.at, self._taken(step), APPROVED, step.taken.note))
         rows = [
             (self.at(at), what, rule, why)
             for at, what, rule, why in sorted(found, key=lambda one: one[0])
             if day is None or story.local(at).date() == day
         ]
         return [views.table(("at", "event", "rule", "why"), rows, self.lang)] if rows else []
+
+    def _taken(self, one: StepRecord) -> str:
+        taken = f"{views.step_text(one.taken.step, self.lang)} {one.taken.by}".rstrip()
+        return self.say(
+            f"回访项目 {one.campaign} 第 {one.number} 版: {taken}",
+            f"campaign {one.campaign} version {one.number}: {taken}",
+        )
 
     def _present(self) -> list[str]:
         """What holds now, and what comes next if nobody answers."""
@@ -134,6 +146,8 @@ class Teller(DayPhrases):
         said = story.said_at(moment)
         if said is None:
             never = self.say("截至该时刻,系统从未查看过此任务。", "Nobody had looked at the task until then.")
+            if stood := self.standing(moment):
+                never += self.say(f"当时{stood}。", f" At that time {stood}.")
             judged = self.say("按现行规则,当时会是:", "By the rules of today it would have been: ")
             return [never, judged + self.said(story.judged(moment)), *self._after(moment)]
         at, decision = said
@@ -153,6 +167,8 @@ class Teller(DayPhrases):
                     f"That wait was over at {over}; from then to the moment asked about nobody looked again.",
                 )
             )
+        if stood := self.standing(moment):
+            lines.append(self.say(f"该时刻{stood}。", f"At that moment {stood}."))
         return [*lines, *self._after(moment)]
 
     def _basis(self, decision: Decision) -> str:

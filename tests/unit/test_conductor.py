@@ -120,9 +120,10 @@ def test_the_recording_runs_before_the_first_prompt_and_to_the_end() -> None:
 
 
 def test_the_caller_id_and_the_number_reach_the_trunk() -> None:
-    house, view = place(person=keys(BY_KEYS), changes={"caller_id": "95500"})
+    house, view = place(person=keys(BY_KEYS), changes={"caller": lambda task: ("95500", task.campaign)})
     (request,) = house.trunk.requests
     assert (request.target, request.caller_id) == (view.attempt.number, "95500")
+    assert request.display_name == view.task.campaign
     assert request.reference == str(view.attempt.id)
 
 

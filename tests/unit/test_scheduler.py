@@ -22,12 +22,13 @@ from dialer.model import (
     Phone,
     PhoneNumber,
     Policyholder,
+    Reason,
     Task,
     TaskId,
     TaskState,
 )
 from dialer.policy.calendar import calendar_from
-from dialer.policy.settings import PolicySettings
+from dialer.policy.settings import PolicySettings, Window
 from dialer.policy.verdict import Dial, Refuse, Wait
 from dialer.ports import Archive, Claim, Trunk, TrunkState
 from dialer.scheduler import Scheduler, SchedulerConfig
@@ -459,6 +460,102 @@ def test_what_is_not_approved_is_told_once_and_does_not_hold_up_others() -> None
         assert (await house.store.tasks())[0].state is TaskState.OPEN
 
     virtual(case, not_approved="draft", config=SchedulerConfig(node="n1", batch=1))
+
+
+class Book:
+    """Campaigns as a test sets them."""
+
+    def __init__(self, *running: str) -> None:
+        self.names = set(running)
+        self.refreshed = 0
+        self.rules: dict[str, PolicySettings] = {}
+        self._house = PolicySettings()
+
+    async def refresh(self) -> None:
+        self.refreshed += 1
+
+    def running(self) -> set[str]:
+        return self.names
+
+    def settings(self, campaign: str) -> PolicySettings:
+        return self.rules.get(campaign, self._house)
+
+
+def test_a_halted_campaign_holds_nobody_up() -> None:
+    """Three thousand tasks that are due earlier: more than a look at the queue reaches past."""
+
+    async def case(house: House) -> None:
+        due = TUESDAY.date()
+        await house.add(
+            tasks(3000, campaign="halted", due=due)
+            + [
+                replace(one, phones=(Phone(PhoneNumber.parse("13912345678")),))
+                for one in tasks(1, campaign="b")
+            ]
+        )
+        house.scheduler._campaigns = Book("b")
+        await house.run_for(3)
+        assert [attempt.task_id for _, attempt in house.started] == [3001]
+
+    virtual(case)
+
+
+def test_a_campaign_that_stops_or_starts_is_seen_within_two_heartbeats() -> None:
+    async def case(house: House) -> None:
+        await house.add(tasks(100))
+        book = Book("c")
+        house.scheduler._campaigns = book
+        house.scheduler._approval = lambda task: "" if task.campaign in book.names else "已暂停"
+        job = asyncio.create_task(house.scheduler.run(house.stop))
+        await asyncio.sleep(5)
+        book.names.clear()
+        paused = asyncio.get_running_loop().time()
+        await asyncio.sleep(30)
+        made = [at for at, _ in house.started]
+        assert made
+        assert max(made) <= paused + 2 * CONFIG.heartbeat_s
+        book.names.add("c")
+        resumed = asyncio.get_running_loop().time()
+        await asyncio.sleep(30)
+        later = [at for at, _ in house.started if at >= resumed]
+        assert later
+        assert min(later) <= resumed + 2 * CONFIG.heartbeat_s
+        house.stop.set()
+        await job
+        assert book.refreshed > 50, "asked at each heartbeat"
+
+    virtual(case, config=SchedulerConfig(node="n1", cps=1, lines=10))
+
+
+def test_a_campaigns_own_rules_are_heeded() -> None:
+    async def case(house: House) -> None:
+        await house.add(tasks(1) + [replace(one, policy_no="X") for one in tasks(1, campaign="afternoons")])
+        book = Book("c", "afternoons")
+        book.rules["afternoons"] = replace(
+            PolicySettings(),
+            windows=(Window.parse("14:00-16:00"),),
+            government_windows=(Window.parse("15:00-16:00"),),
+        )
+        house.scheduler._campaigns = book
+        await house.run_for(100)
+        assert [attempt.task_id for _, attempt in house.started] == [1]
+        (_, said) = (await house.store.decisions(TaskId(2)))[-1]
+        assert isinstance(said.verdict, Wait)
+        assert said.verdict.until == TUESDAY.replace(hour=14)
+
+    virtual(case)
+
+
+def test_a_reason_is_kept_in_both_languages() -> None:
+    async def case(house: House) -> None:
+        await house.add(tasks(1))
+        await house.run_for(3)
+        verdict = (await house.store.decisions(TaskId(1)))[-1][1].verdict
+        assert isinstance(verdict, Refuse)
+        assert (verdict.rule, verdict.why) == ("R49", "回访项目或话术未审批:已暂停")
+        assert verdict.en == "campaign or script isn't approved: it is paused"
+
+    virtual(case, not_approved=Reason("已暂停", "it is paused"))
 
 
 def test_the_verdict_is_asked_again_at_the_barrier() -> None:

@@ -33,6 +33,7 @@ ARCHIVE = f"{BEHAVIOUR}::test_every_setting_of_the_archive_changes_it"
 INTAKE = "unit/intake/test_intake_reader.py"
 JUDGED = "unit/reports/test_reports_month.py::test_the_goal_and_the_cap"
 REPORTED = "unit/test_cli_report.py::test_the_settings_judge_the_month"
+LETTERS = "unit/test_cli_outreach.py::test_a_visit_in_vain_becomes_a_letter_and_then_an_end"
 SIP = "unit/sip/test_sip_settings.py"
 NETWORK = "unit/sip/test_sip_network.py"
 STREAMS = "unit/sip/test_sip_streams.py"
@@ -259,6 +260,8 @@ PROOFS = {
     "reports.visit_letter_cap": f"{JUDGED} {REPORTED}",
     "reports.sample_rate": REPORTED,
     "reports.sample_floor": REPORTED,
+    "letters.service_phone": LETTERS,
+    "letters.return_address": LETTERS,
     "transfer.agents": TRANSFER,
     "transfer.ring_s": TRANSFER,
     "transfer.accept_s": TRANSFER,

@@ -5,7 +5,7 @@ UV := sh scripts/uv.sh
 HOME_DIR ?= build/demo
 PYTEST_ARGS ?=
 
-.PHONY: demo test test-pjsua2 pjsua2 check fuzz interop setup prompts diagram clean bench-setup bench-report bench-calls bench-srtp bench-stall bench-progress
+.PHONY: demo test test-pjsua2 pjsua2 check fuzz interop setup prompts diagram clean bench-setup bench-report bench-import bench-calls bench-srtp bench-stall bench-progress
 
 setup: .venv/.ready
 
@@ -70,6 +70,10 @@ bench-progress: setup
 # The monthly report over a million calls.
 bench-report: setup
 	$(UV) run --frozen python -m bench.report $(ARGS)
+
+# 100,000 customers through `dialer import`, as CSV and as xlsx: time and memory.
+bench-import: setup
+	$(UV) run --frozen python -m bench.imports $(ARGS)
 
 # Call set-ups per second, without a store and on each store. ARGS="--store sqlite --rate 150". Needs SIPp.
 bench-setup: setup

@@ -1,20 +1,17 @@
-"""What the commands do with an installation while no daemon is needed: import, look up, explain."""
+"""What the commands do with an installation while no daemon is needed: look up, explain, build prompts."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
-from typing import TypeVar
 from zoneinfo import ZoneInfo
 
 from dialer.archive.vault import LocalVault
-from dialer.errors import ConfigError, DialerError
-from dialer.intake import Dating, read_customers, write_report
-from dialer.ivr.script import split_name
-from dialer.model import ImportReport, TaskId
+from dialer.campaignbook import CampaignBook
+from dialer.errors import DialerError
+from dialer.imports import import_customers
+from dialer.intaking import database_there
+from dialer.model import TaskId
 from dialer.policy.verdict import Resources
 from dialer.policy.windows import slots_of
 from dialer.policy.zones import find_zone
@@ -25,83 +22,10 @@ from dialer.sip.lines import probe_trunks
 from dialer.sip.probe import Probed
 from dialer.site import Site
 from dialer.store.database import SqlStore
+from dialer.storeroom import with_store
 from dialer.story import Story
 from dialer.tts.build import build, build_missing, build_tones, write_list
 from dialer.tts.stock import stock_texts
-
-T = TypeVar("T")
-
-_ROWS_AT_ONCE = 1000
-"""A transaction each, with a pause between: a running daemon must not wait for the whole list. An import
-that broke off is made again; what it stored counts as duplicates then."""
-_PAUSE_S = 0.11
-"""SQLite looks for a free lock every 100 ms."""
-
-
-async def with_store(home: Path, work: Callable[[SqlStore], Awaitable[T]]) -> T:
-    """Open the installation's database, do ``work``, close. Raises StoreError, ConfigError."""
-    site = Site(home)
-    if not _has_database(site):
-        raise DialerError(f"{home} has no database yet: import customers first, or check --home")
-    store = await SqlStore.open(site.settings.site.database, site.settings.store)
-    try:
-        return await work(store)
-    finally:
-        await store.close()
-
-
-def _has_database(site: Site) -> bool:
-    return bool(site.settings.store.url) or site.settings.site.database.exists()
-
-
-@dataclass(frozen=True, slots=True)
-class Imported:
-    """What an import did."""
-
-    report: ImportReport
-    notices: tuple[str, ...]
-    """Columns that weren't used."""
-
-    def as_csv(self) -> str:
-        return write_report(self.report.errors, self.notices)
-
-
-async def import_customers(
-    home: Path, data: bytes, filename: str, campaign: str, script: str, now: datetime, deadline: str = ""
-) -> Imported:
-    """Good rows in, bad rows reported, nothing twice. Raises ImportFileError, ConfigError, StoreError.
-
-    ``deadline``: the deadline type of rows that name none and have no date of their own (R30, R31, ...).
-    """
-    site = Site(home)
-    types = site.settings.calling.deadline_types
-    if deadline and deadline not in [kind.name for kind in types]:
-        raise ConfigError(f"no deadline type {deadline!r}; known: {', '.join(kind.name for kind in types)}")
-    found = read_customers(
-        data,
-        filename,
-        campaign=campaign,
-        script=script,
-        config=site.settings.intake,
-        dating=Dating(types, site.calendar, deadline),
-    )
-    try:
-        name, _ = split_name(script)
-    except ValueError as error:
-        raise ConfigError(str(error)) from None
-    if name not in site.scripts:
-        raise ConfigError(f"no script {script!r}; known: {', '.join(site.scripts)}")
-    await asyncio.to_thread(home.mkdir, parents=True, exist_ok=True)
-    store = await SqlStore.open(site.settings.site.database, site.settings.store)
-    try:
-        accepted = duplicates = 0
-        for start in range(0, len(found.tasks), _ROWS_AT_ONCE):
-            await asyncio.sleep(_PAUSE_S if start else 0)
-            stored = await store.add_tasks(found.tasks[start : start + _ROWS_AT_ONCE], now)
-            accepted, duplicates = accepted + stored.accepted, duplicates + stored.duplicates
-    finally:
-        await store.close()
-    return Imported(ImportReport(accepted, duplicates, found.errors), found.notices)
 
 
 async def explain(home: Path, task_id: TaskId, now: datetime, day: date | None = None) -> Story:
@@ -116,9 +40,11 @@ async def explain(home: Path, task_id: TaskId, now: datetime, day: date | None =
         imported = await store.imported_at(task_id)
         if candidate is None or imported is None:
             raise DialerError(f"no task {task_id}: `dialer tasks` lists them")
+        book = CampaignBook(site, store, lambda: now)
+        await book.refresh()
         zone = find_zone(candidate.task.zone or site.settings.calling.zone) or ZoneInfo("UTC")
         asked = day or now.astimezone(zone).date()
-        slots = slots_of(asked, candidate.task.segment, zone, site.settings.calling)
+        slots = slots_of(asked, candidate.task.segment, zone, book.settings(candidate.task.campaign))
         return Story(
             candidate=candidate,
             zone=zone,
@@ -131,17 +57,18 @@ async def explain(home: Path, task_id: TaskId, now: datetime, day: date | None =
             calls_in_slots=await store.calls_in_slots([slot.key for slot in slots]),
             faults_in_slots={slot.key: await store.faults(slot.start, slot.end) for slot in slots},
             calendar=site.calendar,
-            settings=site.settings.calling,
-            resources=_resources(site, candidate),
+            settings=book.settings(candidate.task.campaign),
+            resources=_resources(site, book, candidate),
+            campaign=tuple(await store.campaign_history(candidate.task.campaign)),
         )
 
     return await with_store(home, look)
 
 
-def _resources(site: Site, candidate: Candidate) -> Resources:
+def _resources(site: Site, book: CampaignBook, candidate: Candidate) -> Resources:
     """Trunk and lines are the daemon's to know: taken as up and free."""
     room, why_no_room = LocalVault(site.settings.archive).has_room()
-    why_not_approved = site.approval(candidate.task)
+    why_not_approved = book.approval(candidate.task)
     return Resources(
         lines_free=1,
         can_record=room,
@@ -161,7 +88,7 @@ async def date_deadlines_anew(home: Path, now: datetime) -> int:
     async def work(store: SqlStore) -> int:
         return len(await date_anew(store, site.calendar, site.settings.calling, now))
 
-    return await with_store(home, work) if _has_database(site) else 0
+    return await with_store(home, work) if database_there(site) else 0
 
 
 async def ask_trunks(home: Path) -> list[Probed]:
@@ -199,3 +126,16 @@ def build_shipped(site: Site, folder: Path, everything: bool) -> int:
 
 def missing_prompts(site: Site) -> list[str]:
     return site.prompts.missing(all_prompt_texts(site))
+
+
+__all__ = [
+    "all_prompt_texts",
+    "ask_trunks",
+    "build_prompts",
+    "build_shipped",
+    "date_deadlines_anew",
+    "explain",
+    "import_customers",
+    "missing_prompts",
+    "with_store",
+]

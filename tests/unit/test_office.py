@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from office_home import AT, HEADER, LIST, ROWS
 
+from dialer.campaigning import demonstrate
 from dialer.errors import ConfigError, DialerError, MissingPrompt
 from dialer.model import ImportReport, TaskId
 from dialer.office import (
@@ -65,7 +66,8 @@ async def test_the_same_policy_in_another_campaign_is_another_task(tmp_path: Pat
 
 
 async def test_a_task_that_nobody_has_looked_at_is_judged_as_things_stand(tmp_path: Path) -> None:
-    await import_customers(tmp_path, LIST.encode(), "l.csv", "c", "new-policy", AT)
+    await demonstrate(tmp_path, "c", "new-policy", AT)
+    await import_customers(tmp_path, LIST.encode(), "l.csv", "c", None, AT)
     story = await explain(tmp_path, TaskId(1), AT)
     assert (str(story.zone), story.decisions, story.imported_at) == ("Asia/Shanghai", (), AT)
     assert isinstance(story.plan()[0].decision.verdict, Dial)

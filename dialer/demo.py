@@ -21,10 +21,12 @@ from zoneinfo import ZoneInfo
 import numpy as np
 from rich.console import Console
 
-from dialer import logs, office, views
+from dialer import logs, views
 from dialer.app import Daemon, open_daemon
+from dialer.campaigning import demonstrate
 from dialer.errors import ConfigError, DialerError
 from dialer.events import CallAnswered, CallDialled, CallEnded, Event, TicketIssued
+from dialer.imports import import_customers
 from dialer.media import g711
 from dialer.media.config import MediaConfig
 from dialer.media.plane import ProcessMediaPlane
@@ -41,6 +43,7 @@ from dialer.testing.phone import AgentPhone, CustomerPhone
 
 START = datetime(2026, 11, 10, 10, 0, 5, tzinfo=ZoneInfo("Asia/Shanghai"))
 """A Tuesday, a workday, in the first window."""
+_CAMPAIGN, _SCRIPT = "new-policy", "new-policy/short"
 _MARK = ".dialer-demo"
 _LOOK_S = 0.2
 _PATIENCE_S = 240.0
@@ -80,6 +83,7 @@ async def run(home: Path, *, lang: str, to_stderr: bool) -> Summary:
         site = _install(home, phones)
         logs.configure(site.settings.site.log_level)
         clock = MovableClock(START)
+        await demonstrate(home, _CAMPAIGN, _SCRIPT, clock())
         await _import(home, clock())
         progress = _Progress(console, clock, lang)
         daemon = await stack.enter_async_context(open_daemon(site, clock, [progress]))
@@ -193,9 +197,7 @@ async def _import(home: Path, now: datetime) -> None:
         )  # fmt: skip
     data = text.getvalue().encode("utf-8-sig")
     (home / "customers.csv").write_bytes(data)
-    imported = await office.import_customers(
-        home, data, "customers.csv", "new-policy", "new-policy/short", now
-    )
+    imported = await import_customers(home, data, "customers.csv", _CAMPAIGN, None, now)
     if imported.report.accepted != len(CUSTOMERS):
         raise DialerError(f"the demonstration's own list was not accepted: {imported.report.errors}")
 

@@ -10,6 +10,8 @@ from pathlib import Path
 from dialer.archive.vault import LocalVault
 from dialer.asr.config import Engine
 from dialer.asr.model import check_model
+from dialer.campaignbook import CampaignBook
+from dialer.campaignviews import overview
 from dialer.errors import DialerError
 from dialer.model import english
 from dialer.office import all_prompt_texts
@@ -18,6 +20,9 @@ from dialer.sip.lines import probe_trunks
 from dialer.sip.probe import Probed
 from dialer.site import Site
 from dialer.store.database import SqlStore
+from dialer.storeroom import with_store
+
+_NONE_RUNS = "none is running: nobody is called (dialer campaign new, lint, rehearse, approve, start)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +47,7 @@ async def examine(home: Path, now: datetime) -> list[Check]:
         _check("prompts", lambda: _prompts(site)),
         _check("disk", lambda: _disk(site)),
         await _database(site),
+        await _campaigns(site, now),
         *await _trunks(site),
     ]
 
@@ -88,6 +94,27 @@ async def _database(site: Site) -> Check:
     except DialerError as error:
         return Check("database", False, str(error))
     return Check("database", True, store.place)
+
+
+async def _campaigns(site: Site, now: datetime) -> Check:
+    """What runs, what can't, and files that can't be read."""
+    place, url = site.settings.site.database, site.settings.store.url
+    if not (url or place.exists()):
+        return Check("campaigns", True, _NONE_RUNS)
+
+    async def look(store: SqlStore) -> Check:
+        book = CampaignBook(site, store, lambda: now)
+        await book.refresh()
+        broken = [line.fault for line in await overview(site.home) if line.fault]
+        if faults := [*(why.en for why in book.faults), *broken]:
+            return Check("campaigns", False, "; ".join(faults))
+        running = ", ".join(sorted(book.running()))
+        return Check("campaigns", True, running or _NONE_RUNS)
+
+    try:
+        return await with_store(site.home, look)
+    except DialerError as error:
+        return Check("campaigns", False, str(error))
 
 
 async def _trunks(site: Site) -> list[Check]:

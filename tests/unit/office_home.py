@@ -11,7 +11,9 @@ from zoneinfo import ZoneInfo
 
 from click.testing import CliRunner, Result
 
+from dialer.campaigning import demonstrate
 from dialer.cli import main
+from dialer.imports import import_customers
 from dialer.model import (
     Answer,
     AnswerClass,
@@ -25,9 +27,9 @@ from dialer.model import (
     TaskId,
     Ticket,
 )
-from dialer.office import import_customers, with_store
 from dialer.policy.verdict import Decision, Dial, Finding, Wait
 from dialer.store.database import SqlStore
+from dialer.storeroom import with_store
 
 NUMBERS = ("13812345678", "13998765432")
 NAMES = ("王芳", "欧阳娜")
@@ -56,6 +58,7 @@ def shows_no_number(result: Result, numbers: Sequence[str] = NUMBERS) -> None:
 
 
 def furnish(home: Path) -> None:
+    asyncio.run(demonstrate(home, "c", "new-policy", AT))
     found = asyncio.run(import_customers(home, LIST.encode(), "list.csv", "c", "new-policy", AT))
     assert found.report.accepted == 2
     asyncio.run(with_store(home, _one_call))

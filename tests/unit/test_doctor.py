@@ -11,6 +11,7 @@ from typing import cast
 import pytest
 from office_home import AT
 
+from dialer.campaigning import demonstrate
 from dialer.doctor import Check, examine
 from dialer.sip import lines
 
@@ -42,7 +43,7 @@ async def found_at(home: Path, status: str, now: datetime = AT, host: str = "127
         port = transport.get_extra_info("sockname")[1]
         text = SHIPPED.read_text(encoding="utf-8").replace("\nport = 0", f"\nport = {port}", 1)
         text = text.replace('host = "127.0.0.1"', f'host = "{host}"', 1)
-        (home / "config").mkdir()
+        (home / "config").mkdir(parents=True, exist_ok=True)
         (home / "config" / "dialer.toml").write_text(text, encoding="utf-8")
         return {check.name: check for check in await examine(home, now)}
     finally:
@@ -74,3 +75,14 @@ async def test_a_year_without_an_official_calendar_is_found(tmp_path: Path) -> N
     found = await found_at(tmp_path, "200 OK", AT.replace(year=2031))
     assert not found["calendar"].ok
     assert "2031" in found["calendar"].detail
+
+
+async def test_campaigns_that_run_and_files_that_cannot_be_read(tmp_path: Path) -> None:
+    assert "none is running" in (await found_at(tmp_path, "200 OK"))["campaigns"].detail
+    await demonstrate(tmp_path, "autumn", "new-policy/short", AT)
+    found = (await found_at(tmp_path, "200 OK"))["campaigns"]
+    assert (found.ok, found.detail) == (True, "autumn")
+    (tmp_path / "config" / "campaigns" / "winter.yaml").write_text("id: [", encoding="utf-8")
+    found = (await found_at(tmp_path, "200 OK"))["campaigns"]
+    assert not found.ok
+    assert "winter.yaml" in found.detail

@@ -14,8 +14,11 @@ import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
+
+from dialer.campaigning import demonstrate
 
 ROOT = Path(__file__).parents[2]
 CLOCK = "2026-11-10T10:00:05+08:00"
@@ -156,7 +159,9 @@ class Home:
         )
         file = self.path / "customers.csv"
         file.write_text(text.getvalue(), encoding="utf-8-sig")
-        report = await self.cli("import", str(file), "--script", script)
+        if not (self.path / "config" / "campaigns").exists():
+            await demonstrate(self.path, "new-policy", script, datetime.fromisoformat(CLOCK))
+        report = await self.cli("import", str(file))
         assert report["report"]["accepted"] == len(customers), report
 
     def start(self, clock: str = CLOCK, environ: Mapping[str, str] | None = None) -> Daemon:

@@ -12,12 +12,15 @@ from typing import Any
 import click
 
 from dialer import __version__
+from dialer.cli_campaign import campaign_group
+from dialer.cli_lists import GROUPS as LISTS
+from dialer.cli_outreach import GROUPS as OUTREACH
 from dialer.cli_policy import calendar_group, verdict_command, why_command
 from dialer.cli_report import report_group
 from dialer.command import EN, ZH, Context, json_option
 from dialer.command import errors as _errors
 from dialer.command import out as _out
-from dialer.errors import DialerError, ImportFileError
+from dialer.errors import DialerError
 from dialer.model import CallId, QuestionKind
 
 # The commands import the rooms they need themselves: `dialer answer` must not wait for a database layer.
@@ -78,52 +81,6 @@ def demo_command(ctx: Context, as_json: bool) -> None:
     if as_json:
         click.echo(views.dumps(summary))
     sys.exit(0 if summary.mismatches == 0 else 1)
-
-
-@main.command(name="import", help="导入客户名单 (CSV/xlsx) / import a customer list")
-@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
-@click.option("--campaign", default="new-policy", show_default=True, help="回访项目 / campaign")
-@click.option("--script", default="new-policy", show_default=True, help="话术 / script")
-@click.option("--deadline", default="", help="期限类型,如 R30 / deadline type of rows without one")
-@click.option(
-    "--report", type=click.Path(path_type=Path, dir_okay=False), help="问题行报告 / report of bad rows"
-)
-@json_option
-@click.pass_obj
-@_errors
-def import_command(
-    ctx: Context, file: Path, campaign: str, script: str, deadline: str, report: Path | None, as_json: bool
-) -> None:
-    from dialer import app, office, views
-
-    try:
-        data = file.read_bytes()
-        if report is not None:
-            report.touch()  # Before anything is stored: rows whose report is lost must be sent again.
-    except OSError as error:
-        raise ImportFileError(f"{error.filename}: {error.strerror}") from None
-    imported = asyncio.run(
-        office.import_customers(ctx.site(), data, file.name, campaign, script, app.system_clock(), deadline)
-    )
-    result = imported.report
-    bad_rows = len({bad.row for bad in result.errors})
-    if report is not None:
-        report.write_text(imported.as_csv(), encoding="utf-8-sig")
-    if as_json:
-        click.echo(views.dumps(imported))
-    else:
-        click.echo(
-            ctx.say(
-                f"导入 {result.accepted} 行,重复 {result.duplicates} 行,错误 {bad_rows} 行",
-                f"{result.accepted} imported, {result.duplicates} duplicates, {bad_rows} bad rows",
-            )
-        )
-        for notice in imported.notices:
-            click.echo(notice)
-        for bad in result.errors:
-            place = ctx.say(f"第 {bad.row} 行 {bad.column}: ", f"row {bad.row} {bad.column}: ")
-            click.echo(place + bad.message)
-    sys.exit(1 if result.errors else 0)
 
 
 @main.command(help="任务列表 / tasks")
@@ -270,6 +227,8 @@ def prompts_missing(ctx: Context, as_json: bool) -> None:
     sys.exit(1 if found else 0)
 
 
+for command in (*LISTS, campaign_group, *OUTREACH):
+    main.add_command(command)
 main.add_command(verdict_command)
 main.add_command(why_command)
 main.add_command(report_group)

@@ -72,3 +72,9 @@ def show(table: object) -> None:
 
 
 json_option = click.option("--json", "as_json", is_flag=True, help="JSON 输出 / print JSON")
+by_option = click.option(
+    "--by",
+    required=True,
+    envvar="DIALER_USER",
+    help="经办人姓名,或环境变量 DIALER_USER / who does this, or DIALER_USER",
+)

@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 
 from rich.table import Table
 
+from dialer.campaigns import CampaignStep
 from dialer.model import AnswerClass, Disposition, PhoneNumber, RtpStats, Task, TaskState, Ticket
 from dialer.policy.verdict import Dial, Escalate, Refuse, Wait
 from dialer.ports import CallView
@@ -65,7 +66,6 @@ _WORDS: dict[str, tuple[str, str]] = {
     "tickets": ("问题件", "tickets"),
     "recordings": ("录音", "recordings"),
     "rule": ("规则", "rule"),
-    "version": ("版本", "version"),
     "verdict": ("判定", "verdict"),
     "why": ("说明", "why"),
     "yes": ("是", "yes"),
@@ -88,6 +88,24 @@ _WORDS: dict[str, tuple[str, str]] = {
     "day": ("日期", "day"),
     "days": ("天数", "days"),
     "kind": ("类别", "kind"),
+    "campaign": ("回访项目", "campaign"),
+    "title": ("标题", "title"),
+    "version": ("版本", "version"),
+    "file": ("文件", "file"),
+    "tasks": ("待办/任务", "open/tasks"),
+    "template": ("模板", "template"),
+    "script": ("话术", "script"),
+    "deadlines": ("期限", "deadlines"),
+    "key": ("位置", "place"),
+    "message": ("说明", "message"),
+    "step": ("步骤", "step"),
+    "by": ("经办人", "by"),
+    "note": ("备注", "note"),
+    "item": ("项目", "item"),
+    "signed": ("签字", "signed"),
+    "number": ("编号", "number"),
+    "branch": ("机构", "branch"),
+    "assignee": ("上门人员", "assignee"),
 }
 
 _OUTCOMES: dict[Disposition, str] = {
@@ -113,10 +131,11 @@ _STATES: dict[TaskState, str] = {
     TaskState.DONE: "已回访",
     TaskState.REFUSED: "拒访",
     TaskState.CONTACT_REFRESH: "待核实电话",
-    TaskState.VISIT: "待上门",
-    TaskState.LETTER: "待信函",
     TaskState.WITH_AGENT: "人工处理中",
     TaskState.EXCLUDED: "免访",
+    TaskState.VISIT: "待上门",
+    TaskState.LETTER: "待信函",
+    TaskState.UNREACHED: "未能回访",
 }
 
 _CLASSES: dict[AnswerClass, str] = {
@@ -371,3 +390,21 @@ def audio_text(rtp: RtpStats, lang: str) -> str:
         said += f"{',往返' if zh else ', round trip'} {rtp.round_trip_ms:.0f} ms"
     parts.append(said)
     return (";" if zh else "; ").join(parts)
+
+
+_STEPS: dict[CampaignStep, str] = {
+    CampaignStep.LINT: "检查",
+    CampaignStep.REHEARSE: "演练",
+    CampaignStep.APPROVE: "审批",
+    CampaignStep.NOTIFY: "预通知",
+    CampaignStep.START: "启动",
+    CampaignStep.PAUSE: "暂停",
+    CampaignStep.RESUME: "恢复",
+    CampaignStep.FINISH: "结束",
+    CampaignStep.SUPERSEDE: "取代",
+    CampaignStep.CARRY_OVER: "沿用",
+}
+
+
+def step_text(step: CampaignStep, lang: str) -> str:
+    return _STEPS[step] if lang == ZH else step.value

@@ -18,6 +18,7 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import IO, Any
 from xml.etree.ElementTree import ParseError
+from xml.parsers.expat import ExpatError
 
 from openpyxl import load_workbook
 from openpyxl.utils.exceptions import InvalidFileException
@@ -26,6 +27,7 @@ from dialer.errors import ImportFileError
 from dialer.intake.cells import Cell, as_text
 from dialer.intake.columns import Columns, Layout
 from dialer.intake.config import IntakeConfig
+from dialer.intake.workbook import rows_of
 
 Source = Path | bytes
 Row = list[Cell]
@@ -40,7 +42,7 @@ _HEADER_WITHIN = 10
 
 # What openpyxl and the libraries below it raise for a file that isn't what it says.
 _XLSX_ERRORS = (
-    zipfile.BadZipFile, zlib.error, ParseError, InvalidFileException, struct.error, UnicodeError,
+    zipfile.BadZipFile, zlib.error, ParseError, ExpatError, InvalidFileException, struct.error, UnicodeError,
     KeyError, ValueError, TypeError, IndexError, AttributeError, EOFError, OSError, OverflowError,
     NotImplementedError, RuntimeError, AssertionError, MemoryError,
 )  # fmt: skip
@@ -205,10 +207,9 @@ class Sheet:
 
             self._share = share
             # What the file says about its size may be wrong; the rows themselves are counted.
-            sheet.reset_dimensions()
-            for row in sheet.iter_rows(max_col=self._config.max_columns, values_only=True):
+            for row in rows_of(book, sheet, self._config.max_columns):
                 done += 1
-                yield [] if row.count(None) == len(row) else [_cell(value) for value in row]
+                yield [_cell(value) for value in row]
         except ImportFileError:
             raise
         except _XLSX_ERRORS as error:

@@ -135,13 +135,14 @@ async def open_daemon(site: Site, clock: Clock, sinks: Sequence[EventSink] = ())
         await book.refresh()
         if not book.running():
             log.warning("no campaign is running: nobody is called (dialer campaign list)")
+        transfer = WarmTransfer(trunk, site.prompts, settings.transfer, endpoint.lookup)
         house = House(
             trunk=trunk,
             store=store,
             archive=archive,
             recogniser=recogniser,
             prompts=site.prompts,
-            transfer=WarmTransfer(trunk, site.prompts, settings.transfer, endpoint.lookup),
+            transfer=transfer,
             session_for=lambda task, agent_free: site.session_by(
                 *book.script_of(task), task, agent_free, clock()
             ),
@@ -169,6 +170,7 @@ async def open_daemon(site: Site, clock: Clock, sinks: Sequence[EventSink] = ())
             clock,
             book.approval,
             trunk.refusal,
+            transfer.staff,
             book,
         )
         yield Daemon(site, store, scheduler, media, trunk, (LogSink(), *sinks), clock)

@@ -98,6 +98,11 @@ class Departures:
                     await self._moved.wait()
         return False
 
+    def turn_s(self) -> float:
+        """In how many seconds a call would leave that passed the barrier now."""
+        behind = self._ready + self._gate.locked()
+        return self._pacer.wait_s(asyncio.get_running_loop().time()) + behind / self._pacer.cps
+
     def moved(self) -> None:
         """Something changed for who waits in ``room``."""
         self._moved.set()

@@ -19,11 +19,16 @@ Conduct = Callable[[Claim, Attempt, Dial], Awaitable[None]]
 """Place the call and see it through to ``Store.finish``; cancelled, it hangs up."""
 
 
-@dataclass(slots=True)
+@dataclass(eq=False, slots=True)
 class _Live:
     claim: Claim
     attempt: Attempt
-    job: asyncio.Task[None] = field(init=False)
+    job: asyncio.Future[None] = field(init=False)
+    """The conductor's work; where that ended early, the closing of its row."""
+    conducted: bool = True
+    """False once ``job`` is the closing."""
+    renewing: asyncio.TimerHandle | asyncio.Task[None] = field(init=False)
+    """A call that is over before a third of its lease needs no renewal."""
 
 
 class LiveCalls:
@@ -51,33 +56,45 @@ class LiveCalls:
     def start(self, claim: Claim, attempt: Attempt, dial: Dial) -> None:
         live = _Live(claim, attempt)
         self._live[attempt.id] = live
-        live.job = asyncio.create_task(self._call(live, dial), name=f"call {attempt.id}")
-        live.job.add_done_callback(lambda job: self._over(live, job))
+        live.job = asyncio.ensure_future(self._conduct(claim, attempt, dial))
+        live.job.add_done_callback(lambda job: self._conduct_over(live, job))
+        loop = asyncio.get_running_loop()
+        live.renewing = loop.call_later(self._lease_s / 3, self._begin_renewing, live)
 
     def cancel(self) -> None:
         """End them all: each conductor hangs up and writes its row."""
         for live in self._live.values():
-            live.job.cancel()
+            if live.conducted:
+                live.job.cancel()
 
     async def until_none(self) -> None:
         while self._live:
             await asyncio.wait([live.job for live in self._live.values()])
 
-    async def _call(self, live: _Live, dial: Dial) -> None:
-        """The conductor's work and the lease's renewal; the end of either ends the other."""
-        conduct = asyncio.ensure_future(self._conduct(live.claim, live.attempt, dial))
-        renewal = asyncio.create_task(self._renew(live))
-        try:
-            await asyncio.wait((conduct, renewal), return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            renewal.cancel()
-            conduct.cancel()
-            await asyncio.wait((conduct, renewal))
-            failure = None if conduct.cancelled() else conduct.exception()
-            if failure is not None:
-                log.error("call failed", extra={"call_id": int(live.attempt.id)}, exc_info=failure)
-            if failure is not None or conduct.cancelled():
-                await self._close_unknown(live, "the call's own task ended early")
+    def _begin_renewing(self, live: _Live) -> None:
+        live.renewing = asyncio.create_task(self._renew(live), name=f"lease of call {live.attempt.id}")
+        live.renewing.add_done_callback(lambda renewal: self._renewal_over(live, renewal))
+
+    def _renewal_over(self, live: _Live, renewal: asyncio.Task[None]) -> None:
+        """The claim is no longer ours: the call must end."""
+        if renewal.cancelled():
+            return
+        if (failure := renewal.exception()) is not None:
+            log.error("renewal failed", extra={"call_id": int(live.attempt.id)}, exc_info=failure)
+        if live.conducted:
+            live.job.cancel()
+
+    def _conduct_over(self, live: _Live, job: asyncio.Future[None]) -> None:
+        live.renewing.cancel()
+        failure = None if job.cancelled() else job.exception()
+        if failure is not None:
+            log.error("call failed", extra={"call_id": int(live.attempt.id)}, exc_info=failure)
+        if failure is None and not job.cancelled():
+            self._over(live)
+            return
+        live.conducted = False
+        live.job = asyncio.create_task(self._close_unknown(live, "the call's own task ended early"))
+        live.job.add_done_callback(lambda _: self._over(live))
 
     async def _renew(self, live: _Live) -> None:
         """Returns when the claim is no longer ours, and the call must end.
@@ -86,9 +103,8 @@ class LiveCalls:
         lease that ran out meanwhile is left to ``finish``, which knows.
         """
         loop = asyncio.get_running_loop()
-        cut_off, held_until = False, loop.time() + self._lease_s
+        cut_off, held_until = False, loop.time() + self._lease_s * 2 / 3
         while True:
-            await asyncio.sleep(self._lease_s / 3)
             call, asked = {"call_id": int(live.attempt.id)}, loop.time()
             try:
                 await self._store.renew(live.claim, self._lease_s)
@@ -105,6 +121,7 @@ class LiveCalls:
             except StoreError as error:
                 cut_off = True
                 log.warning("lease not renewed, the call goes on", extra={**call, "why": str(error)})
+            await asyncio.sleep(self._lease_s / 3)
 
     async def _closed(self, live: _Live) -> bool:
         """Whether the conductor has stored the call: that drops the claim as well."""
@@ -125,8 +142,6 @@ class LiveCalls:
             extra = {"call_id": int(live.attempt.id), "why": str(error)}
             log.error("call left open, recovery closes it at the next start", extra=extra)
 
-    def _over(self, live: _Live, job: asyncio.Task[None]) -> None:
+    def _over(self, live: _Live) -> None:
         del self._live[live.attempt.id]
-        if not job.cancelled() and (failure := job.exception()) is not None:
-            log.error("call ended in an error", extra={"call_id": int(live.attempt.id)}, exc_info=failure)
         self._when_over()

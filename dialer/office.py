@@ -11,13 +11,13 @@ from dialer.campaignbook import CampaignBook
 from dialer.errors import DialerError
 from dialer.imports import import_customers
 from dialer.intaking import database_there
+from dialer.means import refusals
 from dialer.model import TaskId
 from dialer.policy.verdict import Resources
 from dialer.policy.windows import slots_of
 from dialer.policy.zones import find_zone
 from dialer.ports import Candidate
 from dialer.redating import date_anew
-from dialer.scheduler import refusals
 from dialer.sip.lines import probe_trunks
 from dialer.sip.probe import Probed
 from dialer.site import Site

@@ -382,6 +382,16 @@ class Synthesiser(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class LedgerEntry:
+    """One decision as the ledger keeps it."""
+
+    id: int
+    task_id: TaskId
+    at: datetime
+    decision: Decision
+
+
+@dataclass(frozen=True, slots=True)
 class Claim:
     """This node may try this task once, until the lease ends on the database's clock."""
 
@@ -399,6 +409,19 @@ class Candidate:
     """All attempts of this task, oldest first."""
     customer_attempts: tuple[Attempt, ...]
     """Attempts to the same customer by other tasks, for the daily cap and the one-live-call rule."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Lane:
+    """Tasks of one campaign, zone and segment: their windows open and close together."""
+
+    campaign: str
+    zone: str
+    segment: str
+
+
+Reachable = Callable[[Lane], bool]
+"""Whether anybody of that lane may be called now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -419,18 +442,28 @@ class Store(Protocol):
         ...
 
     async def candidates(
-        self, now: datetime, limit: int, campaigns: Collection[str] | None = None
+        self,
+        now: datetime,
+        limit: int,
+        campaigns: Collection[str] | None = None,
+        reachable: Reachable = lambda _lane: True,
     ) -> list[Candidate]:
         """Open tasks that aren't claimed and whose last Wait verdict is over, earliest deadline first.
 
-        ``campaigns``: of these alone; None: of all.
+        ``campaigns``: of these alone; None: of all. Of lanes that are ``reachable``; agreed times that are
+        due are among them whatever their lane.
         """
+        ...
+
+    async def reconsider(self, limit: int) -> int:
+        """Show the queue tasks again that were refused and stayed open, so many at most. Returns how many."""
         ...
 
     async def candidate(self, task_id: TaskId) -> Candidate | None: ...
 
     async def record_decision(self, task_id: TaskId, decision: Decision, now: datetime) -> None:
-        """Keep the verdict where it differs from the task's last one; a Wait hides the task until then."""
+        """Keep the verdict where it differs from the task's last one. A Wait hides the task until then, a
+        Refuse that leaves it open until ``reconsider``."""
         ...
 
     async def decisions(self, task_id: TaskId) -> list[tuple[datetime, Decision]]:

@@ -10,28 +10,26 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
 from dialer.departures import UNFORESEEN, Departures
 from dialer.errors import StoreError
+from dialer.lanes import Lanes
 from dialer.livecalls import Conduct, LiveCalls
-from dialer.model import PhoneNumber, Task, TaskState
+from dialer.means import Approval, Destination, Means, Staff
+from dialer.model import Task, TaskState
 from dialer.policy.calendar import Calendar
 from dialer.policy.deadlines import call_order
-from dialer.policy.pacing import lines_free
 from dialer.policy.ruling import INTERNAL_ERROR, Inputs, finding_of
 from dialer.policy.settings import PolicySettings
-from dialer.policy.verdict import Decision, Dial, Resources, Wait, decide
+from dialer.policy.verdict import Decision, Dial, Hearing, Refuse, Verdict, Wait, hear
 from dialer.ports import Archive, Candidate, Store, Trunk
+from dialer.refused import Refused
 from dialer.ruleskept import RulesKept
 
 log = logging.getLogger("dialer.scheduler")
-
-Approval = Callable[[Task], str]
-"""Empty where the task's campaign and script are approved, else why not (R9, R49), as a Reason in both
-languages."""
 
 
 class Campaigns(Protocol):
@@ -50,14 +48,10 @@ class Campaigns(Protocol):
         ...
 
 
-Destination = Callable[[PhoneNumber], str]
-"""Empty where some trunk may dial the number, else why none may."""
-
 _PER_LINE = 4
 """How many tasks are looked at for each free line: some will have to wait."""
-_ROOM_S = 0.25
-_MOST_REFUSED = 1000
-"""How far a look at the queue reaches past tasks that are refused but stay open."""
+_SOON = timedelta(seconds=1)
+"""So near to the last permitted moment, the time until the call leaves is counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +70,11 @@ class SchedulerConfig:
     """Calls at once at most."""
     batch: int = 50
     """Tasks looked at in one heartbeat."""
+    calls_per_agent: float = 0.0
+    """R46, R54: at most so many calls for each agent who could take one over; 0: agents don't bound calls."""
+    refused_recheck_s: float = 15.0
+    """How often one refused task of each campaign and rule is asked again; where its answer has changed, all
+    that were refused are."""
     store_backoff_s: float = 1.0
     """First pause after a database error; doubles up to ``store_backoff_max_s``."""
     store_backoff_max_s: float = 30.0
@@ -90,17 +89,10 @@ class SchedulerConfig:
         for name in ("lines", "batch"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name}: {getattr(self, name)} is below 1")
-
-
-def refusals(task: Task, destination: Destination) -> dict[PhoneNumber, str]:
-    """The task's numbers that no trunk may dial, and why."""
-    said = {phone.number: destination(phone.number) for phone in task.phones}
-    return {number: why for number, why in said.items() if why}
-
-
-def _stops_all(decision: Decision) -> bool:
-    """The trunk or the disk: the same for every task."""
-    return isinstance(decision.verdict, Wait) and decision.verdict.rule in ("R7", "R75")
+        if not 0 <= self.calls_per_agent <= 100:
+            raise ValueError(f"calls_per_agent: {self.calls_per_agent} is not in 0..100")
+        if not 1 <= self.refused_recheck_s <= 86_400:
+            raise ValueError(f"refused_recheck_s: {self.refused_recheck_s} is not in 1..86400 seconds")
 
 
 class Scheduler:
@@ -118,29 +110,29 @@ class Scheduler:
         clock: Callable[[], datetime],
         approval: Approval,
         destination: Destination = lambda _number: "",
+        staff: Staff = lambda: (0, 0),
         campaigns: Campaigns | None = None,
     ) -> None:
         """``campaigns``: None where every task may be looked at, by the same rules."""
-        self._store, self._trunk, self._archive = store, trunk, archive
-        self._calendar, self._settings, self._config = calendar, settings, config
-        self._clock, self._approval, self._destination = clock, approval, destination
-        self._campaigns = campaigns
+        self._store, self._calendar, self._settings, self._config = store, calendar, settings, config
+        self._clock, self._campaigns = clock, campaigns
         self._rules = RulesKept(settings, calendar, self._settings_of)
+        self._means = Means(
+            trunk, archive, calendar, settings, config.lines, config.calls_per_agent, clock, approval,
+            destination, staff,
+        )  # fmt: skip
         self._calls = LiveCalls(store, conduct, config.lease_s, clock, over=self.wake)
         self._departures = Departures(
             store, self._calls, config.cps, config.node, config.lease_s, clock,
-            check=lambda one: self._decide(one, len(self._departures) - 1),
+            check=self._check_departure,
             refused=self._refused_at_barrier,
             failed=self._set_aside,
         )  # fmt: skip
         self._wake, self._drain = asyncio.Event(), asyncio.Event()
         self._beat = asyncio.Lock()
         """Held while a heartbeat works."""
-        self._refused: dict[int, tuple[str, str]] = {}
-        """Tasks that stay visible although they aren't dialled, with what was recorded of them."""
-        self._room_said, self._room_until = (False, ""), float("-inf")
-        self._blocked_until = float("-inf")
-        """Loop time: a fault that stops every call is written to one task, not to each in turn."""
+        self._refused = Refused(store, config.refused_recheck_s, self._verdict)
+        self._lanes = Lanes(calendar, self._settings_of, clock, config.heartbeat_s)
 
     @property
     def live(self) -> int:
@@ -172,7 +164,7 @@ class Scheduler:
                     pause = min(pause * 2, self._config.store_backoff_max_s)
                     continue
                 pause = self._config.store_backoff_s
-                await self._until(self._wake, self._config.heartbeat_s)
+                await self._rest(self._lanes.rest_s())
             await self._until_idle()
         finally:
             watch.cancel()
@@ -230,6 +222,14 @@ class Scheduler:
     def _running(self) -> Collection[str] | None:
         return None if self._campaigns is None else frozenset(self._campaigns.running())
 
+    async def _rest(self, seconds: float) -> None:
+        """Until ``wake``, or so long."""
+        alarm = asyncio.get_running_loop().call_later(seconds, self.wake)
+        try:
+            await self._wake.wait()
+        finally:
+            alarm.cancel()
+
     async def _until(self, event: asyncio.Event, seconds: float) -> None:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
@@ -243,19 +243,17 @@ class Scheduler:
         now, running = self._clock(), self._running()
         await self._rules.keep(self._store, running or (), now)
         free = self._free()
-        if free == 0 or self._blocked():
+        if free == 0 or self._means.blocked():
             return  # nothing to decide: the order of the queue stands
-        limit = min(self._config.batch, _PER_LINE * free) + min(len(self._refused), _MOST_REFUSED)
-        limit += len(self._departures)
-        found = await self._store.candidates(now, limit, running)
-        there = {one.task.id for one in found}
-        self._refused = {key: said for key, said in self._refused.items() if key in there}
+        more = await self._refused.recheck(asyncio.get_running_loop().time(), self._config.batch)
+        limit = min(self._config.batch, _PER_LINE * free) + len(self._departures) + more
+        found = await self._store.candidates(now, limit, running, self._lanes.reachable(now))
         keeping: list[asyncio.Task[bool]] = []
         try:
             begun = await self._take_turns(found, now, keeping)
         finally:
             kept = await asyncio.gather(*keeping)
-        if len(found) >= limit and (begun or any(kept)):
+        if more or (len(found) >= limit and (begun or any(kept))):
             self.wake()  # there may be more
 
     async def _take_turns(
@@ -266,19 +264,23 @@ class Scheduler:
         for one in sorted(found, key=lambda c: self._order(c, now)):
             if one.task.id in self._departures:
                 continue
-            if not await self._departures.room(lambda: self.draining) or not self._free() or self._blocked():
+            if (
+                not await self._departures.room(lambda: self.draining)
+                or not self._free()
+                or self._means.blocked()
+            ):
                 return begun
             try:
-                decision = self._decide(one, len(self._departures))
+                heard, inputs = self._hear(one, len(self._departures))
             except UNFORESEEN as error:
                 keeping.append(asyncio.create_task(self._fail(one.task, error)))
                 continue
-            if isinstance(decision.verdict, Dial):
+            if isinstance(heard.verdict, Dial):
                 self._departures.begin(one.task)
                 begun += 1
             else:
-                keeping.append(asyncio.create_task(self._keep(one.task, decision)))
-                self._note_block(decision)
+                keeping.append(asyncio.create_task(self._keep(one.task, heard.decision(inputs))))
+                self._means.note(heard.verdict)
         return begun
 
     def _order(self, one: Candidate, now: datetime) -> tuple[object, ...]:
@@ -288,72 +290,48 @@ class Scheduler:
         return (appointment is None or appointment > now, *order)
 
     def _free(self) -> int:
-        """Lines for another call. A trunk that is down is the verdict's matter: it says why."""
-        trunk, preparing = self._trunk.state(), len(self._departures)
-        return lines_free(
-            self._config.lines, self.live + preparing, trunk.lines_free - preparing if trunk.up else 1
-        )
+        return self._means.free(self.live, len(self._departures))
 
-    def _note_block(self, decision: Decision) -> None:
-        if _stops_all(decision):
-            self._blocked_until = asyncio.get_running_loop().time() + self._settings.fault_recheck_s
-
-    def _room(self) -> tuple[bool, str]:
-        """Asked of the disk a few times a second at most."""
-        now = asyncio.get_running_loop().time()
-        if now >= self._room_until:
-            self._room_said, self._room_until = self._archive.has_room(), now + _ROOM_S
-        return self._room_said
-
-    def _blocked(self) -> bool:
-        """Whether the fault that stopped the last heartbeat lasts and its task waits still."""
-        waiting = asyncio.get_running_loop().time() < self._blocked_until
-        return waiting and not (self._trunk.state().up and self._archive.has_room()[0])
-
-    def _decide(self, one: Candidate, preparing: int) -> Decision:
-        """The verdict on these rows at this moment with what this node has.
+    def _hear(self, one: Candidate, preparing: int, ahead: timedelta = timedelta()) -> tuple[Hearing, Inputs]:
+        """The verdict on these rows with what this node has, at this moment or a little later.
 
         ``preparing``: the other calls that have a line in view.
         """
-        room, why_no_room = self._room()
-        trunk = self._trunk.state()
-        why_not_approved = self._approval(one.task)
-        resources = Resources(
-            lines_free=lines_free(self._config.lines, self.live + preparing, trunk.lines_free - preparing),
-            can_record=room,
-            can_record_why=why_no_room,
-            approved=not why_not_approved,
-            approved_why=why_not_approved,
-            trunk_up=trunk.up,
-            trunk_why=trunk.reason,
-            not_dialable=refusals(one.task, self._destination),
-        )
-        now = self._clock()
+        resources, now = self._means.for_task(one.task, self.live, preparing), self._clock() + ahead
+        about = (one.task, one.attempts, one.customer_attempts)
         settings, rules = self._rules.of(one.task.campaign)
-        decision = decide(
-            one.task, one.attempts, one.customer_attempts, now, self._calendar, settings, resources
-        )
-        went_by = Inputs(now, one.task, one.attempts, one.customer_attempts, resources, rules.fingerprint)
-        return replace(decision, inputs=went_by)
+        heard = hear(*about, now, self._calendar, settings, resources)
+        return heard, Inputs(now, *about, resources, rules.fingerprint)
+
+    def _verdict(self, one: Candidate) -> Verdict | None:
+        try:
+            return self._hear(one, 0)[0].verdict
+        except UNFORESEEN:
+            return None  # the queue shows the task again, and it is set aside with a line in the log
+
+    def _check_departure(self, one: Candidate) -> Decision:
+        """The verdict at the barrier: it must hold when the call's turn comes, too."""
+        others = len(self._departures) - 1
+        heard, inputs = self._hear(one, others)
+        ahead = timedelta(seconds=self._departures.turn_s())
+        if isinstance(heard.verdict, Dial) and ahead and self._ends_soon(heard.verdict):
+            heard, inputs = self._hear(one, others, ahead)
+        return heard.decision(inputs)
+
+    def _ends_soon(self, dial: Dial) -> bool:
+        return self._clock() + self._settings.ring_total > dial.window_end - _SOON
 
     async def _keep(self, task: Task, decision: Decision) -> bool:
-        """Record what isn't a call. What stays visible is recorded once, not at each heartbeat.
-
-        Returns whether it was recorded. Raises StoreError.
-        """
-        verdict = decision.verdict
+        """Record what isn't a call. Returns whether the task is out of the way now. Raises StoreError."""
         if task.state is not TaskState.OPEN:
             return False
-        if not isinstance(verdict, Wait):
-            said = (verdict.rule, verdict.why)
-            if self._refused.get(task.id) == said:
-                return False
-            self._refused[task.id] = said
         await self._store.record_decision(task.id, decision, self._clock())
+        if isinstance(decision.verdict, Refuse):
+            self._refused.note(task, decision.verdict)
         return True
 
     async def _refused_at_barrier(self, task: Task, decision: Decision) -> None:
-        self._note_block(decision)
+        self._means.note(decision.verdict)
         await self._keep(task, decision)
 
     async def _set_aside(self, task: Task, error: Exception) -> None:

@@ -121,6 +121,11 @@ class WarmTransfer:
                 found.append((agent, uri))
         return found
 
+    def staff(self) -> tuple[int, int]:
+        """How many agents could take a call now, and how many are at one."""
+        reachable = (agent for agent in self._config.agents if agent.uri or self._locate(agent.name))
+        return sum(agent.name not in self._busy for agent in reachable), len(self._busy)
+
     async def run(self, customer: Leg, task: Task, accepted: Callable[[str], None]) -> bool:
         """Bridge the customer with an agent until the agent hangs up: True. Nobody accepted: False.
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, datetime
-from functools import cached_property
 from zoneinfo import ZoneInfo
 
 from dialer.model import Attempt, Disposition, Phone, Task
 from dialer.policy.calendar import Calendar
+from dialer.policy.once import once
 from dialer.policy.ruling import Resources
 from dialer.policy.settings import PolicySettings
 from dialer.policy.windows import Slot, slots_of
@@ -30,22 +30,22 @@ class Case:
     settings: PolicySettings
     resources: Resources
 
-    @cached_property
+    @once
     def today(self) -> date:
         return self.now.date()
 
-    @cached_property
+    @once
     def everything(self) -> tuple[Attempt, ...]:
         """All attempts to this customer, each once."""
         mine = {attempt.id for attempt in self.attempts}
         return self.attempts + tuple(a for a in self.customer_attempts if a.id not in mine)
 
-    @cached_property
+    @once
     def counted(self) -> tuple[Attempt, ...]:
         """R43: the attempts of this pass that count, since the last call-back that succeeded."""
         return tuple(a for a in self.tried if a.pass_no == self.task.pass_no)
 
-    @cached_property
+    @once
     def tried(self) -> tuple[Attempt, ...]:
         """The counted attempts of all passes, since the last call-back that succeeded."""
         made = tuple(a for a in self.attempts if counts(a))
@@ -54,11 +54,11 @@ class Case:
         done = [n for n, a in enumerate(made) if a.outcome is Disposition.COMPLETED]
         return made[done[-1] + 1 :] if done else made
 
-    @cached_property
+    @once
     def slots_today(self) -> tuple[Slot, ...]:
         return slots_of(self.today, self.task.segment, self.zone, self.settings)
 
-    @cached_property
+    @once
     def phone(self) -> Phone | None:
         """The number to dial: the first usable one that this pass hasn't found unallocated.
 
@@ -67,7 +67,7 @@ class Case:
         """
         return next((one for one in self.usable if one.number not in self.resources.not_dialable), None)
 
-    @cached_property
+    @once
     def usable(self) -> tuple[Phone, ...]:
         """The same, whatever the trunks may dial; best first."""
         dead = {a.number for a in self.counted if a.outcome is Disposition.UNALLOCATED}
@@ -79,6 +79,11 @@ class Case:
             if phone.number not in dead
             and (phone.verified or (index == 0 if first_pass else phone.number not in dialled))
         )
+
+    @once
+    def slots_known(self) -> dict[str, Slot | None]:
+        """What ``permitted`` has worked out for this case: ``open`` and ``agreed``."""
+        return {}
 
     def used(self, slot: Slot) -> bool:
         """R43: an attempt, of whatever pass, was made in that slot (by key, or by the hour it was made)."""
@@ -94,7 +99,7 @@ class Case:
             for a in self.everything
         )
 
-    @cached_property
+    @once
     def appointment(self) -> datetime | None:
         """The agreed time, local, unless a counted attempt was made at or after it (R79)."""
         agreed = self.task.appointment

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date, datetime
+from functools import lru_cache
 
 from dialer.model import Attempt, Task
 from dialer.policy.case import Case, counts
@@ -29,27 +30,38 @@ def call_order(
 ) -> tuple[date, date, int, int, bool, int]:
     """``due_key``; among equals the fewest attempts first, so that nobody is called again before everybody
     was, then those whose present half-day hasn't been tried (R43), then the older task."""
-    zone = find_zone(task.zone)
-    local = now.astimezone(zone) if zone else now
     made = [a for a in attempts if a.pass_no == task.pass_no and counts(a)]
-    tried = any((a.invited_at.astimezone(local.tzinfo).hour < NOON) == (local.hour < NOON) for a in made)
+    tried = False
+    if made:
+        zone = find_zone(task.zone)
+        local = now.astimezone(zone) if zone else now
+        tried = any((a.invited_at.astimezone(local.tzinfo).hour < NOON) == (local.hour < NOON) for a in made)
     return (*due_key(task, tiers), len(made), tried, int(task.id))
 
 
 def deadline(case: Case) -> Ruling:
     """A passed deadline doesn't stop the call-back (R17: every policy), but the operator sees it."""
-    task, today = case.task, case.today
+    task = case.task
+    zh, en = _told(task.cooling_off_end, task.due, task.due_provisional, task.deadline_type, case.today)
+    return Passed("R10", zh, en)
+
+
+@lru_cache(maxsize=4096)
+def _told(
+    cooling_off_end: date | None, due: date | None, due_provisional: bool, deadline_type: str, today: date
+) -> tuple[str, str]:
+    """In both languages; many tasks have the same days."""
     zh, en = [], []
     for name, english, day, provisional in (
-        ("犹豫期至", "cooling-off ends", task.cooling_off_end, False),
-        ("回访期限", "due", task.due, task.due_provisional),
+        ("犹豫期至", "cooling-off ends", cooling_off_end, False),
+        ("回访期限", "due", due, due_provisional),
     ):
         if day is None:
             continue
         marks = (("(暂定)", " (provisional)", provisional), ("已过", " (passed)", day < today))
         zh.append(f"{name} {day_label(day)}" + "".join(mark for mark, _, holds in marks if holds))
         en.append(f"{english} {day}" + "".join(mark for _, mark, holds in marks if holds))
-    if task.due is not None and task.deadline_type:
-        zh.append(f"期限类型 {task.deadline_type}")
-        en.append(f"deadline type {task.deadline_type}")
-    return Passed("R10", ",".join(zh) or "未设期限", ", ".join(en) or "no deadline set")
+    if due is not None and deadline_type:
+        zh.append(f"期限类型 {deadline_type}")
+        en.append(f"deadline type {deadline_type}")
+    return ",".join(zh) or "未设期限", ", ".join(en) or "no deadline set"

@@ -46,3 +46,11 @@ class Pacer:
 def lines_free(configured: int, live: int, trunk_free: int) -> int:
     """Lines for another call: within our own bound and the trunk's."""
     return max(0, min(configured - live, trunk_free))
+
+
+def room_for_agents(free: int, busy: int, live: int, per_agent: float) -> int:
+    """How many more calls the agents have room for: ``per_agent`` under way for each one who is free.
+
+    ``live``: calls under way, those of ``busy`` agents among them.
+    """
+    return max(0, int(free * per_agent) - (live - busy))

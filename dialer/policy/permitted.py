@@ -32,17 +32,26 @@ def next_permitted(case: Case, not_before: datetime) -> datetime:
 
 def open_slot(case: Case) -> Slot | None:
     """The slot in which a call may leave now: the appointment's, or the window's on a workday."""
-    agreed = due_appointment(case)
-    if agreed is not None:
-        return agreed
+    known = case.slots_known
+    if "open" not in known:
+        known["open"] = due_appointment(case) or _open_window(case)
+    return known["open"]
+
+
+def _open_window(case: Case) -> Slot | None:
     if not case.calendar.is_workday(case.today):
         return None
     return next((slot for slot in case.slots_today if slot.may_start(case.now)), None)
 
 
 def due_appointment(case: Case) -> Slot | None:
-    slot = appointment_slot(case)
-    return slot if slot is not None and slot.may_start(case.now) else None
+    if case.appointment is None:
+        return None
+    known = case.slots_known
+    if "agreed" not in known:
+        slot = appointment_slot(case)
+        known["agreed"] = slot if slot is not None and slot.may_start(case.now) else None
+    return known["agreed"]
 
 
 # --- what keeps a customer from being called before a moment, or None where that moment is over ---
@@ -51,7 +60,7 @@ def due_appointment(case: Case) -> Slot | None:
 def rejected_today(case: Case) -> datetime | None:
     """R43: start of the day after the last rejection (603), whatever the pass."""
     days = [start_of_next_day(a.invited_at, case.zone) for a in case.tried if _rejected(a)]
-    return _ahead(case, max(days, default=None))
+    return _ahead(case, max(days)) if days else None
 
 
 def _rejected(attempt: Attempt) -> bool:
@@ -60,9 +69,11 @@ def _rejected(attempt: Attempt) -> bool:
 
 def paused_until(case: Case) -> datetime | None:
     """R42: end of the pause after a try that doesn't count."""
+    ends = [a.ended_at or a.invited_at for a in case.attempts if not counts(a)]
+    if not ends:
+        return None
     pause = timedelta(seconds=case.settings.uncounted_retry_s)
-    ends = [(a.ended_at or a.invited_at) + pause for a in case.attempts if not counts(a)]
-    return _ahead(case, max(ends).astimezone(case.zone) if ends else None)
+    return _ahead(case, (max(ends) + pause).astimezone(case.zone))
 
 
 def last_called_back(case: Case) -> datetime | None:
@@ -81,7 +92,8 @@ def tier_due_from(case: Case) -> datetime | None:
 
 def period_from(case: Case) -> datetime | None:
     """R84: the first day of the month in which the call-back is due."""
-    kind, event = case.settings.deadline_type(case.task.deadline_type), case.task.event
+    event = case.task.event
+    kind = None if event is None else case.settings.deadline_type(case.task.deadline_type)
     opens = None if kind is None or event is None else kind.opens(event)
     return None if opens is None else _ahead(case, instant(opens, time.min, case.zone))
 

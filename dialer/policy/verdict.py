@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from datetime import datetime
 
 from dialer.errors import CalendarError
@@ -15,6 +16,7 @@ from dialer.policy.ruling import (
     Dial,
     Escalate,
     Finding,
+    Inputs,
     Passed,
     Refuse,
     Resources,
@@ -83,15 +85,39 @@ def decide(
     An unknown zone or a year without a calendar refuses (R44). The findings end with the rule
     that stopped.
     """
+    return hear(task, attempts, customer_attempts, now, calendar, settings, resources).decision()
+
+
+@dataclass(frozen=True, slots=True)
+class Hearing:
+    """The verdict and what the rules said, not yet made into findings: for who may not need them."""
+
+    verdict: Verdict
+    rulings: tuple[Ruling, ...]
+
+    def decision(self, inputs: Inputs | None = None) -> Decision:
+        return Decision(self.verdict, tuple(map(finding_of, self.rulings)), inputs)
+
+
+def hear(
+    task: Task,
+    attempts: tuple[Attempt, ...],
+    customer_attempts: tuple[Attempt, ...],
+    now: datetime,
+    calendar: Calendar,
+    settings: PolicySettings,
+    resources: Resources,
+) -> Hearing:
+    """As ``decide``."""
     case, rulings = _hear(task, attempts, customer_attempts, now, calendar, settings, resources)
-    findings: list[Finding] = []
+    said: list[Ruling] = []
     for ruling in rulings:
-        findings.append(finding_of(ruling))
+        said.append(ruling)
         if not isinstance(ruling, Passed):
-            return Decision(ruling, tuple(findings))
+            return Hearing(ruling, tuple(said))
     if case is None:
         raise AssertionError("the rules passed a case without a zone")
-    return Decision(_dial(case), tuple(findings))
+    return Hearing(_dial(case), tuple(said))
 
 
 def examine(

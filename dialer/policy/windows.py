@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from dialer.model import Segment
 from dialer.policy.calendar import Calendar
+from dialer.policy.once import once
 from dialer.policy.settings import PolicySettings, Window
 from dialer.policy.zones import at_least, instant
 
@@ -18,7 +19,7 @@ SEARCH_DAYS = 60
 NOON = 12
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Slot:
     """One window of one local day: the unit in which attempts must differ (R43)."""
 
@@ -40,13 +41,13 @@ class Slot:
     def morning(self) -> bool:
         return self.start.hour < NOON
 
-    @property
+    @once
     def label(self) -> str:
         """For the operator: 11月10日 14:00-16:00."""
         start, end = self.start, self.end
         return f"{day_label(start)} {start.hour:02}:{start.minute:02}-{end.hour:02}:{end.minute:02}"
 
-    @property
+    @once
     def en(self) -> str:
         """The same in English: 2026-11-10 14:00-16:00."""
         start, end = self.start, self.end

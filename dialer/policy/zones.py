@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, time
+from functools import lru_cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 
+@lru_cache(maxsize=1024)
 def find_zone(name: str) -> ZoneInfo | None:
     """The zone of that name, or None: the caller must then refuse to dial."""
     try:
@@ -24,4 +26,6 @@ def at_least(moment: datetime, other: datetime) -> bool:
 
     Two datetimes of one zone compare by wall clock in Python, which is wrong where clocks change.
     """
-    return moment.astimezone(UTC) >= other.astimezone(UTC)
+    if moment.tzinfo is other.tzinfo and moment.utcoffset() != other.utcoffset():
+        return moment.astimezone(UTC) >= other.astimezone(UTC)
+    return moment >= other

@@ -22,9 +22,9 @@ from dialer.model import Attempt, CallId, TaskId, TaskState
 from dialer.policy.ruling import ONE_LIVE_CALL
 from dialer.policy.verdict import Decision, Dial, Verdict, Wait
 from dialer.ports import Candidate, Claim
-from dialer.store import effects, handovers, outbox, repository, rows
+from dialer.store import effects, handovers, outbox, queue, repository, rows
 from dialer.store.config import StoreConfig
-from dialer.store.effects import channel_of, differs, state_after_verdict
+from dialer.store.effects import PARKED, channel_of, differs, hidden_until, state_after_verdict
 from dialer.store.tables import (
     ATTEMPTS,
     CLAIMS,
@@ -34,6 +34,7 @@ from dialer.store.tables import (
     UtcDateTime,
     among_ids,
     db_now,
+    long_ago,
 )
 
 InLoop = Callable[[Callable[[], None]], None]
@@ -72,7 +73,7 @@ Passage = tuple[Decision, Attempt | None]
 """What the barrier says: with an attempt, an INVITE may leave."""
 
 _CLAIMABLE = (
-    select(TASKS)
+    select(TASKS.c.id)
     .where(
         among_ids(TASKS.c.id),
         # Not to be found by its state: that is every open task.
@@ -83,10 +84,30 @@ _CLAIMABLE = (
     .order_by(TASKS.c.id)
     .with_for_update(skip_locked=True)
 )
+_TAKE = (
+    update(TASKS)
+    .where(TASKS.c.id.in_(_CLAIMABLE))
+    .values(fence=TASKS.c.fence + 1)
+    .returning(TASKS, repository.PHONES_OF)
+)
 _HELD_TASKS = select(TASKS).where(among_ids(TASKS.c.id)).order_by(TASKS.c.id).with_for_update()
-_RAISE_FENCE = update(TASKS).where(among_ids(TASKS.c.id)).values(fence=TASKS.c.fence + 1)
-_DROP = delete(CLAIMS).where(among_ids(CLAIMS.c.task_id))
-_CLAIM = insert(CLAIMS).values(lease_until=db_now() + bindparam("lease_s"))
+_HELD_BY_CLAIM = (
+    repository.WHOLE.add_columns(CLAIMS.c.fence.label("held"), CLAIMS.c.node.label("held_by"))
+    .join_from(TASKS, CLAIMS, CLAIMS.c.task_id == TASKS.c.id)
+    .where(among_ids(TASKS.c.id), CLAIMS.c.lease_until > db_now())
+    .order_by(TASKS.c.id)
+    .with_for_update()
+)
+
+
+def _upsert(made: sqlite.Insert | postgresql.Insert) -> sqlite.Insert | postgresql.Insert:
+    """What is in the way can only be a lease that ran out."""
+    new = made.values(lease_until=db_now() + bindparam("lease_s"))
+    fresh = {name: new.excluded[name] for name in ("node", "fence", "lease_until", "claimed_at")}
+    return new.on_conflict_do_update(index_elements=["task_id"], set_=fresh)
+
+
+_CLAIM = {"sqlite": _upsert(sqlite.insert(CLAIMS)), "postgresql": _upsert(postgresql.insert(CLAIMS))}
 _HELD = (
     select(CLAIMS.c.task_id, CLAIMS.c.fence, CLAIMS.c.node)
     .where(among_ids(CLAIMS.c.task_id), CLAIMS.c.lease_until > db_now())
@@ -126,30 +147,25 @@ _MOVE = (
     .values(hidden_until=bindparam("hidden", type_=UtcDateTime()), state=bindparam("becomes"))
 )
 _DIAL = {
-    "sqlite": sqlite.insert(ATTEMPTS).on_conflict_do_nothing(),
-    "postgresql": postgresql.insert(ATTEMPTS).on_conflict_do_nothing(),
+    "sqlite": sqlite.insert(ATTEMPTS).on_conflict_do_nothing().returning(ATTEMPTS),
+    "postgresql": postgresql.insert(ATTEMPTS).on_conflict_do_nothing().returning(ATTEMPTS),
 }
-_DIALLED = select(ATTEMPTS).where(among_ids(ATTEMPTS.c.task_id), ATTEMPTS.c.outcome.is_(None))
 _WAITED = (
     select(TASKS.c.id)
-    .where(
-        TASKS.c.state == TaskState.OPEN.value,
-        TASKS.c.hidden_until > bindparam("never", LONG_AGO, type_=UtcDateTime()),
-        TASKS.c.hidden_until <= bindparam("now", type_=UtcDateTime()),
-    )
+    .where(queue.waited(bindparam("now", type_=UtcDateTime())))
     .order_by(TASKS.c.hidden_until, TASKS.c.deadline, TASKS.c.id)
     .limit(bindparam("limit"))
+    .with_for_update(skip_locked=True)
 )
-_WAKE = (
-    update(TASKS)
-    .where(TASKS.c.id.in_(_WAITED.with_for_update(skip_locked=True).scalar_subquery()))
-    .values(hidden_until=bindparam("awake", LONG_AGO, type_=UtcDateTime()))
+_WAKE = update(TASKS).where(TASKS.c.id.in_(_WAITED)).values(hidden_until=long_ago())
+_PARKED = (
+    select(TASKS.c.id)
+    .where(queue.waits(), TASKS.c.hidden_until == bindparam("parked", PARKED, type_=UtcDateTime()))
+    .order_by(TASKS.c.deadline, TASKS.c.id)
+    .limit(bindparam("limit"))
+    .with_for_update(skip_locked=True)
 )
-
-
-def anybody_waited(connection: Connection, now: datetime) -> bool:
-    """Whether some task's Wait verdict is over."""
-    return connection.execute(_WAITED, {"now": now, "limit": 1}).first() is not None
+_UNPARK = update(TASKS).where(TASKS.c.id.in_(_PARKED)).values(hidden_until=long_ago())
 
 
 def wake(connection: Connection, now: datetime, limit: int) -> None:
@@ -157,49 +173,46 @@ def wake(connection: Connection, now: datetime, limit: int) -> None:
     connection.execute(_WAKE, {"now": now, "limit": limit})
 
 
+def reconsider(connection: Connection, limit: int) -> int:
+    """Put so many of the refused tasks back among the ready ones, the nearest deadline first."""
+    return connection.execute(_UNPARK, {"limit": limit}).rowcount
+
+
 def claim(connection: Connection, asked: Sequence[ClaimAsked], _: InLoop) -> list[Claim | None]:
-    free = {row.id: row for row in connection.execute(_CLAIMABLE, {"ids": [one.task_id for one in asked]})}
-    if not free:
-        return [None for _ in asked]
-    ids = list(free)
-    phones = repository.phones_of(connection, ids)
-    # What is left in the way can only be a lease that ran out.
-    connection.execute(_DROP, {"ids": ids})
-    connection.execute(_RAISE_FENCE, {"ids": ids})
-    made: list[Claim | None] = []
-    for one in asked:
-        row = free.get(one.task_id)
-        task = None if row is None else rows.task(row, phones[row.id])
-        made.append(None if row is None or task is None else Claim(task, row.fence + 1, one.node))
-    connection.execute(
-        _CLAIM,
-        [
-            {
-                "task_id": one.task_id,
-                "node": one.node,
-                "fence": got.fence,
-                "lease_s": one.lease_s,
-                "claimed_at": one.now,
-            }
-            for one, got in zip(asked, made, strict=True)
-            if got is not None
-        ],
-    )
+    free = {row.id: row for row in connection.execute(_TAKE, {"ids": [one.task_id for one in asked]})}
+    made = [
+        None if row is None else Claim(rows.task(row), row.fence, one.node)
+        for one in asked
+        for row in (free.get(one.task_id),)
+    ]
+    new = [
+        {
+            "task_id": one.task_id,
+            "node": one.node,
+            "fence": got.fence,
+            "lease_s": one.lease_s,
+            "claimed_at": one.now,
+        }
+        for one, got in zip(asked, made, strict=True)
+        if got is not None
+    ]
+    if new:
+        connection.execute(_CLAIM[connection.dialect.name], new)
     return made
 
 
 def barrier(
     connection: Connection, asked: Sequence[BarrierAsked], in_loop: InLoop, config: StoreConfig
 ) -> list[Passage | BaseException]:
-    found = {row.id: row for row in connection.execute(_HELD_TASKS, {"ids": _tasks_of(asked)})}
-    held = {row.task_id: row for row in connection.execute(_HELD, {"ids": _tasks_of(asked)})}
-    fresh = {one.task.id: one for one in repository.candidates_of(connection, list(found.values()))}
+    # While the claim is held nobody else writes attempts of its task: what is read with the lock is fresh.
+    found = {row.id: row for row in connection.execute(_HELD_BY_CLAIM, {"ids": _tasks_of(asked)})}
+    fresh = {TaskId(key): repository.candidate_of(row) for key, row in found.items()}
     results: dict[TaskId, Passage | BaseException] = {}
     to_check: list[BarrierAsked] = []
     for one in asked:
         claim = one.claim
-        mine = held.get(claim.task.id)
-        if mine is None or (mine.fence, mine.node) != (claim.fence, claim.node):
+        mine = found.get(claim.task.id)
+        if mine is None or (mine.held, mine.held_by) != (claim.fence, claim.node):
             why = f"task {claim.task.id}: the claim with fence {claim.fence} is over"
             results[claim.task.id] = Fenced(why)
         elif any(attempt.live for attempt in fresh[claim.task.id].attempts):
@@ -286,11 +299,9 @@ def _dial(
         return {}
     # One order of customers for all nodes, so that none waits for another in a circle.
     new.sort(key=lambda values: str(values["customer_key"]))
-    connection.execute(_DIAL[connection.dialect.name], new)
-    ids = [values["task_id"] for values in new]
-    calls = {
-        TaskId(row.task_id): rows.attempt(row) for row in connection.execute(_DIALLED, {"ids": ids}).all()
-    }
+    written = connection.execute(_DIAL[connection.dialect.name], new).all()
+    calls = {TaskId(row.task_id): rows.attempt(row) for row in written}
+    ids = {values["task_id"] for values in new}
     for one in asked:
         task = one.claim.task.id
         if task in ids and task not in calls:
@@ -357,11 +368,11 @@ def _keep(
     given: list[tuple[TaskId, Method, datetime]] = []
     for one in made:
         row, verdict = found[one.task_id], one.decision.verdict
-        hidden = verdict.until if isinstance(verdict, Wait) else LONG_AGO
-        state = state_after_verdict(TaskState(row.state), verdict, config.excluding_rules).value
-        if (hidden, state) != (row.hidden_until, row.state):
-            moved.append({"task": one.task_id, "hidden": hidden, "becomes": state})
-        if state != row.state and (channel := channel_of(verdict)) is not None:
+        state = state_after_verdict(TaskState(row.state), verdict, config.excluding_rules)
+        hidden = hidden_until(state, verdict) or LONG_AGO
+        if (hidden, state.value) != (row.hidden_until, row.state):
+            moved.append({"task": one.task_id, "hidden": hidden, "becomes": state.value})
+        if state.value != row.state and (channel := channel_of(verdict)) is not None:
             given.append((one.task_id, channel, one.now))
     if moved:
         connection.execute(_MOVE, moved)

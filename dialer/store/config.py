@@ -23,7 +23,7 @@ class StoreConfig:
 
     gather_s: float = 0.015
     """How long callers gather before a transaction begins for all of them; while another one runs, they
-    gather anyway."""
+    gather anyway. A caller who is alone, as the last one was, doesn't wait."""
 
     group_size: int = 200
     """How many callers share one transaction at most."""

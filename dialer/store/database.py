@@ -24,20 +24,21 @@ from dialer.model import (
 )
 from dialer.policy.ledger import Rules
 from dialer.policy.verdict import Decision
-from dialer.ports import CallView, Candidate, Claim
+from dialer.ports import CallView, Candidate, Claim, LedgerEntry, Reachable
 from dialer.store import claims, engine, exemptions, figures, ledger, migrate, outbox, outcomes, repository
 from dialer.store.config import StoreConfig
 from dialer.store.engine import Database, SqliteDatabase
 from dialer.store.group import GroupWriter, Kind
+from dialer.store.queue import Asked, Queue
 from dialer.store.registers import SqlRegisters
 
 _PAGE = 1000
-_WAKE = 5000
+_WAKE = 1000
 """Tasks whose Wait is over that one look at the queue makes ready."""
 
-_CLAIM = Kind(claims.claim, lambda asked: asked.task_id)
-_RELEASE = Kind(claims.release, lambda claim: claim.task.id)
-_RENEW = Kind(claims.renew, lambda asked: asked.claim.task.id)
+_CLAIM = Kind(claims.claim, lambda asked: asked.task_id, lasting=False)
+_RELEASE = Kind(claims.release, lambda claim: claim.task.id, lasting=False)
+_RENEW = Kind(claims.renew, lambda asked: asked.claim.task.id, lasting=False)
 _NOTE = Kind(outcomes.note, lambda noted: (noted.call_id, noted.answered))
 _FINISH = Kind(outcomes.finish, lambda finished: finished.record.call_id)
 
@@ -51,6 +52,7 @@ class SqlStore(SqlRegisters):
     def __init__(self, database: Database, config: StoreConfig) -> None:
         self._database = database
         self._group = GroupWriter(database, config)
+        self._queue = Queue()
         self._barrier = Kind(partial(claims.barrier, config=config), lambda asked: asked.claim.task.id)
         self._decide = Kind(partial(claims.record_decision, config=config), lambda made: made.task_id)
 
@@ -94,16 +96,26 @@ class SqlStore(SqlRegisters):
         )
 
     async def candidates(
-        self, now: datetime, limit: int, campaigns: Collection[str] | None = None
+        self,
+        now: datetime,
+        limit: int,
+        campaigns: Collection[str] | None = None,
+        reachable: Reachable = lambda _lane: True,
     ) -> list[Candidate]:
-        if await self._group.read(lambda connection: claims.anybody_waited(connection, now)):
+        asked = Asked(now, limit, campaigns, reachable)
+        found = await self._group.glance(lambda connection: self._queue.read(connection, asked))
+        if found is None:
             await self._group.alone(lambda connection, _: claims.wake(connection, now, max(limit, _WAKE)))
-        return await self._group.read(
-            lambda connection: repository.candidates(connection, now, limit, campaigns)
-        )
+            found = await self._group.glance(
+                lambda connection: self._queue.read(connection, asked, woken=True)
+            )
+        return found or []
+
+    async def reconsider(self, limit: int) -> int:
+        return await self._group.alone(lambda connection, _: claims.reconsider(connection, limit))
 
     async def candidate(self, task_id: TaskId) -> Candidate | None:
-        return await self._group.read(lambda connection: repository.candidate(connection, task_id))
+        return await self._group.glance(lambda connection: repository.candidate(connection, task_id))
 
     async def tasks(self) -> list[Task]:
         found: list[Task] = []
@@ -201,7 +213,17 @@ class SqlStore(SqlRegisters):
         return await self._group.read(lambda connection: repository.call_page(connection, after, limit))
 
     async def call(self, call_id: CallId) -> CallView | None:
-        return await self._group.read(lambda connection: repository.call(connection, call_id))
+        return await self._group.glance(lambda connection: repository.call(connection, call_id))
+
+    async def ledger_entries(
+        self, start: datetime, end: datetime, after: int, limit: int
+    ) -> list[LedgerEntry]:
+        """The decisions made in that span, a page at a time, in order."""
+        return await self._group.read(lambda connection: ledger.entries(connection, start, end, after, limit))
+
+    async def undecided_calls(self, start: datetime, end: datetime) -> tuple[int, list[CallId]]:
+        """The number of calls begun in that span, and which of them no decision of the ledger permits."""
+        return await self._group.read(lambda connection: ledger.undecided_calls(connection, start, end))
 
     async def month_count(
         self, month: Month, zone: tzinfo, *, campaign: str = "", open_is_success: bool = False

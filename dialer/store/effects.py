@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Set
 from dataclasses import replace
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 
 from dialer.handover import BY_CHANNEL
 from dialer.kpi import Method
@@ -13,6 +13,9 @@ from dialer.policy.rulebook import version_of
 from dialer.policy.verdict import Decision, Dial, Escalate, Finding, Refuse, Verdict, Wait
 
 _KINDS: dict[type[Verdict], str] = {Dial: "dial", Wait: "wait", Refuse: "refuse", Escalate: "escalate"}
+
+PARKED = datetime(9999, 1, 1, tzinfo=UTC)
+"""``hidden_until`` of an open task that was refused: no time heals it, only ``Store.reconsider``."""
 
 _AFTER_CALL = {
     Disposition.COMPLETED: TaskState.DONE,
@@ -81,6 +84,19 @@ def state_after_verdict(state: TaskState, verdict: Verdict, excluding_rules: Set
 def channel_of(verdict: Verdict) -> Method | None:
     """The method that a verdict gives a task to, where that has a work list: visit, letter or text."""
     return BY_CHANNEL.get(verdict.channel) if isinstance(verdict, Escalate) else None
+
+
+def hidden_until(state: TaskState, verdict: Verdict) -> datetime | None:
+    """Until when a task, now in ``state``, stays away from the queue; None: it doesn't."""
+    if state is not TaskState.OPEN:
+        return None
+    match verdict:
+        case Wait(until=until):
+            return until
+        case Refuse():
+            return PARKED
+        case _:
+            return None
 
 
 def state_after_call(state: TaskState, outcome: Disposition, recurs: bool = False) -> TaskState:

@@ -8,16 +8,21 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sqlite3
 import ssl
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, NoSuchModuleError
+from sqlalchemy.exc import ArgumentError, DisconnectionError, NoSuchModuleError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from dialer.errors import StoreError
 from dialer.store.claims import InLoop
@@ -26,6 +31,13 @@ from dialer.store.config import StoreConfig
 T = TypeVar("T")
 
 _READERS = 2
+_TRUSTED_S = 1.0
+"""How long after its last use a connection counts as alive."""
+_CHECKPOINT_COMMITS, _CHECKPOINT_PAGES = 30, 20_000
+"""After so many commits SQLite's log is written back beside the writer; the writer itself does it, and
+its callers wait, only where the log got longer than so many pages (of 4 KiB)."""
+_CACHE_KIB = 16_384
+"""SQLite's own page cache, for each connection."""
 _SSL_NAMES = ("sslmode", "sslrootcert", "sslcert", "sslkey")
 
 
@@ -39,8 +51,15 @@ class Database(Protocol):
 
     async def read(self, work: Callable[[Connection], T]) -> T: ...
 
-    async def write(self, work: Callable[[Connection, InLoop], T]) -> T:
-        """Returns once it is committed; an error of ``work`` rolls back. ``work`` takes milliseconds."""
+    async def glance(self, work: Callable[[Connection], T]) -> T:
+        """The same for work that takes a millisecond at most."""
+        ...
+
+    async def write(self, work: Callable[[Connection, InLoop], T], *, lasting: bool = True) -> T:
+        """Returns once it is committed; an error of ``work`` rolls back. ``work`` takes milliseconds.
+
+        ``lasting``: and on the disk; otherwise a power cut may take it, with nothing that came later.
+        """
         ...
 
     async def write_much(self, work: Callable[[Connection, InLoop], T]) -> T:
@@ -79,16 +98,24 @@ class SqliteDatabase:
         event.listen(self.engine, "connect", _set_up)
         event.listen(self.engine, "begin", _begin)
         self._write_engine = self.engine.execution_options(dialer_write=True)
+        self._fleeting_engine = self.engine.execution_options(dialer_write=True, dialer_fleeting=True)
         self._one_writer = asyncio.Lock()
         self._writer = ThreadPoolExecutor(1, "store-writer")
         self._readers = ThreadPoolExecutor(_READERS, "store-reader")
+        self._keeper = ThreadPoolExecutor(1, "store-checkpoint")
+        self._commits = 0
+        """Since the last checkpoint was asked for."""
 
     async def read(self, work: Callable[[Connection], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(
             self._readers, _transaction, self.engine, work
         )
 
-    async def write(self, work: Callable[[Connection, InLoop], T]) -> T:
+    async def glance(self, work: Callable[[Connection], T]) -> T:
+        """In the event loop: a thread costs more, and a reader waits for nobody."""
+        return _transaction(self.engine, work)
+
+    async def write(self, work: Callable[[Connection, InLoop], T], *, lasting: bool = True) -> T:
         """In the event loop, but for what waits: the lock at the begin, the disk at the end.
 
         A second thread that asks for the interpreter at each statement costs more than the statements.
@@ -96,24 +123,39 @@ class SqliteDatabase:
         loop = asyncio.get_running_loop()
         async with self._one_writer:
             # Whoever ends the loop can't leave a transaction behind: begin and end are the thread's.
-            connection = await loop.run_in_executor(self._writer, self._begin)
+            connection = await loop.run_in_executor(self._writer, self._begin, lasting)
             try:
                 result = work(connection, _at_once)
             except BaseException:
                 await loop.run_in_executor(self._writer, _end, connection, False)
                 raise
             await loop.run_in_executor(self._writer, _end, connection, True)
+            self._committed(1)
             return result
 
     async def write_much(self, work: Callable[[Connection, InLoop], T]) -> T:
         loop = asyncio.get_running_loop()
         async with self._one_writer:
-            return await loop.run_in_executor(
+            result = await loop.run_in_executor(
                 self._writer, _transaction, self._write_engine, lambda connection: work(connection, _at_once)
             )
+            self._committed(_CHECKPOINT_COMMITS)
+            return result
 
-    def _begin(self) -> Connection:
-        connection = self._write_engine.connect()
+    def _committed(self, weight: int) -> None:
+        self._commits += weight
+        if self._commits >= _CHECKPOINT_COMMITS:
+            self._commits = 0
+            self._keeper.submit(self._checkpoint)
+
+    def _checkpoint(self) -> None:
+        """As far as it holds up nobody; what can't be done now, the next one does."""
+        with suppress(sqlite3.Error), closing(sqlite3.connect(self.place)) as connection:
+            connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+
+    def _begin(self, lasting: bool) -> Connection:
+        engine = self._write_engine if lasting else self._fleeting_engine
+        connection = engine.connect()
         try:
             connection.begin()
         except BaseException:
@@ -123,6 +165,7 @@ class SqliteDatabase:
 
     async def close(self) -> None:
         loop = asyncio.get_running_loop()
+        await loop.run_in_executor(self._keeper, self._keeper.shutdown, False)
         await loop.run_in_executor(self._writer, self.engine.dispose)
         self._readers.shutdown(wait=False)
         self._writer.shutdown(wait=False)
@@ -146,7 +189,6 @@ class PostgresDatabase:
                 pool_size=config.connections + 1,
                 max_overflow=_READERS,
                 pool_timeout=config.connect_timeout_s,
-                pool_pre_ping=True,
                 hide_parameters=True,
                 connect_args={
                     **secured,
@@ -154,6 +196,8 @@ class PostgresDatabase:
                     "command_timeout": config.statement_timeout_s,
                     "server_settings": {
                         "application_name": "dialer",
+                        "jit": "off",
+                        "plan_cache_mode": "force_generic_plan",
                         "lock_timeout": f"{config.busy_timeout_s:.3f}s",
                         "idle_in_transaction_session_timeout": f"{config.statement_timeout_s:.3f}s",
                     },
@@ -163,16 +207,25 @@ class PostgresDatabase:
             raise StoreError(
                 "PostgreSQL needs asyncpg: install the extra with pip install 'huifang-dialer[postgres]'"
             ) from error
+        event.listen(self.engine.sync_engine, "checkin", _note_use)
+        event.listen(self.engine.sync_engine, "checkout", partial(_ask_if_alive, self.engine.sync_engine))
+        # Each statement sees what is committed, in a transaction of its own or not (READ COMMITTED).
+        self._reading = self.engine.execution_options(isolation_level="AUTOCOMMIT")
 
     async def read(self, work: Callable[[Connection], T]) -> T:
-        async with self.engine.connect() as connection, connection.begin():
+        async with self._reading.connect() as connection:
             return await connection.run_sync(work)
 
-    async def write(self, work: Callable[[Connection, InLoop], T]) -> T:
+    glance = read
+
+    async def write(self, work: Callable[[Connection, InLoop], T], *, lasting: bool = True) -> T:
         async with self.engine.connect() as connection, connection.begin():
+            if not lasting:
+                await connection.exec_driver_sql("SET LOCAL synchronous_commit = off")
             return await connection.run_sync(work, _at_once)
 
-    write_much = write
+    async def write_much(self, work: Callable[[Connection, InLoop], T]) -> T:
+        return await self.write(work)
 
     async def close(self) -> None:
         await self.engine.dispose()
@@ -201,6 +254,24 @@ def _secured(url: URL) -> tuple[URL, dict[str, Any]]:
     if not mode.startswith("verify-"):
         context.verify_mode = ssl.CERT_NONE
     return url, {"ssl": context}
+
+
+def _note_use(_dbapi: object, record: ConnectionPoolEntry) -> None:
+    record.info["used_at"] = time.monotonic()  # noqa: TID251 - a shell; may be told outside any loop
+
+
+def _ask_if_alive(engine: Engine, dbapi: Any, record: ConnectionPoolEntry, _proxy: object) -> None:
+    """A connection that lay idle may be dead: it is asked, and a new one takes its place.
+
+    One used a moment ago isn't asked: that would be one round trip more for each transaction.
+    """
+    used_at = record.info.get("used_at")
+    if used_at is None or time.monotonic() - used_at < _TRUSTED_S:  # noqa: TID251
+        return
+    try:
+        engine.dialect.do_ping(dbapi)
+    except engine.dialect.loaded_dbapi.Error as error:
+        raise DisconnectionError("the server closed this connection") from error
 
 
 def _at_once(visit: Callable[[], None]) -> None:
@@ -234,7 +305,10 @@ def _set_up(connection: Any, _record: object) -> None:
     connection.isolation_level = None
     cursor = connection.cursor()
     try:
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+        for pragma in (
+            "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", f"cache_size=-{_CACHE_KIB}",
+            f"wal_autocheckpoint={_CHECKPOINT_PAGES}",
+        ):  # fmt: skip
             cursor.execute(f"PRAGMA {pragma}")
     finally:
         cursor.close()
@@ -242,5 +316,10 @@ def _set_up(connection: Any, _record: object) -> None:
 
 def _begin(connection: Connection) -> None:
     # A writer that only later asks for the lock can't wait for it: its snapshot would be stale.
-    write = connection.get_execution_options().get("dialer_write", False)
+    options = connection.get_execution_options()
+    write = options.get("dialer_write", False)
+    if write:
+        # NORMAL leaves the log to the next wait for the disk: what comes later never gets there first.
+        level = "NORMAL" if options.get("dialer_fleeting", False) else "FULL"
+        connection.exec_driver_sql(f"PRAGMA synchronous={level}")
     connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")

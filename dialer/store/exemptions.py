@@ -45,6 +45,7 @@ _OF_CAMPAIGN = (
     .where(TASKS.c.campaign == bindparam("campaign"), among_texts(TASKS.c.policy_no, "policies"))
     .order_by(TASKS.c.id)
 )
+_WITH_PHONES = _OF_CAMPAIGN.add_columns(repository.PHONES_OF).with_for_update(of=TASKS)
 _WITH_NUMBERS = select(PHONES.c.task_id).where(among_texts(PHONES.c.number, "numbers")).distinct()
 _REOPEN = (
     update(TASKS)
@@ -282,14 +283,14 @@ def refresh_contacts(
 
 def _refresh(connection: Connection, found: ContactFound, at: datetime) -> ContactResult:
     asked = {"campaign": found.campaign, "policies": [found.policy_no]}
-    held = connection.execute(_OF_CAMPAIGN.with_for_update(), asked).first()
+    held = connection.execute(_WITH_PHONES, asked).first()
     if held is None:
         return ContactResult.NO_TASK
     numbers = [number.e164 for number in found.phones]
     listed = select(DO_NOT_CALL.c.number).where(among_texts(DO_NOT_CALL.c.number, "numbers"))
     if connection.execute(listed, {"numbers": numbers}).first() is not None:
         return ContactResult.DO_NOT_CALL
-    task = rows.task(held, repository.phones_of(connection, [held.id])[held.id])
+    task = rows.task(held)
     after = refreshed(task, found)
     if isinstance(after, ContactResult):
         return after

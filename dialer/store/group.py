@@ -1,8 +1,9 @@
 """Group commit: what many callers want to write goes into one transaction, with one wait for the disk.
 
-While a transaction runs, callers gather for the next one. Each caller goes on only once its
-transaction is committed. Where one caller's rows are refused, the transaction is rolled back and each
-caller gets its own; where the commit fails, all of them hear it.
+While a transaction runs, callers gather for the next one; and a little longer, but for a caller who is
+alone, as the last one was: nobody is worth waiting for. Each caller goes on only once its transaction
+is committed. Where one caller's rows are refused, the transaction is rolled back and each caller gets
+its own; where the commit fails, all of them hear it.
 """
 
 from __future__ import annotations
@@ -38,6 +39,9 @@ class Kind:
 
     bulk: Bulk
     key: Callable[[Any], object]
+    lasting: bool = True
+    """Whether it must be on the disk when its caller goes on. A claim needn't: lost with the power, it is
+    free again, and the barrier behind it is kept together with all that came before."""
 
 
 @dataclass(eq=False, slots=True)
@@ -54,6 +58,8 @@ class GroupWriter:
         self._database, self._config = database, config
         self._queue: deque[_Waiting] = deque()
         self._gathering = False
+        self._busy = False
+        """Whether the last transaction served several callers."""
         self._running: set[asyncio.Task[None]] = set()
 
     async def submit(self, kind: Kind, asked: Any) -> Any:
@@ -70,6 +76,10 @@ class GroupWriter:
     async def read(self, work: Callable[[Connection], T]) -> T:
         return await to_its_end(asyncio.ensure_future(self._tried(lambda: self._database.read(work))))
 
+    async def glance(self, work: Callable[[Connection], T]) -> T:
+        """A read of a few rows, found by their index."""
+        return await to_its_end(asyncio.ensure_future(self._tried(lambda: self._database.glance(work))))
+
     async def close(self) -> None:
         """Until every transaction is over."""
         while self._running or self._queue:
@@ -81,11 +91,18 @@ class GroupWriter:
         if not self._queue or self._gathering or len(self._running) >= self._database.writers:
             return
         self._gathering = True
-        asyncio.get_running_loop().call_later(self._config.gather_s, self._begin)
+        asyncio.get_running_loop().call_soon(self._wait_for_more)
+
+    def _wait_for_more(self) -> None:
+        if self._busy or len(self._queue) > 1:
+            asyncio.get_running_loop().call_later(self._config.gather_s, self._begin)
+        else:
+            self._begin()
 
     def _begin(self) -> None:
         self._gathering = False
         some = [self._queue.popleft() for _ in range(min(len(self._queue), self._config.group_size))]
+        self._busy = len(some) > 1
         if some:
             task = asyncio.get_running_loop().create_task(self._commit(some))
             self._running.add(task)
@@ -100,7 +117,8 @@ class GroupWriter:
         try:
             results = await self._tried(
                 lambda: self._database.write(
-                    lambda connection, in_loop: _perform(connection, waiting, in_loop)
+                    lambda connection, in_loop: _perform(connection, waiting, in_loop),
+                    lasting=any(one.kind.lasting for one in waiting),
                 )
             )
         except StoreError as error:

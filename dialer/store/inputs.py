@@ -15,6 +15,7 @@ from dialer.model import (
     Phone,
     PhoneNumber,
     Policyholder,
+    Reason,
     Segment,
     Signature,
     Task,
@@ -66,7 +67,7 @@ class _Try(msgspec.Struct, omit_defaults=True, frozen=True):
 
 
 class _Means(msgspec.Struct, omit_defaults=True, frozen=True):
-    """What the node could do. Reasons in Chinese and English."""
+    """What the node could do."""
 
     lines_free: int
     can_record: bool = True
@@ -76,6 +77,8 @@ class _Means(msgspec.Struct, omit_defaults=True, frozen=True):
     trunk_up: bool = True
     trunk_why: str = ""
     not_dialable: dict[str, str] = {}
+    english: dict[str, str] = {}
+    """Of the reasons above that have it, the English: a decision made again must read the same."""
 
 
 class _Stored(msgspec.Struct, frozen=True):
@@ -93,6 +96,7 @@ _DECODER = msgspec.json.Decoder(_Stored)
 
 def encode(inputs: Inputs) -> str:
     task, means = inputs.task, inputs.resources
+    reasons = (means.can_record_why, means.approved_why, means.trunk_why, *means.not_dialable.values())
     facts = _Facts(
         task.id,
         tuple((phone.number.e164, phone.verified) for phone in task.phones),
@@ -112,6 +116,7 @@ def encode(inputs: Inputs) -> str:
             means.trunk_up,
             str(means.trunk_why),
             {number.e164: str(why) for number, why in means.not_dialable.items()},
+            {str(why): why.en for why in reasons if isinstance(why, Reason)},
         ),
         inputs.rules,
     )
@@ -131,6 +136,10 @@ def decode(text: str) -> Inputs:
     except msgspec.DecodeError as error:
         raise StoreError(f"the inputs of a decision can't be read: {error}") from error
     facts, means = found.task, found.resources
+
+    def reason(zh: str) -> str:
+        return Reason(zh, means.english[zh]) if zh in means.english else zh
+
     task = Task(
         id=TaskId(facts.id),
         campaign="",
@@ -146,12 +155,12 @@ def decode(text: str) -> Inputs:
     resources = Resources(
         lines_free=means.lines_free,
         can_record=means.can_record,
-        can_record_why=means.can_record_why,
+        can_record_why=reason(means.can_record_why),
         approved=means.approved,
-        approved_why=means.approved_why,
+        approved_why=reason(means.approved_why),
         trunk_up=means.trunk_up,
-        trunk_why=means.trunk_why,
-        not_dialable={PhoneNumber(number): why for number, why in means.not_dialable.items()},
+        trunk_why=reason(means.trunk_why),
+        not_dialable={PhoneNumber(number): reason(why) for number, why in means.not_dialable.items()},
     )
     return Inputs(
         found.now,

@@ -5,22 +5,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection, Date, bindparam, case, func, insert, select, update
+from sqlalchemy import Connection, Date, bindparam, case, func, insert, or_, select, update
 
 from dialer.events import DeadlineDatedAnew
-from dialer.model import DueChange, Task, TaskId, TaskState
+from dialer.model import CallId, DueChange, Task, TaskId
 from dialer.policy.ledger import Rules
 from dialer.policy.verdict import Decision
-from dialer.store import outbox, repository, rows
+from dialer.ports import LedgerEntry
+from dialer.store import outbox, queue, repository, rows
 from dialer.store.tables import (
     ATTEMPTS,
     DECISIONS,
     DUE_CHANGES,
-    LONG_AGO,
     RULES,
     TASKS,
-    UtcDateTime,
     among_texts,
+    long_ago,
 )
 
 _LAST_RULES = (
@@ -30,16 +30,9 @@ _LAST_RULES = (
     .limit(1)
 )
 _RULES = select(RULES).where(RULES.c.fingerprint == bindparam("named")).order_by(RULES.c.id.desc()).limit(1)
-_ASK_ANEW = (
-    update(TASKS)
-    .where(
-        TASKS.c.state == TaskState.OPEN.value,
-        TASKS.c.hidden_until > bindparam("never", LONG_AGO, type_=UtcDateTime()),
-    )
-    .values(hidden_until=bindparam("awake", LONG_AGO, type_=UtcDateTime()))
-)
+_ASK_ANEW = update(TASKS).where(queue.waits()).values(hidden_until=long_ago())
 _ASK_CAMPAIGN_ANEW = _ASK_ANEW.where(TASKS.c.campaign == bindparam("of"))
-_PROVISIONAL = select(TASKS).where(TASKS.c.due_provisional).order_by(TASKS.c.id)
+_PROVISIONAL = select(TASKS, repository.PHONES_OF).where(TASKS.c.due_provisional).order_by(TASKS.c.id)
 _DAY = bindparam("day", type_=Date())
 _DATE = (
     update(TASKS)
@@ -68,6 +61,42 @@ _FAULTS = select(DECISIONS).where(
         .group_by(DECISIONS.c.rule)
     )
 )
+_DAY_PAGE = (
+    select(DECISIONS)
+    .where(
+        DECISIONS.c.at >= bindparam("start"),
+        DECISIONS.c.at < bindparam("end"),
+        DECISIONS.c.id > bindparam("after"),
+    )
+    .order_by(DECISIONS.c.id)
+    .limit(bindparam("limit"))
+)
+_BEFORE = DECISIONS.alias("before")
+_SAID = DECISIONS.alias("said")
+_LAST_WORD = (
+    select(func.max(_BEFORE.c.id))
+    .where(_BEFORE.c.task_id == ATTEMPTS.c.task_id, _BEFORE.c.at <= ATTEMPTS.c.invited_at)
+    .correlate(ATTEMPTS)
+    .scalar_subquery()
+)
+_UNDECIDED = (
+    select(ATTEMPTS.c.id)
+    .select_from(ATTEMPTS.outerjoin(_SAID, _SAID.c.id == _LAST_WORD))
+    .where(
+        ATTEMPTS.c.invited_at >= bindparam("start"),
+        ATTEMPTS.c.invited_at < bindparam("end"),
+        or_(
+            _SAID.c.id.is_(None),
+            _SAID.c.kind != "dial",
+            _SAID.c.number != ATTEMPTS.c.number,
+            _SAID.c.slot != ATTEMPTS.c.slot,
+        ),
+    )
+    .order_by(ATTEMPTS.c.id)
+)
+_MADE = select(func.count()).where(
+    ATTEMPTS.c.invited_at >= bindparam("start"), ATTEMPTS.c.invited_at < bindparam("end")
+)
 _IMPORTED = select(TASKS.c.imported_at).where(TASKS.c.id == bindparam("task"))
 
 
@@ -89,7 +118,7 @@ def rules(connection: Connection, fingerprint: str) -> Rules | None:
 
 
 def provisional_tasks(connection: Connection) -> list[Task]:
-    return repository.tasks_of(connection, connection.execute(_PROVISIONAL).all())
+    return [rows.task(row) for row in connection.execute(_PROVISIONAL)]
 
 
 def set_due(connection: Connection, changes: Sequence[DueChange], now: datetime) -> None:
@@ -138,3 +167,21 @@ def faults(connection: Connection, start: datetime, end: datetime) -> tuple[Deci
 
 def imported_at(connection: Connection, task_id: TaskId) -> datetime | None:
     return connection.execute(_IMPORTED, {"task": task_id}).scalar()
+
+
+def entries(
+    connection: Connection, start: datetime, end: datetime, after: int, limit: int
+) -> list[LedgerEntry]:
+    """Decisions made in that span, in order of their numbers, from the one behind ``after``."""
+    asked = {"start": start, "end": end, "after": after, "limit": limit}
+    return [
+        LedgerEntry(row.id, TaskId(row.task_id), row.at, rows.decision(row))
+        for row in connection.execute(_DAY_PAGE, asked)
+    ]
+
+
+def undecided_calls(connection: Connection, start: datetime, end: datetime) -> tuple[int, list[CallId]]:
+    """How many calls were begun in that span, and those that the task's last decision didn't permit."""
+    span = {"start": start, "end": end}
+    made = connection.execute(_MADE, span).scalar_one()
+    return made, [CallId(key) for key in connection.execute(_UNDECIDED, span).scalars()]

@@ -1,26 +1,31 @@
-"""Reads: rows found, put together, mapped to model values. Each function runs in its caller's transaction."""
+"""Reads: rows found, put together, mapped to model values. Each function runs in its caller's transaction.
+
+A task comes with its numbers and attempts as JSON, in one statement: on a server each is a round trip.
+"""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from datetime import date, datetime
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
 from typing import Any, TypeVar
 
 from sqlalchemy import (
     ColumnElement,
     Connection,
+    FromClause,
     Row,
+    ScalarSelect,
     Select,
     bindparam,
     exists,
-    func,
     insert,
+    or_,
     select,
 )
 
 from dialer.events import TaskImported
-from dialer.model import Attempt, CallId, ImportReport, Recording, Task, TaskId, TaskState, Ticket
+from dialer.model import Attempt, CallId, ImportReport, Recording, Task, TaskId, Ticket
 from dialer.policy.verdict import Decision
 from dialer.ports import CallView, Candidate
 from dialer.store import outbox, rows
@@ -30,7 +35,6 @@ from dialer.store.tables import (
     CLAIMS,
     DECISIONS,
     DO_NOT_CALL,
-    LONG_AGO,
     PHONES,
     RECORDINGS,
     TASKS,
@@ -38,7 +42,8 @@ from dialer.store.tables import (
     among_ids,
     among_texts,
     db_now,
-    is_ready,
+    json_list,
+    json_lists,
 )
 
 T = TypeVar("T")
@@ -62,56 +67,47 @@ def leased(task_id: ColumnElement[int]) -> ColumnElement[bool]:
     return exists().where(CLAIMS.c.task_id == task_id, CLAIMS.c.lease_until > db_now())
 
 
-_FREE = (
-    TASKS.c.state == bindparam("open", TaskState.OPEN.value),
-    ~leased(TASKS.c.id),
-    ~live_attempt(TASKS.c.id),
-)
-_READY = (
-    select(TASKS)
-    .where(is_ready(), *_FREE[1:], TASKS.c.campaign == bindparam("campaign"))
-    .order_by(TASKS.c.deadline, TASKS.c.id)
-    .limit(bindparam("limit"))
-)
-_NEXT_READY = (
-    select(TASKS.c.campaign)
-    .where(is_ready(), TASKS.c.campaign > bindparam("after"))
-    .order_by(TASKS.c.campaign)
-    .limit(1)
-)
-# Found by appointment alone: by state or hidden_until, SQLite would look through all that are open.
-_DUE = (
-    select(TASKS)
-    .where(
-        TASKS.c.appointment <= bindparam("now"),
-        func.coalesce(TASKS.c.state, "") == bindparam("open", TaskState.OPEN.value),
-        func.coalesce(TASKS.c.hidden_until, LONG_AGO) <= bindparam("now"),
-        *_FREE[1:],
-    )
-    .order_by(TASKS.c.appointment)
-    .limit(bindparam("limit"))
-)
+def _json(
+    table: FromClause, columns: Sequence[ColumnElement[Any]], where: ColumnElement[bool]
+) -> ScalarSelect[str]:
+    """SQL: the rows of ``table`` that belong to a task, as JSON; one statement brings all of a task."""
+    return select(json_lists(json_list(*columns))).where(where).correlate(TASKS).scalar_subquery()
+
+
+def _columns(table: FromClause, names: Sequence[str]) -> list[ColumnElement[Any]]:
+    return [table.c[name] for name in names]
+
+
+_LISTED = exists().where(DO_NOT_CALL.c.number == PHONES.c.number)
+"""SQL: the do-not-call list has it."""
+PHONES_OF = _json(
+    PHONES, [*_columns(PHONES, rows.PHONE_COLUMNS), _LISTED], PHONES.c.task_id == TASKS.c.id
+).label("phones")
+_CALLS_OF = _json(
+    ATTEMPTS,
+    _columns(ATTEMPTS, rows.ATTEMPT_COLUMNS),
+    or_(ATTEMPTS.c.customer_key == TASKS.c.customer_key, ATTEMPTS.c.task_id == TASKS.c.id),
+).label("calls")
+"""Those to its customer, and its own to whatever number."""
+WHOLE = select(TASKS, PHONES_OF, _CALLS_OF)
+"""Rows for ``candidate_of``."""
+
+
 _NEXT_OF_ALL = (
     select(TASKS.c.campaign).where(TASKS.c.campaign > bindparam("after")).order_by(TASKS.c.campaign).limit(1)
 )
-_DUE_OF = _DUE.where(among_texts(func.coalesce(TASKS.c.campaign, ""), "campaigns"))
-_TASKS = select(TASKS).where(among_ids(TASKS.c.id)).order_by(TASKS.c.id)
+_TASKS = select(TASKS, PHONES_OF).where(among_ids(TASKS.c.id)).order_by(TASKS.c.id)
+_CANDIDATES = WHOLE.where(among_ids(TASKS.c.id)).order_by(TASKS.c.id)
 _TASK_PAGE = (
-    select(TASKS).where(TASKS.c.id > bindparam("after")).order_by(TASKS.c.id).limit(bindparam("limit"))
+    select(TASKS, PHONES_OF)
+    .where(TASKS.c.id > bindparam("after"))
+    .order_by(TASKS.c.id)
+    .limit(bindparam("limit"))
 )
 _TASK_PAGE_OF = _TASK_PAGE.where(TASKS.c.campaign == bindparam("campaign"))
 _KNOWN = select(TASKS.c.policy_no, TASKS.c.id).where(
     TASKS.c.campaign == bindparam("campaign"), among_texts(TASKS.c.policy_no, "policies")
 )
-_PHONES = (
-    select(PHONES, exists().where(DO_NOT_CALL.c.number == PHONES.c.number).label("listed"))
-    .where(among_ids(PHONES.c.task_id))
-    .order_by(PHONES.c.task_id, PHONES.c.position)
-)
-_OF_CUSTOMERS = (
-    select(ATTEMPTS).where(among_texts(ATTEMPTS.c.customer_key, "customers")).order_by(ATTEMPTS.c.id)
-)
-_OF_TASKS = select(ATTEMPTS).where(among_ids(ATTEMPTS.c.task_id)).order_by(ATTEMPTS.c.id)
 _DECISIONS = select(DECISIONS).where(DECISIONS.c.task_id == bindparam("task")).order_by(DECISIONS.c.id)
 _ATTEMPTS = select(ATTEMPTS).where(among_ids(ATTEMPTS.c.id)).order_by(ATTEMPTS.c.id)
 _CALL_PAGE = (
@@ -166,66 +162,24 @@ def _known(connection: Connection, tasks: Sequence[Task]) -> dict[tuple[str, str
     }
 
 
-def candidates(
-    connection: Connection, now: datetime, limit: int, campaigns: Collection[str] | None = None
-) -> list[Candidate]:
-    """Tasks that are ready, earliest deadline first; due appointments are among them in any case.
-
-    ``campaigns``: of these alone; None: of all. ``claims.wake`` makes those ready whose wait is over.
-    """
-    asked: dict[str, Any] = {"now": now, "limit": limit}
-    if campaigns is None:
-        due, names = connection.execute(_DUE, asked).all(), _steps(connection, _NEXT_READY)
-    else:
-        names = sorted(campaigns)
-        due = connection.execute(_DUE_OF, {**asked, "campaigns": names}).all()
-    ready = [row for name in names for row in connection.execute(_READY, {"campaign": name, "limit": limit})]
-    ready.sort(key=_in_order)
-    found = {row.id: row for row in (*due, *ready)}
-    kept = list(found.values())[:limit]
-    return candidates_of(connection, sorted(kept, key=_in_order))
-
-
-def _in_order(row: Row[Any]) -> tuple[date, int]:
-    return (row.deadline, row.id)
-
-
-def candidates_of(connection: Connection, found: Sequence[Row[Any]]) -> list[Candidate]:
-    """Each task with its attempts and those of its customer's other tasks, oldest first."""
-    if not found:
-        return []
-    phones = phones_of(connection, [row.id for row in found])
-    by_customer: dict[str, list[Attempt]] = defaultdict(list)
-    customers = sorted({row.customer_key for row in found})
-    for row in connection.execute(_OF_CUSTOMERS, {"customers": customers}):
-        by_customer[row.customer_key].append(rows.attempt(row))
-    # A later pass may dial another number, and so be another customer's key; its own calls stay its own.
-    later = [row.id for row in found if row.pass_no > 1]
-    earlier: dict[int, list[Attempt]] = defaultdict(list)
-    for row in connection.execute(_OF_TASKS, {"ids": later}) if later else ():
-        earlier[row.task_id].append(rows.attempt(row))
-    made: list[Candidate] = []
-    for task_row in found:
-        calls = by_customer[task_row.customer_key]
-        own = tuple(earlier.get(task_row.id) or (call for call in calls if call.task_id == task_row.id))
-        others = tuple(call for call in calls if call.task_id != task_row.id)
-        made.append(Candidate(rows.task(task_row, phones[task_row.id]), own, others))
-    return made
+def candidate_of(row: Row[Any]) -> Candidate:
+    """A task with its attempts and those of its customer's other tasks, oldest first."""
+    calls = rows.attempts(row.calls)
+    own = tuple(call for call in calls if call.task_id == row.id)
+    others = tuple(call for call in calls if call.task_id != row.id)
+    return Candidate(rows.task(row), own, others)
 
 
 def candidate(connection: Connection, task_id: TaskId) -> Candidate | None:
-    found = connection.execute(_TASKS, {"ids": [task_id]}).all()
-    return candidates_of(connection, found)[0] if found else None
+    return next(map(candidate_of, connection.execute(_CANDIDATES, {"ids": [task_id]})), None)
 
 
 def task_page(connection: Connection, after: TaskId, limit: int, campaign: str = "") -> list[Task]:
     """By id, from the one behind ``after``; of one campaign where it is named."""
     asked: dict[str, Any] = {"after": after, "limit": limit}
     if campaign:
-        found = connection.execute(_TASK_PAGE_OF, {**asked, "campaign": campaign}).all()
-    else:
-        found = connection.execute(_TASK_PAGE, asked).all()
-    return tasks_of(connection, found)
+        return [rows.task(row) for row in connection.execute(_TASK_PAGE_OF, {**asked, "campaign": campaign})]
+    return [rows.task(row) for row in connection.execute(_TASK_PAGE, asked)]
 
 
 def decisions(connection: Connection, task_id: TaskId) -> list[tuple[datetime, Decision]]:
@@ -272,10 +226,6 @@ def recordings(connection: Connection) -> list[Recording]:
     return [rows.recording(row) for row in found]
 
 
-def phones_of(connection: Connection, task_ids: Sequence[int]) -> dict[int, list[Row[Any]]]:
-    return _by(connection, _PHONES, task_ids, "task_id")
-
-
 def _by(
     connection: Connection, query: Select[Any], ids: Iterable[int], column: str
 ) -> dict[int, list[Row[Any]]]:
@@ -289,25 +239,15 @@ def tasks_by_id(connection: Connection, ids: Sequence[int]) -> dict[TaskId, Task
     """In the order of their ids."""
     if not ids:
         return {}
-    found = connection.execute(_TASKS, {"ids": list(ids)}).all()
-    return {task.id: task for task in tasks_of(connection, found)}
+    return {TaskId(row.id): rows.task(row) for row in connection.execute(_TASKS, {"ids": list(ids)})}
 
 
 def campaigns(connection: Connection) -> list[str]:
     """Every campaign that a task names, one step through the index for each."""
-    return _steps(connection, _NEXT_OF_ALL)
-
-
-def _steps(connection: Connection, following: Select[Any]) -> list[str]:
     found = [""]
-    while (name := connection.execute(following, {"after": found[-1]}).scalar()) is not None:
+    while (name := connection.execute(_NEXT_OF_ALL, {"after": found[-1]}).scalar()) is not None:
         found.append(name)
     return found[1:]
-
-
-def tasks_of(connection: Connection, found: Sequence[Row[Any]]) -> list[Task]:
-    phones = phones_of(connection, [row.id for row in found]) if found else {}
-    return [rows.task(row, phones[row.id]) for row in found]
 
 
 def _views(connection: Connection, found: Sequence[Row[Any]]) -> list[CallView]:
@@ -315,7 +255,7 @@ def _views(connection: Connection, found: Sequence[Row[Any]]) -> list[CallView]:
         return []
     calls = [row.id for row in found]
     task_rows = connection.execute(_TASKS, {"ids": sorted({row.task_id for row in found})}).all()
-    tasks = {task.id: task for task in tasks_of(connection, task_rows)}
+    tasks = {task.id: task for task in map(rows.task, task_rows)}
     answers = _by(connection, _ANSWERS, calls, "call_id")
     tickets = _by(connection, _TICKETS, calls, "call_id")
     recordings = {row.call_id: row for row in connection.execute(_RECORDINGS, {"ids": calls})}

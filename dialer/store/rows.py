@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
+from operator import attrgetter
 from typing import Any
 
 import msgspec
@@ -97,16 +98,67 @@ def phone_rows(task_id: int, task: Task) -> list[Values]:
     ]
 
 
-def task(row: Row[*tuple[Any, ...]], phones: Sequence[Row[Any]]) -> Task:
-    """``phones`` in order of ``position``, each with ``listed``: whether the do-not-call list has it."""
-    if not phones:
+PHONE_COLUMNS = ("position", "number", "verified")
+ATTEMPT_COLUMNS = (
+    "id", "task_id", "number", "pass_no", "slot", "invited_at", "ringing_at", "answered_at", "ended_at",
+    "outcome", "sip_code", "reason", "appointment",
+)  # fmt: skip
+"""What ``phones`` and ``attempts`` read, in this order, from lists that the database wrote as JSON. Behind a
+number's columns stands whether the do-not-call list has it."""
+
+_PHONES = msgspec.json.Decoder(list[tuple[int, str, bool | int, bool | int]])
+_ATTEMPTS = msgspec.json.Decoder(
+    list[
+        tuple[
+            int, int, str, int, str, str, str | None, str | None, str | None, str | None, int, str, str | None
+        ]
+    ]
+)
+
+
+def phones(text: str | None) -> tuple[tuple[Phone, ...], bool]:
+    """A task's numbers from their JSON, in order of ``position``; whether the do-not-call list has one."""
+    found = sorted(_PHONES.decode(text)) if text else ()
+    made = tuple([Phone(PhoneNumber(number), bool(verified)) for _, number, verified, _ in found])
+    return made, any(listed for *_, listed in found)
+
+
+def attempts(text: str | None) -> list[Attempt]:
+    """Attempts from their JSON, oldest first."""
+    made = [
+        Attempt(
+            CallId(key), TaskId(task_id), PhoneNumber(number), pass_no, slot, _moment(invited_at),
+            _maybe(ringing_at), _maybe(answered_at), _maybe(ended_at),
+            None if outcome is None else Disposition(outcome), sip_code, reason, _maybe(appointment),
+        )
+        for key, task_id, number, pass_no, slot, invited_at, ringing_at, answered_at, ended_at, outcome,
+            sip_code, reason, appointment in (_ATTEMPTS.decode(text) if text else ())
+    ]  # fmt: skip
+    made.sort(key=attrgetter("id"))
+    return made
+
+
+def _moment(text: str) -> datetime:
+    """SQLite keeps no zone: what it holds is UTC."""
+    found = datetime.fromisoformat(text)
+    return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+
+
+def _maybe(text: str | None) -> datetime | None:
+    return None if text is None else _moment(text)
+
+
+def task(row: Row[*tuple[Any, ...]]) -> Task:
+    """A row of the tasks' table with ``phones`` beside it (``repository.PHONES_OF``)."""
+    numbers, listed = phones(row.phones)
+    if not numbers:
         raise StoreError(f"task {row.id} has no telephone number: the database is damaged")
     return Task(
         id=TaskId(row.id),
         campaign=row.campaign,
         policy_no=row.policy_no,
         holder=Policyholder(row.holder_name, row.holder_honorific, row.insured_differs),
-        phones=tuple(Phone(PhoneNumber(phone.number), phone.verified) for phone in phones),
+        phones=numbers,
         product=row.product,
         premium=row.premium,
         pay_years=row.pay_years,
@@ -131,7 +183,7 @@ def task(row: Row[*tuple[Any, ...]], phones: Sequence[Row[Any]]) -> Task:
         waiver_signatures=tuple(map(Signature, filter(None, row.waiver_signatures.split(",")))),
         opted_out=row.opted_out,
         surrendered=row.surrendered,
-        do_not_call=row.do_not_call or any(phone.listed for phone in phones),
+        do_not_call=row.do_not_call or listed,
         visit_failed=row.visit_failed,
         address=row.address,
         email=row.email,

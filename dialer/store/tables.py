@@ -92,6 +92,54 @@ def _postgresql_now(element: db_now, compiler: SQLCompiler, **kw: Any) -> str:
     return "extract(epoch from clock_timestamp())"
 
 
+class long_ago(FunctionElement[datetime]):
+    """LONG_AGO as it stands in a partial index: only so does the planner see that the index serves."""
+
+    type = UtcDateTime()
+    inherit_cache = True
+
+
+_LONG_AGO = {"sqlite": "'1970-01-01 00:00:00.000000'", "postgresql": "'1970-01-01 00:00:00+00'::timestamptz"}
+
+
+@compiles(long_ago, "sqlite")
+@compiles(long_ago, "postgresql")
+def _long_ago(element: long_ago, compiler: SQLCompiler, **kw: Any) -> str:
+    return _LONG_AGO[compiler.dialect.name]
+
+
+class json_list(FunctionElement[str]):
+    """SQL: its arguments as a JSON list."""
+
+    type = Text()
+    inherit_cache = True
+
+
+class json_lists(FunctionElement[str]):
+    """SQL, aggregate: the rows' ``json_list`` as one JSON list, in no order; NULL or empty of no rows."""
+
+    type = Text()
+    inherit_cache = True
+
+
+@compiles(json_list, "sqlite")
+@compiles(json_lists, "sqlite")
+def _sqlite_json(element: json_list | json_lists, compiler: SQLCompiler, **kw: Any) -> str:
+    function = "json_array" if isinstance(element, json_list) else "json_group_array"
+    return f"{function}({compiler.process(element.clauses, **kw)})"
+
+
+@compiles(json_list, "postgresql")
+def _postgresql_json_list(element: json_list, compiler: SQLCompiler, **kw: Any) -> str:
+    return f"json_build_array({compiler.process(element.clauses, **kw)})"
+
+
+@compiles(json_lists, "postgresql")
+def _postgresql_json_lists(element: json_lists, compiler: SQLCompiler, **kw: Any) -> str:
+    # As text: the driver would decode json by itself, to lists without types.
+    return f"CAST(json_agg({compiler.process(element.clauses, **kw)}) AS text)"
+
+
 class _Values(TypeDecorator[Any]):
     """A list as one parameter: a statement's text doesn't depend on how many there are."""
 
@@ -142,27 +190,6 @@ def among_texts(column: ColumnElement[str], name: str) -> _Among:
     return _Among(column, bindparam(name, type_=_Values(Text())))
 
 
-class is_ready(FunctionElement[bool]):
-    """SQL: the task may be looked at now. Written as in ``ix_tasks_campaign_ready``, so that it serves."""
-
-    type = Boolean()
-    inherit_cache = True
-
-    def self_group(self, against: Any = None) -> is_ready:
-        return self
-
-
-@compiles(is_ready, "sqlite")
-def _sqlite_ready(element: is_ready, compiler: SQLCompiler, **kw: Any) -> str:
-    # With the bare state SQLite would take the index of all tasks in that state, and sort.
-    return "coalesce(tasks.state, '') = 'open' AND tasks.hidden_until = '1970-01-01 00:00:00.000000'"
-
-
-@compiles(is_ready, "postgresql")
-def _postgresql_ready(element: is_ready, compiler: SQLCompiler, **kw: Any) -> str:
-    return "tasks.state = 'open' AND tasks.hidden_until = '1970-01-01 00:00:00+00'"
-
-
 class Base(DeclarativeBase):
     metadata = MetaData(
         naming_convention={
@@ -182,6 +209,11 @@ class Base(DeclarativeBase):
 
 _KEEP_IDS: dict[str, bool] = {"sqlite_autoincrement": True}
 """Ids are never used twice, not even after a DELETE: recordings are named by them."""
+
+
+def _queue_index(name: str, *columns: str, also: str) -> Index:
+    where = {name: text(f"state = 'open' AND {also.format(ago=ago)}") for name, ago in _LONG_AGO.items()}
+    return Index(name, *columns, sqlite_where=where["sqlite"], postgresql_where=where["postgresql"])
 
 
 class TaskRow(Base):
@@ -233,18 +265,13 @@ class TaskRow(Base):
 
     __table_args__ = (
         UniqueConstraint("campaign", "policy_no"),
-        # Whose wait is over, in order of dialling.
-        Index("ix_tasks_ready", "state", "hidden_until", "deadline", "id"),
-        # A campaign's ready tasks in that order, however many wait and whatever other campaigns stand still.
-        Index(
-            "ix_tasks_campaign_ready",
-            "campaign",
-            "deadline",
-            "id",
-            sqlite_where=text("coalesce(state, '') = 'open' AND hidden_until = '1970-01-01 00:00:00.000000'"),
-            postgresql_where=text("state = 'open' AND hidden_until = '1970-01-01 00:00:00+00'"),
+        # The queue, without what is over: ready tasks lane by lane in order of dialling, those that wait by
+        # the end of their wait, agreed times.
+        _queue_index(
+            "ix_tasks_ready", "campaign", "zone", "segment", "deadline", "id", also="hidden_until = {ago}"
         ),
-        Index("ix_tasks_appointment", "appointment"),
+        _queue_index("ix_tasks_waiting", "hidden_until", "deadline", "id", also="hidden_until > {ago}"),
+        _queue_index("ix_tasks_agreed", "appointment", also="appointment IS NOT NULL"),
         Index("ix_tasks_deadline", "deadline"),
         Index(
             "ix_tasks_provisional",

@@ -76,6 +76,9 @@ class MemoryRegisters:
     def _emit(self, event: Event) -> None:
         raise NotImplementedError
 
+    def _enqueue(self, kept: Kept) -> None:
+        raise NotImplementedError
+
     async def add_tasks(self, tasks: Sequence[Task], now: datetime) -> object:
         raise NotImplementedError
 
@@ -215,6 +218,7 @@ class MemoryRegisters:
             exempt = waived or task.surrendered or task.opted_out or task.do_not_call
             if task.state is TaskState.EXCLUDED and not exempt:
                 kept.task, kept.hidden_until = replace(kept.task, state=TaskState.OPEN), None
+                self._enqueue(kept)
                 opened += 1
         return opened
 
@@ -248,6 +252,7 @@ class MemoryRegisters:
         if isinstance(after, ContactResult):
             return after
         mine[0].task, mine[0].hidden_until = after, None
+        self._enqueue(mine[0])
         self._emit(ContactRefreshed(at, after.id, after.pass_no))
         return ContactResult.REFRESHED
 

@@ -6,7 +6,8 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
+from heapq import heappop, heappush
 
 from dialer.errors import Fenced, StoreError
 from dialer.events import (
@@ -25,6 +26,7 @@ from dialer.model import (
     CallRecord,
     DueChange,
     ImportReport,
+    Phone,
     Recording,
     Task,
     TaskId,
@@ -35,14 +37,16 @@ from dialer.model import (
 from dialer.policy.ledger import Rules
 from dialer.policy.ruling import ONE_LIVE_CALL
 from dialer.policy.verdict import Decision, Dial, Wait
-from dialer.ports import CallView, Candidate, Claim
+from dialer.ports import CallView, Candidate, Claim, Lane, Reachable
 from dialer.store import StoreConfig
 from dialer.store.effects import (
     CUSTOMER_BUSY,
+    PARKED,
     appointment_after_call,
     channel_of,
     deadline,
     differs,
+    hidden_until,
     pass_after_call,
     state_after_call,
     state_after_verdict,
@@ -54,11 +58,16 @@ from dialer.testing.registers import Books, MemoryRegisters
 @dataclass(slots=True)
 class Kept:
     task: Task
+    lane: Lane
+    deadline: date
     hidden_until: datetime | None = None
     fence: int = 0
     claim: Claim | None = None
     lease_until: float = 0.0
+    queued: bool = False
+    """Whether it stands in its lane's heap."""
     decisions: list[tuple[datetime, Decision]] = field(default_factory=list)
+    calls: list[Call] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -73,15 +82,25 @@ class Call:
 class MemoryStore(MemoryRegisters):
     """Implements ``dialer.ports.Store``. ``clock``: seconds, for leases; the event loop's by default.
 
-    No method awaits before it has changed what it changes, so each is one transaction.
+    No method awaits before it has changed what it changes, so each is one transaction. With ``remember``
+    False it keeps of the past what the rules need: attempts, and each task's last decision.
     """
 
-    def __init__(self, config: StoreConfig | None = None, clock: Callable[[], float] | None = None) -> None:
+    def __init__(
+        self,
+        config: StoreConfig | None = None,
+        clock: Callable[[], float] | None = None,
+        *,
+        remember: bool = True,
+    ) -> None:
         self._config = config or StoreConfig()
         self._clock = clock or (lambda: asyncio.get_running_loop().time())
         self._books = Books()
+        self._remember = remember
         self._tasks: dict[TaskId, Kept] = {}
         self._calls: dict[CallId, Call] = {}
+        self._made = 0
+        """Calls ever."""
         self._live_tasks: set[TaskId] = set()
         self._of_customer: dict[str, list[Call]] = defaultdict(list)
         self._known: set[tuple[str, str]] = set()
@@ -90,6 +109,17 @@ class MemoryStore(MemoryRegisters):
         self._events = 0
         self._rules: list[tuple[str, Rules]] = []
         self._due_changes: dict[TaskId, list[tuple[datetime, DueChange]]] = defaultdict(list)
+        self._lanes: dict[Lane, list[tuple[date, TaskId]]] = defaultdict(list)
+        """Heaps of what is ready; an entry that isn't any more is dropped when it is met."""
+        self._waiting: list[tuple[datetime, TaskId]] = []
+        """Heap by the end of the wait, as above."""
+        self._agreed: list[tuple[datetime, TaskId]] = []
+        self._due: set[TaskId] = set()
+        """Tasks whose agreed time has come."""
+        self._claims: set[TaskId] = set()
+        self._lease_ends = float("inf")
+        """Not before then one of them may be over."""
+        self._parked: set[TaskId] = set()
 
     async def close(self) -> None:
         """Nothing to close; what was stored stays readable."""
@@ -107,27 +137,44 @@ class MemoryStore(MemoryRegisters):
             known.add(key)
             accepted += 1
             task_id = TaskId(len(self._tasks) + 1)
-            self._tasks[task_id] = Kept(self.exempted(replace(task, id=task_id)))
+            lane = Lane(task.campaign, task.zone, task.segment.value)
+            kept = Kept(self.exempted(replace(task, id=task_id)), lane, deadline(task) or date.max)
+            self._tasks[task_id] = kept
+            self._enqueue(kept)
+            self._agree(kept)
             self._emit(TaskImported(now, task_id, task.campaign))
         return ImportReport(accepted=accepted, duplicates=len(tasks) - accepted)
 
     async def candidates(
-        self, now: datetime, limit: int, campaigns: Collection[str] | None = None
+        self,
+        now: datetime,
+        limit: int,
+        campaigns: Collection[str] | None = None,
+        reachable: Reachable = lambda _lane: True,
     ) -> list[Candidate]:
-        free = [
-            kept.task
-            for kept in self._tasks.values()
-            if kept.task.state is TaskState.OPEN
-            and (campaigns is None or kept.task.campaign in campaigns)
-            and (kept.hidden_until is None or kept.hidden_until <= now)
-            and not self._claimed(kept)
-            and not self._live(kept.task.id)
-        ]
-        free.sort(key=lambda task: ((day := deadline(task)) is None, day, task.id))
-        due = [task for task in free if task.appointment is not None and task.appointment <= now]
-        first = {task.id: task for task in (*due, *free[:limit])}
-        kept = sorted(list(first.values())[:limit], key=free.index) if due else free[:limit]
-        return [self._candidate(task) for task in kept]
+        self._wake(now)
+        found = {
+            kept.task.id: kept
+            for kept in self._due_now(now)
+            if self._ready(kept) and (campaigns is None or kept.task.campaign in campaigns)
+        }
+        asked = set(found)
+        for lane, heap in self._lanes.items():
+            if heap and (campaigns is None or lane.campaign in campaigns) and reachable(lane):
+                found |= {kept.task.id: kept for kept in self._head(lane, limit)}
+        ordered = sorted(found.values(), key=lambda k: (k.deadline, k.task.id))
+        if len(ordered) > limit:
+            ordered.sort(key=lambda k: k.task.id not in asked)
+            ordered = sorted(ordered[:limit], key=lambda k: (k.deadline, k.task.id))
+        return [self._candidate(kept.task) for kept in ordered]
+
+    async def reconsider(self, limit: int) -> int:
+        shown = sorted(self._parked, key=lambda key: (self._tasks[key].deadline, key))[:limit]
+        for key in shown:
+            self._parked.discard(key)
+            self._tasks[key].hidden_until = None
+            self._enqueue(self._tasks[key])
+        return len(shown)
 
     async def candidate(self, task_id: TaskId) -> Candidate | None:
         kept = self._tasks.get(task_id)
@@ -142,12 +189,23 @@ class MemoryStore(MemoryRegisters):
             return
         verdict = decision.verdict
         if differs(verdict, kept.decisions[-1][1].verdict if kept.decisions else None):
-            kept.decisions.append((now, decision))
-        kept.hidden_until = verdict.until if isinstance(verdict, Wait) else None
+            if self._remember:
+                kept.decisions.append((now, decision))
+            else:
+                kept.decisions = [(now, Decision(verdict, ()))]
         state = state_after_verdict(kept.task.state, verdict, self._config.excluding_rules)
-        if state is not kept.task.state and (channel := channel_of(verdict)) is not None:
-            self.hand_over(task_id, channel, now)
-        kept.task = replace(kept.task, state=state)
+        if state is not kept.task.state:
+            if (channel := channel_of(verdict)) is not None:
+                self.hand_over(task_id, channel, now)
+            kept.task = replace(kept.task, state=state)
+        kept.hidden_until = hidden_until(state, verdict)
+        self._parked.discard(task_id)
+        if kept.hidden_until is None:
+            self._enqueue(kept)
+        elif kept.hidden_until == PARKED:
+            self._parked.add(task_id)
+        else:
+            heappush(self._waiting, (kept.hidden_until, task_id))
 
     async def decisions(self, task_id: TaskId) -> list[tuple[datetime, Decision]]:
         kept = self._tasks.get(task_id)
@@ -161,7 +219,28 @@ class MemoryStore(MemoryRegisters):
         for kept in self._tasks.values():
             if campaign in ("", kept.task.campaign):
                 kept.hidden_until = None
+                self._parked.discard(kept.task.id)
+                self._enqueue(kept)
         return True
+
+    @property
+    def size(self) -> int:
+        """How many tasks there are; their ids are 1 to that."""
+        return len(self._tasks)
+
+    def has_open(self) -> bool:
+        return any(kept.task.state is TaskState.OPEN for kept in self._tasks.values())
+
+    def at_contact_refresh(self) -> list[Task]:
+        """Whose number the business side is to confirm."""
+        return [k.task for k in self._tasks.values() if k.task.state is TaskState.CONTACT_REFRESH]
+
+    def confirm_contact(self, task_id: TaskId, phones: tuple[Phone, ...]) -> None:
+        """The business side's answer: the next pass begins (R24)."""
+        kept = self._tasks[task_id]
+        kept.task = replace(kept.task, phones=phones, pass_no=kept.task.pass_no + 1, state=TaskState.OPEN)
+        kept.hidden_until = None
+        self._enqueue(kept)
 
     async def rules(self, fingerprint: str) -> Rules | None:
         return next((one for _, one in reversed(self._rules) if one.fingerprint == fingerprint), None)
@@ -173,6 +252,8 @@ class MemoryStore(MemoryRegisters):
         for one in changes:
             kept = self._tasks[one.task_id]
             kept.task = replace(kept.task, due=one.after, due_provisional=one.provisional)
+            kept.deadline, kept.queued = deadline(kept.task) or date.max, False
+            self._enqueue(kept)
             self._due_changes[one.task_id].append((now, one))
             self._emit(DeadlineDatedAnew(now, one.task_id, one.before, one.after, one.provisional))
 
@@ -193,12 +274,14 @@ class MemoryStore(MemoryRegisters):
         kept.fence += 1
         kept.claim = Claim(kept.task, kept.fence, node)
         kept.lease_until = self._clock() + lease_s
+        self._claims.add(task_id)
+        self._lease_ends = min(self._lease_ends, kept.lease_until)
         return kept.claim
 
     async def release(self, claim: Claim) -> None:
         kept = self._tasks[claim.task.id]
         if kept.claim is not None and kept.claim.fence == claim.fence and not self._live(claim.task.id):
-            kept.claim = None
+            self._unclaim(kept)
 
     async def barrier(
         self, claim: Claim, check: Callable[[Candidate], Decision], now: datetime
@@ -219,8 +302,9 @@ class MemoryStore(MemoryRegisters):
         await self.record_decision(claim.task.id, decision, now)
         if not isinstance(decision.verdict, Dial):
             return decision, None
+        self._made += 1
         attempt = Attempt(
-            id=CallId(len(self._calls) + 1),
+            id=CallId(self._made),
             task_id=claim.task.id,
             number=decision.verdict.number,
             pass_no=kept.task.pass_no,
@@ -231,6 +315,7 @@ class MemoryStore(MemoryRegisters):
         self._calls[attempt.id] = call
         self._live_tasks.add(claim.task.id)
         self._of_customer[call.customer_key].append(call)
+        kept.calls.append(call)
         self._emit(CallDialled(now, attempt.id, claim.task.id))
         return decision, attempt
 
@@ -244,7 +329,7 @@ class MemoryStore(MemoryRegisters):
         dropped = 0
         for kept in self._tasks.values():
             if kept.claim is not None and kept.claim.node == node and not self._live(kept.task.id):
-                kept.claim = None
+                self._unclaim(kept)
                 dropped += 1
         return dropped
 
@@ -310,8 +395,77 @@ class MemoryStore(MemoryRegisters):
     # --- inside --------------------------------------------------------------------------------
 
     def _emit(self, event: Event) -> None:
-        self._events += 1
-        self._outbox[self._events] = event
+        if self._remember:
+            self._events += 1
+            self._outbox[self._events] = event
+
+    # The queue, as the database's indexes have it.
+
+    def _enqueue(self, kept: Kept) -> None:
+        if not kept.queued and kept.task.state is TaskState.OPEN and kept.hidden_until is None:
+            kept.queued = True
+            heappush(self._lanes[kept.lane], (kept.deadline, kept.task.id))
+
+    def _agree(self, kept: Kept) -> None:
+        if kept.task.appointment is not None:
+            heappush(self._agreed, (kept.task.appointment, kept.task.id))
+
+    def _unclaim(self, kept: Kept) -> None:
+        kept.claim = None
+        self._claims.discard(kept.task.id)
+        self._enqueue(kept)
+
+    def _wake(self, now: datetime) -> None:
+        while self._waiting and self._waiting[0][0] <= now:
+            until, key = heappop(self._waiting)
+            kept = self._tasks[key]
+            if kept.hidden_until == until:
+                kept.hidden_until = None
+                self._enqueue(kept)
+        if self._clock() >= self._lease_ends:
+            for key in [key for key in self._claims if not self._claimed(self._tasks[key])]:
+                self._claims.discard(key)
+                self._enqueue(self._tasks[key])
+            ends = (self._tasks[key].lease_until for key in self._claims)
+            self._lease_ends = min(ends, default=float("inf"))
+
+    def _due_now(self, now: datetime) -> list[Kept]:
+        while self._agreed and self._agreed[0][0] <= now:
+            self._due.add(heappop(self._agreed)[1])
+        if not self._due:
+            return []
+        due = [kept for key in self._due if self._agreed_by(kept := self._tasks[key], now)]
+        self._due = {kept.task.id for kept in due}
+        return sorted(due, key=lambda kept: (kept.task.appointment or now, kept.task.id))
+
+    @staticmethod
+    def _agreed_by(kept: Kept, now: datetime) -> bool:
+        agreed = kept.task.appointment
+        return agreed is not None and agreed <= now and kept.task.state is TaskState.OPEN
+
+    def _ready(self, kept: Kept) -> bool:
+        return (
+            kept.task.state is TaskState.OPEN
+            and kept.hidden_until is None
+            and not self._live(kept.task.id)
+            and not self._claimed(kept)
+        )
+
+    def _head(self, lane: Lane, limit: int) -> list[Kept]:
+        """The lane's first ones, which stay in it."""
+        heap = self._lanes[lane]
+        found: list[tuple[tuple[date, TaskId], Kept]] = []
+        while heap and len(found) < limit:
+            entry = heappop(heap)
+            kept = self._tasks[entry[1]]
+            if entry[0] != kept.deadline:
+                continue  # it was dated anew, and stands elsewhere
+            kept.queued = self._ready(kept)
+            if kept.queued:
+                found.append((entry, kept))
+        for entry, _ in found:
+            heappush(heap, entry)
+        return [kept for _, kept in found]
 
     def _claimed(self, kept: Kept) -> bool:
         return kept.claim is not None and kept.lease_until > self._clock()
@@ -328,10 +482,9 @@ class MemoryStore(MemoryRegisters):
         return self._calls[call_id]
 
     def _candidate(self, task: Task) -> Candidate:
-        calls = self._of_customer[task.customer_key]
-        mine = self._calls.values() if task.pass_no > 1 else calls
-        own = tuple(c.attempt for c in mine if c.attempt.task_id == task.id)
-        others = tuple(c.attempt for c in calls if c.attempt.task_id != task.id)
+        own = tuple([c.attempt for c in self._tasks[task.id].calls])
+        calls = self._of_customer.get(task.customer_key, ())
+        others = tuple([c.attempt for c in calls if c.attempt.task_id != task.id])
         return Candidate(self.seen(task), own, others)
 
     def _view(self, call: Call) -> CallView:
@@ -339,14 +492,14 @@ class MemoryStore(MemoryRegisters):
 
     def _close(self, call: Call, record: CallRecord) -> list[Ticket]:
         kept = self._tasks[record.task_id]
-        kept.claim = None
         self._live_tasks.discard(record.task_id)
-        kept.task = replace(
-            kept.task,
-            appointment=appointment_after_call(kept.task, call.attempt, record),
-            state=state_after_call(kept.task.state, record.outcome, kept.task.recurs),
-            pass_no=pass_after_call(kept.task.pass_no, record.outcome, kept.task.recurs),
-        )
+        agreed = appointment_after_call(kept.task, call.attempt, record)
+        state = state_after_call(kept.task.state, record.outcome, kept.task.recurs)
+        pass_no = pass_after_call(kept.task.pass_no, record.outcome, kept.task.recurs)
+        if (agreed, state, pass_no) != (kept.task.appointment, kept.task.state, kept.task.pass_no):
+            kept.task = replace(kept.task, appointment=agreed, state=state, pass_no=pass_no)
+            self._agree(kept)
+        self._unclaim(kept)
         issued = [
             replace(ticket, id=TicketId(n))
             for n, ticket in enumerate(record.tickets, start=len(self._tickets) + 1)
@@ -362,12 +515,15 @@ class MemoryStore(MemoryRegisters):
             reason=record.reason,
             appointment=record.appointment,
         )
-        call.record = replace(
-            record,
-            tickets=tuple(issued),
-            ringing_at=call.attempt.ringing_at,
-            answered_at=call.attempt.answered_at,
-        )
+        if self._remember:
+            call.record = replace(
+                record,
+                tickets=tuple(issued),
+                ringing_at=call.attempt.ringing_at,
+                answered_at=call.attempt.answered_at,
+            )
+        else:
+            del self._calls[record.call_id]
         self._emit(CallEnded(record.ended_at, record.call_id, record.task_id, record.outcome))
         for ticket in issued:
             self._emit(

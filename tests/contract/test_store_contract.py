@@ -48,7 +48,7 @@ from dialer.policy.ledger import rules_of
 from dialer.policy.ruling import Inputs
 from dialer.policy.settings import PolicySettings
 from dialer.policy.verdict import Decision, Dial, Escalate, Finding, Refuse, Resources, Wait
-from dialer.ports import Candidate, Claim, Store
+from dialer.ports import Candidate, Claim, Lane, Store
 from dialer.store import SqlStore
 from dialer.testing.store import MemoryStore
 
@@ -371,8 +371,54 @@ async def test_a_final_verdict_closes_the_task(
     await store.add_tasks([a_task()], NOW)
     await store.record_decision(TaskId(1), Decision(verdict, ()), NOW)
     assert (await store.tasks())[0].state is state
+    assert bool(await store.candidates(NOW, 5)) == isinstance(verdict, Wait)
+    assert await store.reconsider(5) == (isinstance(verdict, Refuse) and state is TaskState.OPEN)
     assert bool(await store.candidates(NOW, 5)) == (state is TaskState.OPEN)
     assert (await store.claim(TaskId(1), "n1", 60, NOW) is not None) == (state is TaskState.OPEN)
+
+
+async def test_refused_tasks_come_back_a_few_at_a_time_nearest_deadline_first(store: Store) -> None:
+    for n in range(5):
+        await store.add_tasks([a_task(f"P{n}", f"1380000000{n}", due=date(2026, 11, 20 - n))], NOW)
+        await store.record_decision(TaskId(n + 1), Decision(Refuse("R49", "draft"), ()), NOW)
+    assert await store.candidates(NOW + timedelta(days=900), 9) == []
+    assert await store.reconsider(2) == 2
+    assert [c.task.policy_no for c in await store.candidates(NOW, 9)] == ["P4", "P3"]
+    assert await store.reconsider(9) == 3
+    assert await store.reconsider(9) == 0
+    assert [c.task.policy_no for c in await store.candidates(NOW, 9)] == ["P4", "P3", "P2", "P1", "P0"]
+
+
+async def test_only_lanes_that_can_be_reached_are_looked_at(store: Store) -> None:
+    await store.add_tasks(
+        [
+            a_task("P1", "13800000001", due=date(2026, 11, 12)),
+            a_task("P2", "13800000002", due=date(2026, 11, 11), zone="Asia/Urumqi"),
+            a_task("P3", "13800000003", due=date(2026, 11, 13), segment=Segment.GOVERNMENT),
+            a_task("P4", "13800000004", due=date(2026, 11, 14), campaign="claims"),
+            a_task("P5", "13800000005", due=date(2026, 11, 15), appointment=NOW, zone="Asia/Urumqi"),
+        ],
+        NOW,
+    )
+    asked: set[Lane] = set()
+
+    def shanghai(lane: Lane) -> bool:
+        asked.add(lane)
+        return lane.zone == "Asia/Shanghai"
+
+    found = [c.task.policy_no for c in await store.candidates(NOW, 9, reachable=shanghai)]
+    assert found == ["P1", "P3", "P4", "P5"], "an agreed time is kept, whatever the lane"
+    assert asked == {
+        Lane("new-policy", "Asia/Shanghai", "general"),
+        Lane("new-policy", "Asia/Urumqi", "general"),
+        Lane("new-policy", "Asia/Shanghai", "government"),
+        Lane("claims", "Asia/Shanghai", "general"),
+    }
+    found = [c.task.policy_no for c in await store.candidates(NOW, 2, reachable=shanghai)]
+    assert found == ["P1", "P5"], "the agreed time goes first, then the nearest deadline"
+    assert [c.task.policy_no for c in await store.candidates(NOW, 9)] == ["P2", "P1", "P3", "P4", "P5"]
+    await store.add_tasks([a_task("P6", "13800000006", campaign="wealth")], NOW)
+    assert len(await store.candidates(NOW, 9)) == 6, "a lane that wasn't there before"
 
 
 # --- claims ----------------------------------------------------------------------------------------

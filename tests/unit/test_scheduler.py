@@ -23,13 +23,14 @@ from dialer.model import (
     PhoneNumber,
     Policyholder,
     Reason,
+    Segment,
     Task,
     TaskId,
     TaskState,
 )
 from dialer.policy.calendar import calendar_from
 from dialer.policy.settings import PolicySettings, Window
-from dialer.policy.verdict import Dial, Refuse, Wait
+from dialer.policy.verdict import Decision, Dial, Refuse, Wait
 from dialer.ports import Archive, Claim, Trunk, TrunkState
 from dialer.scheduler import Scheduler, SchedulerConfig
 from dialer.testing.store import MemoryStore
@@ -110,6 +111,8 @@ class House:
     no_trunk_for: str = ""
     """Numbers that begin so may be dialled by no trunk."""
     error: Exception | None = None
+    staff: tuple[int, int] = (0, 0)
+    """Agents who are free, and agents at a call."""
     started: list[tuple[float, Attempt]] = field(default_factory=list)
     cancelled: int = 0
     most_live: int = 0
@@ -137,6 +140,7 @@ class House:
             self.clock,
             lambda task: self.not_approved if task.campaign == "c" else "",
             lambda number: "国际号码" if number.national.startswith(self.no_trunk_for or "x") else "",
+            lambda: self.staff,
         )
 
     async def conduct(self, claim: Claim, attempt: Attempt, dial: Dial) -> None:
@@ -168,11 +172,11 @@ class House:
         return [view.attempt.outcome for view in await self.store.calls()]
 
 
-def virtual(test: Callable[[House], Awaitable[None]], **changes: Any) -> None:
+def virtual(test: Callable[[House], Awaitable[None]], start: datetime = TUESDAY, **changes: Any) -> None:
     async def main(clock: Callable[[], datetime]) -> None:
         await test(House(clock, **changes))
 
-    run_virtual(cast(Callable[..., Coroutine[Any, Any, None]], main), TUESDAY)
+    run_virtual(cast(Callable[..., Coroutine[Any, Any, None]], main), start)
 
 
 def test_due_tasks_are_called_once_each() -> None:
@@ -204,7 +208,7 @@ def test_no_more_calls_at_once_than_lines(own: int, trunks: int) -> None:
             def state(self) -> TrunkState:
                 return TrunkState(True, trunks - house.scheduler.live)
 
-        house.scheduler._trunk = cast(Trunk, Busy())
+        house.scheduler._means._trunk = cast(Trunk, Busy())
         await house.add(tasks(6))
         await house.run_for(200)
         assert len(house.started) == 6
@@ -313,7 +317,7 @@ def test_a_fault_at_one_task_ends_its_turn_and_no_other(
                     raise TypeError("a script that nobody foresaw")
             return ""
 
-        house.scheduler._approval = approval
+        house.scheduler._means._approval = approval
         await house.run_for(5)
         assert sorted(attempt.task_id for _, attempt in house.started) == [1, 3, 4]
         verdict = (await house.store.decisions(TaskId(2)))[-1][1].verdict
@@ -411,8 +415,7 @@ def test_a_number_that_no_trunk_may_dial_is_refused_once_before_any_claim_and_ot
             assert all(made.findings[-1].rule == "DESTINATION" for made in refused)
             assert all("国际号码" in made.findings[-1].why for made in refused)
         house.no_trunk_for = ""
-        house.scheduler.wake()
-        await asyncio.sleep(5)
+        await asyncio.sleep(SchedulerConfig("n1").refused_recheck_s + 1)
         assert len(house.started) == 12, "an allow-list that was put right lets them be called"
         house.stop.set()
         await job
@@ -505,7 +508,7 @@ def test_a_campaign_that_stops_or_starts_is_seen_within_two_heartbeats() -> None
         await house.add(tasks(100))
         book = Book("c")
         house.scheduler._campaigns = book
-        house.scheduler._approval = lambda task: "" if task.campaign in book.names else "已暂停"
+        house.scheduler._means._approval = lambda task: "" if task.campaign in book.names else "已暂停"
         job = asyncio.create_task(house.scheduler.run(house.stop))
         await asyncio.sleep(5)
         book.names.clear()
@@ -537,11 +540,9 @@ def test_a_campaigns_own_rules_are_heeded() -> None:
             government_windows=(Window.parse("15:00-16:00"),),
         )
         house.scheduler._campaigns = book
-        await house.run_for(100)
-        assert [attempt.task_id for _, attempt in house.started] == [1]
-        (_, said) = (await house.store.decisions(TaskId(2)))[-1]
-        assert isinstance(said.verdict, Wait)
-        assert said.verdict.until == TUESDAY.replace(hour=14)
+        await house.run_for(5 * 3600)
+        assert [attempt.task_id for _, attempt in house.started] == [1, 2]
+        assert house.started[1][1].invited_at == TUESDAY.replace(hour=14)
 
     virtual(case)
 
@@ -629,8 +630,179 @@ def test_abort_ends_live_calls_and_leaves_no_open_row() -> None:
     virtual(case)
 
 
+# -- what can't be called is out of the way -------------------------------------------------------------
+
+
+def test_thousands_that_are_refused_hold_nobody_up_and_are_told_once() -> None:
+    """More than a look at the queue could ever reach past."""
+
+    async def case(house: House) -> None:
+        await house.add(tasks(3000, due=date(2026, 11, 11)))
+        await house.add(tasks(3, campaign="approved", due=date(2026, 11, 20)))
+        house.not_approved = "draft"
+        job = asyncio.create_task(house.scheduler.run(house.stop))
+        await asyncio.sleep(5)
+        assert [attempt.task_id for _, attempt in house.started] == [3001, 3002, 3003]
+        await asyncio.sleep(300)
+        told = [await house.store.decisions(TaskId(n)) for n in range(1, 3001)]
+        assert {len(of_task) for of_task in told} == {1}
+        house.not_approved = ""
+        await asyncio.sleep(SchedulerConfig("n1").refused_recheck_s + 5)
+        assert len(house.started) > 3, "approved meanwhile: called without a restart"
+        house.stop.set()
+        await job
+
+    virtual(case, talk_s=1.0)
+
+
+def test_who_was_refused_before_a_restart_is_looked_at_again() -> None:
+    async def case(house: House) -> None:
+        await house.add(tasks(2))
+        for n in (1, 2):
+            await house.store.record_decision(TaskId(n), Decision(Refuse("R49", "draft"), ()), TUESDAY)
+        await house.run_for(5)
+        assert len(house.started) == 2
+
+    virtual(case)
+
+
+def test_a_fault_at_a_refused_task_stops_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    """Asked again, it breaks: it is set aside, and the heart goes on beating."""
+
+    async def case(house: House) -> None:
+        await house.add(tasks(1))
+        answers: list[str | Exception] = ["draft", TypeError("a script that nobody foresaw"), ""]
+
+        def approval(_: Task) -> str:
+            answer = answers.pop(0) if len(answers) > 1 else answers[0]
+            if isinstance(answer, Exception):
+                raise answer
+            return answer
+
+        house.scheduler._means._approval = approval
+        await house.run_for(60)
+        assert len(house.started) == 1
+
+    with caplog.at_level(logging.ERROR, "dialer.scheduler"):
+        virtual(case)
+
+
+def test_a_night_looks_at_nobody_and_the_first_call_leaves_when_the_window_opens() -> None:
+    async def case(house: House) -> None:
+        asked = 0
+        plain = house.store.candidates
+
+        async def candidates(*args: Any, **kwargs: Any) -> Any:
+            nonlocal asked
+            found = await plain(*args, **kwargs)
+            asked += len(found)
+            return found
+
+        house.store.candidates = candidates  # type: ignore[method-assign]
+        await house.add(tasks(40))
+        job = asyncio.create_task(house.scheduler.run(house.stop))
+        await asyncio.sleep(13 * 3600)
+        assert asked == 0
+        assert [await house.store.decisions(TaskId(n)) for n in range(1, 41)] == [[]] * 40
+        await asyncio.sleep(4 * 3600)
+        house.stop.set()
+        await job
+        assert house.started[0][1].invited_at == TUESDAY, "to the millisecond, whenever the heart beats"
+        assert len(house.started) == 40
+
+    night = TUESDAY - timedelta(hours=15, seconds=0.37)
+    virtual(case, start=night, config=SchedulerConfig(node="n1", heartbeat_s=7.3, cps=10))
+
+
+def test_a_window_that_opens_while_all_lines_are_busy_is_no_reason_to_hurry() -> None:
+    """Government customers open at 15:00; the only line is free again at 15:30."""
+
+    async def case(house: House) -> None:
+        rests = 0
+        plain = house.scheduler._lanes.rest_s
+
+        def rest_s() -> float:
+            nonlocal rests
+            rests += 1
+            assert rests < 5000, "it looks again and again, and time stands still"
+            return plain()
+
+        house.scheduler._lanes.rest_s = rest_s  # type: ignore[method-assign]
+        house.talk_s = 1810
+        await house.add(tasks(1))
+        await house.add([replace(one, policy_no="G", segment=Segment.GOVERNMENT) for one in tasks(1)])
+        await house.run_for(3600)
+        assert len(house.started) == 2
+
+    config = SchedulerConfig(node="n1", heartbeat_s=1.0, lines=1)
+    virtual(case, start=TUESDAY.replace(hour=14, minute=59, second=50), config=config)
+
+
+@pytest.mark.parametrize("cps", [0.7, 3.0, 40.0])
+def test_nothing_is_begun_that_the_window_has_no_time_for(cps: float) -> None:
+    """Each call that was prepared leaves, the last one early enough for its whole ring (R41, R44)."""
+    closes = TUESDAY + timedelta(hours=1)
+    begin, last_moment = closes - timedelta(seconds=60), closes - PolicySettings().ring_total
+
+    async def case(house: House) -> None:
+        await house.add(tasks(int(cps * 40) + 9))
+        await house.run_for(90)
+        assert set(await house.outcomes()) == {Disposition.NO_ANSWER}
+        last = begin + timedelta(seconds=house.started[-1][0])
+        assert last_moment - timedelta(seconds=2 / cps) <= last <= last_moment
+
+    config = SchedulerConfig(node="n1", cps=cps, lines=1000, heartbeat_s=0.9)
+    virtual(case, start=begin, config=config, outcome=Disposition.NO_ANSWER, talk_s=3.0)
+
+
+def test_a_call_is_begun_only_where_an_agent_could_take_it_over() -> None:
+    async def case(house: House) -> None:
+        await house.add(tasks(12))
+        job = asyncio.create_task(house.scheduler.run(house.stop))
+        await asyncio.sleep(10)
+        assert house.started == [], "no agent is there"
+        house.staff = (2, 0)
+        house.scheduler.wake()
+        await asyncio.sleep(1)
+        assert house.scheduler.live == 3, "1.5 calls for each"
+        house.staff = (1, 1)  # one of the two talks: his call needs nobody else
+        await asyncio.sleep(5)
+        assert house.scheduler.live == 3
+        house.staff = (3, 0)
+        house.scheduler.wake()
+        await asyncio.sleep(1)
+        assert house.scheduler.live == 4
+        house.stop.set()
+        await job
+        told = [d for task in await house.store.tasks() for d in await house.store.decisions(task.id)]
+        assert all(isinstance(decision.verdict, Dial) for _, decision in told), "an order of the queue only"
+
+    virtual(case, config=SchedulerConfig(node="n1", cps=100, lines=10, calls_per_agent=1.5))
+
+
+def test_a_year_without_a_calendar_is_told_once_and_stops_all_calls() -> None:
+    async def case(house: House) -> None:
+        await house.add(tasks(50))
+        await house.run_for(10)
+        assert house.started == []
+        told = [d for task in await house.store.tasks() for d in await house.store.decisions(task.id)]
+        assert [(type(d.verdict), d.verdict.rule) for _, d in told] == [(Refuse, "R44")]
+
+    virtual(case, start=TUESDAY.replace(year=2033))
+
+
 @pytest.mark.parametrize(
-    "wrong", [{"node": ""}, {"cps": 0.0}, {"lines": 0}, {"heartbeat_s": -1.0}, {"batch": 0}, {"lease_s": 0.0}]
+    "wrong",
+    [
+        {"node": ""},
+        {"cps": 0.0},
+        {"lines": 0},
+        {"heartbeat_s": -1.0},
+        {"batch": 0},
+        {"lease_s": 0.0},
+        {"calls_per_agent": -1.0},
+        {"refused_recheck_s": 0.0},
+    ],
 )
 def test_a_wrong_setting_is_named(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=next(iter(wrong))):

@@ -349,6 +349,7 @@ def looks(away: bool = False, count: int = 60, **changes: Any) -> tuple[list[flo
         ("cps", 0.25, False),
         ("lines", 3, False),
         ("batch", 1, False),
+        ("calls_per_agent", 2.0, False),
         ("store_backoff_s", 4.0, True),
         ("store_backoff_max_s", 5.0, True),
     ],
@@ -356,6 +357,31 @@ def looks(away: bool = False, count: int = 60, **changes: Any) -> tuple[list[flo
 def test_the_schedulers_settings_change_its_work(name: str, other: float, away: bool) -> None:
     count = 1 if name == "heartbeat_s" else 60
     assert looks(away, count, **{name: other}) != looks(away, count)
+
+
+@pytest.mark.parametrize("recheck_s", [5.0, 45.0])
+def test_how_soon_a_refusal_is_asked_again(recheck_s: float) -> None:
+    async def main(clock: Callable[[], datetime]) -> list[float]:
+        store, stop, started = MemoryStore(), asyncio.Event(), list[float]()
+        await store.add_tasks([task()], TUESDAY)
+
+        async def conduct(claim: Any, attempt: Any, dial: Any) -> None:
+            started.append(asyncio.get_running_loop().time())
+            await store.finish(claim, CallRecord(attempt.id, attempt.task_id, Disposition.COMPLETED, clock()))
+
+        config, begin = SchedulerConfig("n1", refused_recheck_s=recheck_s), clock()
+        scheduler = Scheduler(
+            store, FakeTrunk({}), FakeArchive(), conduct, CALENDAR, PolicySettings(), config, clock,
+            lambda _: "" if clock() > begin + timedelta(seconds=1) else "draft",
+        )  # fmt: skip
+        running = asyncio.create_task(scheduler.run(stop))
+        await asyncio.sleep(60)
+        stop.set()
+        await running
+        return started
+
+    (at,) = virtually(main)
+    assert at == pytest.approx(recheck_s, abs=1.1)
 
 
 class LeaseStore(MemoryStore):
@@ -406,6 +432,7 @@ def test_how_long_a_claim_holds_and_how_often_it_is_renewed(lease_s: float, rene
 
 def test_no_setting_of_the_scheduler_is_left_out() -> None:
     proven = {"heartbeat_s", "cps", "lines", "batch", "store_backoff_s", "store_backoff_max_s", "lease_s"}
+    proven |= {"calls_per_agent", "refused_recheck_s"}
     assert {field.name for field in fields(SchedulerConfig)} - set(HIDDEN["scheduler"]) == proven
 
 

@@ -27,6 +27,7 @@ POSTGRES = "unit/store/test_store_postgres.py"
 COMPOSED = f"{BEHAVIOUR}::test_the_composition_root_hands_every_setting_on"
 VERDICTS = "unit/policy/test_policy_verdict.py::test_every_setting_changes_a_verdict"
 SCHEDULER = f"{BEHAVIOUR}::test_the_schedulers_settings_change_its_work"
+QUEUE = "unit/test_scheduler.py"
 TURNS = f"{BEHAVIOUR}::test_every_setting_of_turns_changes_the_call"
 TRANSFER = f"{BEHAVIOUR}::test_every_setting_of_transfer_changes_the_call"
 ARCHIVE = f"{BEHAVIOUR}::test_every_setting_of_the_archive_changes_it"
@@ -90,6 +91,8 @@ PROOFS = {
     "scheduler.cps": SCHEDULER,
     "scheduler.lines": SCHEDULER,
     "scheduler.batch": SCHEDULER,
+    "scheduler.calls_per_agent": f"{QUEUE}::test_a_call_is_begun_only_where_an_agent_could_take_it_over",
+    "scheduler.refused_recheck_s": f"{BEHAVIOUR}::test_how_soon_a_refusal_is_asked_again",
     "scheduler.store_backoff_s": SCHEDULER,
     "scheduler.store_backoff_max_s": SCHEDULER,
     "trunks.name": f"{SIP}::test_logs_and_errors_name_the_trunk",

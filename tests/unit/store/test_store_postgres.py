@@ -7,16 +7,18 @@ import socket
 import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator, Callable, Iterator
-from datetime import UTC, datetime, timedelta
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
+import asyncpg
 import pytest
 from sqlalchemy import Connection, text
 
-from dialer.errors import StoreError
-from dialer.model import Phone, PhoneNumber, Policyholder, Task, TaskId
-from dialer.policy.verdict import Decision, Dial
+from dialer.errors import Fenced, StoreError
+from dialer.model import CallRecord, Disposition, Phone, PhoneNumber, Policyholder, Task, TaskId
+from dialer.policy.verdict import Decision, Dial, Wait
 from dialer.ports import Candidate
 from dialer.store import SqlStore, StoreConfig
 from dialer.store.engine import PostgresDatabase, make
@@ -150,6 +152,50 @@ async def test_who_opens_first_migrates(postgres: PrivatePostgres) -> None:
         await store.close()
 
 
+async def test_a_call_of_one_among_many_reads_no_table_through(postgres_url: str) -> None:
+    """The planner's own choice, for 20,000 tasks of which most are over, wait, or are out of reach."""
+    store = await SqlStore.open(postgres_url)
+    many = [replace(a_task(n), due=date(2026, 11, 1 + n % 30), campaign=f"c{n % 3}") for n in range(20_000)]
+    await store.add_tasks(many, NOW)
+
+    def mixed(connection: Connection, _: object) -> None:
+        connection.execute(text("UPDATE tasks SET state = 'done' WHERE id % 2 = 0"))
+        connection.execute(text("UPDATE tasks SET hidden_until = '2026-11-20 02:00:00+00' WHERE id % 5 = 0"))
+        connection.execute(text("UPDATE tasks SET appointment = '2026-11-20 02:00:00+00' WHERE id % 7 = 0"))
+
+    await store._group.alone(mixed)
+    await store.close()
+    await in_a_transaction_of_its_own(postgres_url, "VACUUM ANALYZE")
+    before = await scans(postgres_url)
+    store = await SqlStore.open(postgres_url)
+    for _ in range(12):  # more often than the server makes plans for the values at hand
+        (found, *_) = await store.candidates(NOW, 4, reachable=lambda lane: lane.campaign != "c1")
+        claim = await store.claim(found.task.id, "n1", 60, NOW)
+        assert claim is not None
+        _, attempt = await store.barrier(claim, dial, NOW)
+        assert attempt is not None
+        await store.finish(claim, CallRecord(attempt.id, claim.task.id, Disposition.COMPLETED, NOW))
+        await store.record_decision(TaskId(1), Decision(Wait(NOW, "R44", "closed"), ()), NOW)
+        await store.reconsider(5)
+    await store.close()
+    after = await scans(postgres_url)
+    assert {table: after[table] - before[table] for table in ("tasks", "phones")} == {"tasks": 0, "phones": 0}
+
+
+async def in_a_transaction_of_its_own(url: str, statement: str) -> list[asyncpg.Record]:
+    connection = await asyncpg.connect(url)
+    try:
+        return list(await connection.fetch(statement))
+    finally:
+        await connection.close()
+
+
+async def scans(url: str) -> dict[str, int]:
+    """How often each table was read from its beginning to its end."""
+    found = await in_a_transaction_of_its_own(url, "SELECT relname, seq_scan FROM pg_stat_user_tables")
+    return {row["relname"]: row["seq_scan"] for row in found}
+
+
 @pytest.mark.parametrize("connections", [1, 3])
 async def test_how_many_transactions_run_at_once(connections: int, new_postgres: Callable[[], str]) -> None:
     config = StoreConfig(connections=connections, gather_s=0.0, group_size=1)
@@ -159,12 +205,12 @@ async def test_how_many_transactions_run_at_once(connections: int, new_postgres:
     real = store._database.write
     running = 0
 
-    async def write(work: object) -> object:
+    async def write(work: object, **how: bool) -> object:
         nonlocal running, most
         running += 1
         most = max(most, running)
         try:
-            return await real(work)  # type: ignore[arg-type]
+            return await real(work, **how)  # type: ignore[arg-type]
         finally:
             running -= 1
 
@@ -177,9 +223,10 @@ async def test_how_many_transactions_run_at_once(connections: int, new_postgres:
 
 async def test_a_killed_server_is_told_and_met_again(own_server: PrivatePostgres) -> None:
     store = await SqlStore.open(own_server.make("dialer"), StoreConfig(connect_timeout_s=2))
-    await store.add_tasks([a_task(1), a_task(2)], NOW)
+    await store.add_tasks([a_task(1)], NOW)
     claim = await store.claim(TaskId(1), "n1", 60, NOW)
     assert claim is not None
+    await store.add_tasks([a_task(2)], NOW)  # with this the claim is on the disk, too
     own_server.kill()
     for work in (store.renew(claim, 60), store.candidates(NOW, 5), store.claim(TaskId(2), "n1", 60, NOW)):
         with pytest.raises(StoreError) as caught:
@@ -191,6 +238,29 @@ async def test_a_killed_server_is_told_and_met_again(own_server: PrivatePostgres
     _, attempt = await store.barrier(claim, dial, NOW)
     assert attempt is not None
     assert [c.task.id for c in await store.candidates(NOW, 5)] == [2]
+    await store.close()
+
+
+async def test_a_claim_that_the_server_lost_is_fenced_and_free_again(own_server: PrivatePostgres) -> None:
+    """A claim doesn't wait for the disk; the attempt that an INVITE may follow does."""
+    store = await SqlStore.open(own_server.make("dialer"), StoreConfig(connect_timeout_s=2))
+    await store.add_tasks([a_task(1), a_task(2)], NOW)
+    dialled = await store.claim(TaskId(1), "n1", 60, NOW)
+    assert dialled is not None
+    _, attempt = await store.barrier(dialled, dial, NOW)
+    assert attempt is not None
+    claim = await store.claim(TaskId(2), "n1", 60, NOW)
+    assert claim is not None
+    own_server.kill()
+    own_server.start()
+    with pytest.raises(StoreError):
+        await store.renew(claim, 60)
+    try:
+        await store.renew(claim, 60)
+    except Fenced:
+        assert await store.claim(TaskId(2), "n2", 60, NOW) is not None
+    await store.renew(dialled, 60)
+    assert [one.id for one in await store.open_attempts("n1")] == [attempt.id]
     await store.close()
 
 

@@ -1,0 +1,182 @@
+"""The queue: which tasks are to be looked at next, found by its indexes however many there are.
+
+Open tasks that don't wait stand in lanes, each in order of its deadlines. Of the lanes that somebody may be
+called in now, the first few are read; the others cost nothing, however long they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from typing import Any
+
+import msgspec
+from sqlalchemy import (
+    CTE,
+    ColumnElement,
+    Connection,
+    FromClause,
+    Row,
+    ScalarSelect,
+    Select,
+    and_,
+    bindparam,
+    case,
+    func,
+    literal,
+    literal_column,
+    select,
+    union_all,
+)
+
+from dialer.model import TaskState
+from dialer.ports import Candidate, Lane, Reachable
+from dialer.store import rows
+from dialer.store.repository import WHOLE, candidate_of, leased, live_attempt
+from dialer.store.tables import TASKS, UtcDateTime, among_texts, json_list, json_lists, long_ago
+
+
+def _open(tasks: FromClause) -> ColumnElement[bool]:
+    """Written out, as the queue's partial indexes say it: of a parameter no planner knows that they serve."""
+    return tasks.c.state == literal(TaskState.OPEN.value, literal_execute=True)
+
+
+def waits() -> ColumnElement[bool]:
+    """SQL: an open task isn't ready, in the words of the index ``ix_tasks_waiting``."""
+    return and_(_open(TASKS), TASKS.c.hidden_until > long_ago())
+
+
+def waited(now: ColumnElement[datetime]) -> ColumnElement[bool]:
+    """SQL: the wait of an open task is over."""
+    return and_(waits(), TASKS.c.hidden_until <= now)
+
+
+def _ready(tasks: FromClause) -> ColumnElement[bool]:
+    """SQL: a task is open and doesn't wait, in the words of the index ``ix_tasks_ready``."""
+    return and_(_open(tasks), tasks.c.hidden_until == long_ago())
+
+
+_READY = _ready(TASKS)
+_FREE = and_(~leased(TASKS.c.id), ~live_attempt(TASKS.c.id))
+_ONE: ColumnElement[int] = literal_column("1")
+"""A limit that the planner knows: of a parameter it expects a tenth of the table."""
+_LANE = (TASKS.c.campaign, TASKS.c.zone, TASKS.c.segment)
+_NOW = bindparam("now", type_=UtcDateTime())
+
+
+def _lanes() -> CTE:
+    """All lanes that have a ready task: from each one step through the index to the next."""
+    first = select(*_LANE).where(_READY, TASKS.c.campaign >= "").order_by(*_LANE).limit(_ONE).subquery()
+    lanes = select(first).cte("lanes", recursive=True)
+    # The next segment of the zone, else the next zone of the campaign, else the next campaign: one
+    # comparison of all three would walk through the index.
+    following = func.coalesce(*(_following(lanes, same) for same in (2, 1, 0)))
+    return lanes.union_all(select(*_LANE).join_from(lanes, TASKS, TASKS.c.id == following))
+
+
+def _following(lanes: CTE, same: int) -> ScalarSelect[int]:
+    """A task of the next lane that has the first ``same`` columns in common."""
+    after = TASKS.alias("after")
+    column = [after.c[one.name] for one in _LANE]
+    shared = (column[n] == lanes.c[_LANE[n].name] for n in range(same))
+    query = select(after.c.id).where(_ready(after), *shared, column[same] > lanes.c[_LANE[same].name])
+    return query.order_by(*column[same:]).limit(_ONE).correlate(lanes).scalar_subquery()
+
+
+_LANES_NOW = _lanes()
+_LANES: ScalarSelect[str] = (
+    select(json_lists(json_list(*_LANES_NOW.c))).select_from(_LANES_NOW).scalar_subquery()
+)
+_FIRST_WAIT = select(TASKS.c.hidden_until).where(waits()).order_by(TASKS.c.hidden_until).limit(_ONE)
+_LOOK = ((_FIRST_WAIT.scalar_subquery() <= _NOW).label("waited"), _LANES.label("lanes"))
+"""Whether somebody's wait is over, and the lanes that have a ready task."""
+_KEYS = (TASKS.c.id, TASKS.c.appointment, TASKS.c.deadline)
+_DUE = (
+    select(*_KEYS)
+    .where(
+        _open(TASKS),
+        TASKS.c.appointment.is_not(None),
+        TASKS.c.appointment <= _NOW,
+        TASKS.c.hidden_until <= _NOW,
+        _FREE,
+    )
+    .order_by(TASKS.c.appointment)
+    .limit(bindparam("limit"))
+)
+
+
+_DUE_OF = _DUE.where(among_texts(func.coalesce(TASKS.c.campaign, ""), "campaigns"))
+"""Found by appointment alone, not by campaign."""
+
+
+def _head_of_lane(number: int) -> Select[Any]:
+    """The first tasks of the lane that the parameters of that number name."""
+    names = (f"{column.name}{number}" for column in _LANE)
+    same = (column == bindparam(name) for column, name in zip(_LANE, names, strict=True))
+    query = select(*_KEYS).where(_READY, *same, _FREE)
+    return query.order_by(TASKS.c.deadline, TASKS.c.id).limit(bindparam("limit"))
+
+
+@cache
+def _heads(lanes: int, of_some: bool) -> Select[Any]:
+    """Agreed times that are due, then what so many lanes have due first, each with all that belongs to it.
+
+    ``of_some``: of the parameter ``campaigns`` alone.
+    """
+    parts = [_DUE_OF if of_some else _DUE, *(_head_of_lane(number) for number in range(lanes))]
+    found = union_all(*(select(part.subquery()) for part in parts)).subquery()
+    agreed = case((found.c.appointment <= _NOW, 0), else_=1)
+    first = select(found.c.id).order_by(agreed, found.c.deadline, found.c.id).limit(bindparam("limit"))
+    return WHOLE.add_columns(*_LOOK).where(TASKS.c.id.in_(first)).order_by(TASKS.c.deadline, TASKS.c.id)
+
+
+_DECODER = msgspec.json.Decoder(list[tuple[str, str, str]])
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """As ``ports.Store.candidates``."""
+
+    now: datetime
+    limit: int
+    campaigns: Collection[str] | None
+    reachable: Reachable
+
+    def wants(self, lane: Lane) -> bool:
+        return (self.campaigns is None or lane.campaign in self.campaigns) and self.reachable(lane)
+
+
+class Queue:
+    """Reads the queue. It remembers which lanes there were: as long as they are the same, and nobody's wait
+    is over, one statement brings everything."""
+
+    def __init__(self) -> None:
+        self._lanes: tuple[Lane, ...] = ()
+
+    def read(self, connection: Connection, asked: Asked, *, woken: bool = False) -> list[Candidate] | None:
+        """Ready tasks of lanes that are asked for, earliest deadline first; agreed times that are due are
+        among them anyway. None: some task's wait is over, ``claims.wake`` first (or say that you did).
+        """
+        found = self._heads(connection, asked)
+        said = found[0] if found else connection.execute(select(*_LOOK), {"now": asked.now}).one()
+        if said.waited and not woken:
+            return None
+        before, self._lanes = self._lanes, _lanes_of(said.lanes)
+        if set(self._lanes) != set(before):
+            found = self._heads(connection, asked)
+        return [candidate_of(row) for row in found]
+
+    def _heads(self, connection: Connection, asked: Asked) -> Sequence[Row[Any]]:
+        values: rows.Values = {"now": asked.now, "limit": asked.limit}
+        if asked.campaigns is not None:
+            values["campaigns"] = sorted(asked.campaigns)
+        lanes = [lane for lane in self._lanes if asked.wants(lane)]
+        for n, lane in enumerate(lanes):
+            values |= {f"campaign{n}": lane.campaign, f"zone{n}": lane.zone, f"segment{n}": lane.segment}
+        return connection.execute(_heads(len(lanes), asked.campaigns is not None), values).all()
+
+
+def _lanes_of(text: str | None) -> tuple[Lane, ...]:
+    return tuple(Lane(*names) for names in _DECODER.decode(text)) if text else ()

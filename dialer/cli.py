@@ -17,6 +17,7 @@ from dialer.cli_lists import GROUPS as LISTS
 from dialer.cli_outreach import GROUPS as OUTREACH
 from dialer.cli_policy import calendar_group, verdict_command, why_command
 from dialer.cli_report import report_group
+from dialer.cli_simulate import replay_command, simulate_command
 from dialer.command import EN, ZH, Context, json_option
 from dialer.command import errors as _errors
 from dialer.command import out as _out
@@ -231,6 +232,8 @@ for command in (*LISTS, campaign_group, *OUTREACH):
     main.add_command(command)
 main.add_command(verdict_command)
 main.add_command(why_command)
+main.add_command(simulate_command)
+main.add_command(replay_command)
 main.add_command(report_group)
 main.add_command(calendar_group)
 

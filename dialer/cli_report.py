@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
-from dialer.command import Context, errors, json_option
+from dialer.command import Context, errors, json_option, show_sections
 from dialer.errors import DialerError
 from dialer.kpi import Dimension, Month
-
-if TYPE_CHECKING:
-    from dialer.reports import Section
 
 
 @click.group(name="report", help="统计报表 / reports")
@@ -64,20 +59,6 @@ def month_command(
     if as_json:
         click.echo(views.dumps(made))
         return
-    _print(sections(made, ctx.lang, names, [Dimension(one) for one in by], wide=False))
+    show_sections(sections(made, ctx.lang, names, [Dimension(one) for one in by], wide=False))
     if xlsx is not None:
         click.echo(ctx.say(f"已写入 {xlsx}", f"written to {xlsx}"))
-
-
-def _print(found: Sequence[Section]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    console = Console(width=None if sys.stdout.isatty() else 200)
-    for section in found:
-        table = Table(title=section.title, header_style="bold", title_justify="left")
-        for heading in section.headings:
-            table.add_column(heading, overflow="fold")
-        for row in section.rows:
-            table.add_row(*map(str, row))
-        console.print(table)

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import functools
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ParamSpec
+from typing import TYPE_CHECKING, ParamSpec
 
 import click
 
 from dialer.errors import ConfigError, DialerError
+
+if TYPE_CHECKING:
+    from dialer.reports import Section
 
 P = ParamSpec("P")
 ZH, EN = "zh", "en"
@@ -69,6 +72,20 @@ def show(table: object) -> None:
     from rich.console import Console
 
     Console(width=None if sys.stdout.isatty() else 200).print(table)
+
+
+def show_sections(found: Sequence[Section]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console(width=None if sys.stdout.isatty() else 200)
+    for section in found:
+        table = Table(title=section.title, header_style="bold", title_justify="left")
+        for heading in section.headings:
+            table.add_column(heading, overflow="fold")
+        for row in section.rows:
+            table.add_row(*map(str, row))
+        console.print(table)
 
 
 json_option = click.option("--json", "as_json", is_flag=True, help="JSON 输出 / print JSON")

@@ -5,7 +5,7 @@ UV := sh scripts/uv.sh
 HOME_DIR ?= build/demo
 PYTEST_ARGS ?=
 
-.PHONY: demo test test-pjsua2 pjsua2 check fuzz interop setup prompts diagram clean bench-setup bench-report bench-import bench-calls bench-srtp bench-stall bench-progress
+.PHONY: demo test test-pjsua2 pjsua2 check fuzz interop setup prompts diagram clean bench-setup bench-report bench-import bench-calls bench-srtp bench-stall bench-progress bench-policy
 
 setup: .venv/.ready
 
@@ -74,6 +74,10 @@ bench-report: setup
 # 100,000 customers through `dialer import`, as CSV and as xlsx: time and memory.
 bench-import: setup
 	$(UV) run --frozen python -m bench.imports $(ARGS)
+
+# Claims among a million tasks, an import, a simulated month, a month's report: a few minutes. Needs PostgreSQL.
+bench-policy: setup
+	$(UV) run --frozen python -m bench.policy $(ARGS)
 
 # Call set-ups per second, without a store and on each store. ARGS="--store sqlite --rate 150". Needs SIPp.
 bench-setup: setup

@@ -17,8 +17,8 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Connection, text
 
 from bench.measure import print_json, print_table
-from dialer.kpi import Month
-from dialer.reports import ReportConfig, month_report
+from dialer.kpi import Month, MonthCount
+from dialer.reports import MonthReport, ReportConfig, month_report
 from dialer.store import SqlStore
 
 MONTH = Month.parse("2026-10")
@@ -75,7 +75,14 @@ def fill(connection: Connection, tasks: int, calls: int) -> None:
         connection.execute(text(sql), {key: values[key] for key in values if f":{key}" in sql})
 
 
-async def measure(place: Path, tasks: int, calls: int, runs: int) -> dict[str, float]:
+async def count_month(place: Path, tasks: int, calls: int, runs: int) -> list[float]:
+    """Seconds of the report, so many times, over a database that is made at ``place``."""
+    return (await _measure(place, tasks, calls, runs))[0]
+
+
+async def _measure(
+    place: Path, tasks: int, calls: int, runs: int
+) -> tuple[list[float], float, MonthCount, MonthReport]:
     store = await SqlStore.open(place)
     before = time.perf_counter()
     await store._group.alone(lambda connection, _: fill(connection, tasks, calls))
@@ -88,6 +95,11 @@ async def measure(place: Path, tasks: int, calls: int, runs: int) -> dict[str, f
         took.append(time.perf_counter() - before)
     assert report.tally.calls == calls, "every call is in the report"
     await store.close()
+    return took, filled, count, report
+
+
+async def measure(place: Path, tasks: int, calls: int, runs: int) -> dict[str, float]:
+    took, filled, count, report = await _measure(place, tasks, calls, runs)
     rows: list[tuple[str, float]] = [
         ("calls", report.tally.calls),
         ("due", report.tally.due),

@@ -1,0 +1,202 @@
+"""The policy engine's figures: `make bench-policy`. A table, and as the last line one JSON object.
+
+- claim: the next task of a million in mixed states (``bench/millions.py``), from the look at the queue to the
+  claim, on SQLite and on a private PostgreSQL; the given percentile is the worse one
+- import: 100,000 rows into a fresh installation by ``dialer import``
+- simulation: 100,000 new policies over a month by ``dialer simulate``, every call checked
+- report: a month of a million calls (``bench/report.py``)
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from sqlalchemy import Connection
+
+from bench import report
+from bench.imports import measure_import
+from bench.measure import percentile, print_json, print_table
+from bench.millions import NOT_APPROVED, OPENS, fill
+from dialer.lanes import Lanes
+from dialer.model import CallRecord, Disposition
+from dialer.policy.calendar import Calendar
+from dialer.policy.settings import PolicySettings
+from dialer.policy.verdict import Decision, Dial, Resources, decide
+from dialer.ports import Candidate
+from dialer.site import Site
+from dialer.store import SqlStore
+from dialer.testing.postgres import PrivatePostgres
+
+ROOT = Path(__file__).parents[1]
+MILLION = 1_000_000
+NODE = "bench"
+LOOK = 8
+"""So many tasks the node looks at for its next call."""
+WARM = 50
+"""Claims that aren't counted: the database's caches are cold."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claims:
+    """Milliseconds from the look at the queue to the claim."""
+
+    database: str
+    filled_s: float
+    took: list[float]
+
+    @property
+    def p99(self) -> float:
+        return percentile(self.took, 0.99)
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """What the scheduler does for its next call, one at a time."""
+
+    store: SqlStore
+    calendar: Calendar
+    settings: PolicySettings
+    now: datetime = OPENS
+
+    def judge(self, one: Candidate) -> Decision:
+        free = Resources(lines_free=1, approved=one.task.campaign != NOT_APPROVED)
+        about = (one.task, one.attempts, one.customer_attempts)
+        return decide(*about, self.now, self.calendar, self.settings, free)
+
+    async def claims(self, count: int) -> list[float]:
+        """Milliseconds of each. What is found and may not be called is put away between two claims."""
+        took: list[float] = []
+        lanes = Lanes(self.calendar, lambda _campaign: self.settings, lambda: self.now, 1.0)
+        while len(took) < count + WARM:
+            begun = time.perf_counter()
+            found = await self.store.candidates(self.now, LOOK, None, lanes.reachable(self.now))
+            claim, waits = None, []
+            for one in found:
+                decision = self.judge(one)
+                if not isinstance(decision.verdict, Dial):
+                    waits.append((one, decision))
+                elif claim := await self.store.claim(one.task.id, NODE, 60.0, self.now):
+                    took.append((time.perf_counter() - begun) * 1000)
+                    break
+            if not found:
+                raise RuntimeError(f"the queue is empty after {len(took)} claims")
+            for one, decision in waits:
+                await self.store.record_decision(one.task.id, decision, self.now)
+            if claim is not None:
+                _, attempt = await self.store.barrier(claim, self.judge, self.now)
+                if attempt is None:
+                    await self.store.release(claim)
+                    continue
+                record = CallRecord(attempt.id, claim.task.id, Disposition.NO_ANSWER, self.now)
+                await self.store.finish(claim, record)
+        return took[WARM:]
+
+
+async def measure_claims(name: str, place: Path | str, tasks: int, count: int) -> Claims:
+    store = await SqlStore.open(place)
+    begun = time.perf_counter()
+
+    def work(connection: Connection, _: object) -> None:
+        fill(connection, tasks)
+
+    await store._group.alone(work)
+    filled = time.perf_counter() - begun
+    try:
+        took = await Node(store, Site(ROOT).calendar, PolicySettings()).claims(count)
+    finally:
+        await store.close()
+    return Claims(name, filled, took)
+
+
+@asynccontextmanager
+async def postgres_database() -> AsyncIterator[str]:
+    server = PrivatePostgres()
+    try:
+        await asyncio.to_thread(server.start)
+        yield server.make("bench")
+    finally:
+        await asyncio.to_thread(server.stop)
+
+
+async def all_claims(folder: Path, tasks: int, count: int, postgres: bool) -> list[Claims]:
+    found = [await measure_claims("SQLite", folder / "million.sqlite", tasks, count)]
+    (folder / "million.sqlite").unlink()
+    if postgres:
+        async with postgres_database() as url:
+            found.append(await measure_claims("PostgreSQL", url, tasks, count))
+    return found
+
+
+def measure_simulation(tasks: int, days: int) -> tuple[float, int]:
+    """Seconds of the whole command, and how many calls it checked. Raises RuntimeError for a broken rule."""
+    command = [sys.executable, "-m", "dialer.cli", "simulate", "--tasks", str(tasks), "--days", str(days)]
+    command += ["--from", "2026-10-12", "--lines", "200", "--cps", "10", "--agents", "20", "--json"]
+    begun = time.perf_counter()
+    done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, check=False)
+    took = time.perf_counter() - begun
+    if done.returncode:
+        raise RuntimeError(f"the simulation ended with {done.returncode}: {done.stdout[-2000:].decode()}")
+    found = json.loads(done.stdout)
+    if found["tasks"] != tasks or found["checked"] < tasks:
+        raise RuntimeError(f"{found['tasks']} tasks, {found['checked']} calls: too few")
+    return took, found["checked"]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--tasks", type=int, default=MILLION, help="in the queue that is claimed from")
+    parser.add_argument("--claims", type=int, default=1000)
+    parser.add_argument("--rows", type=int, default=100_000, help="of the import")
+    parser.add_argument("--simulated", type=int, default=100_000)
+    parser.add_argument("--days", type=int, default=30)
+    parser.add_argument("--calls", type=int, default=MILLION, help="in the month that is reported")
+    parser.add_argument("--no-postgres", action="store_true")
+    asked = parser.parse_args()
+    rows: list[tuple[object, ...]] = [("figure", "value")]
+    with tempfile.TemporaryDirectory(prefix="bench-policy-") as name:
+        folder = Path(name)
+        claimed = asyncio.run(all_claims(folder, asked.tasks, asked.claims, not asked.no_postgres))
+        import_s, import_mb = measure_import(asked.rows, folder)
+        simulated_s, checked = measure_simulation(asked.simulated, asked.days)
+        reported = asyncio.run(
+            report.count_month(folder / "report.sqlite", asked.calls * 2 // 5, asked.calls, 3)
+        )
+    for one in claimed:
+        rows += [
+            (f"claim among {asked.tasks:,}, {one.database}: p50, ms", f"{percentile(one.took, 0.5):.2f}"),
+            (f"claim among {asked.tasks:,}, {one.database}: p99, ms", f"{one.p99:.2f}"),
+            (f"queue filled, {one.database}, s", f"{one.filled_s:.0f}"),
+        ]
+    rows += [
+        (f"import of {asked.rows:,} rows, s", f"{import_s:.1f}"),
+        ("import, most memory, MB", f"{import_mb:.0f}"),
+        (f"simulation of {asked.simulated:,} tasks, {asked.days} days, s", f"{simulated_s:.1f}"),
+        ("calls simulated and checked", checked),
+        (f"report over {asked.calls:,} calls, slowest of three, s", f"{max(reported):.2f}"),
+    ]
+    print_table(rows)
+    print_json(
+        {
+            "claim_p99_ms": max(one.p99 for one in claimed),
+            **{f"claim_p99_ms_{one.database.lower()}": one.p99 for one in claimed},
+            "import_100k_s": import_s,
+            "import_rss_mb": import_mb,
+            "simulate_100k_month_s": simulated_s,
+            "report_1m_s": max(reported),
+        }
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -274,15 +274,21 @@ async def test_a_revoked_exemption_opens_what_it_closed(store: Both) -> None:
     }
 
 
-async def test_an_exemption_ends_a_visit_that_is_under_way(store: Both) -> None:
+@pytest.mark.parametrize("why", ["waiver", "do-not-call"])
+async def test_an_exemption_ends_a_visit_that_is_under_way(store: Both, why: str) -> None:
     await store.add_tasks([a_task("P1")], NOW)
     await escalate(store, "visit")
-    await store.add_exemptions([WAIVER], "王五", NOW)
+    assert await store.meter(NOVEMBER, CHINA) == Meter(called_back=1, visits=1, letters=0)
+    if why == "waiver":
+        await store.add_exemptions([WAIVER], "王五", NOW)
+    else:
+        await store.add_do_not_call([DoNotCall(NUMBER)], "王五", NOW)
     view = await store.handover(HandoverId(1))
     assert view is not None
     assert view.handover.state is HandoverState.WITHDRAWN
     assert view.task.state is TaskState.EXCLUDED
-    assert (await store.handover_history(HandoverId(1)))[0].note == "waiver"
+    assert (await store.handover_history(HandoverId(1)))[0].note == why
+    assert await store.meter(NOVEMBER, CHINA) == Meter(0, 0, 0), "nobody went"
 
 
 async def test_known_policies(store: Both) -> None:
@@ -435,6 +441,7 @@ async def test_a_visit_in_vain_becomes_a_letter(store: Both) -> None:
     await store.take_handover_step(HandoverId(1), taken(HandoverStep.ASSIGN, assignee="钱七"))
     view = await store.take_handover_step(HandoverId(1), taken(HandoverStep.FAIL, note="搬家"))
     assert (view.handover.note, view.task.state, view.task.visit_failed) == ("搬家", TaskState.LETTER, True)
+    assert (await one_task(store)).visit_failed, "a verdict knows it later"
     (letter,) = await listed(store, Method.LETTER)
     assert letter.state is HandoverState.LISTED
     verdict = (await store.decisions(TaskId(1)))[-1][1].verdict

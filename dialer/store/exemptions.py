@@ -136,9 +136,12 @@ def _exemption_row(one: Exemption, by: str, at: datetime) -> rows.Values:
 def _exempt(connection: Connection, entries: Sequence[Exemption], by: str, at: datetime) -> int:
     """Mark the tasks that are there already. Returns how many."""
     by_kind: dict[ExemptionKind, list[int]] = defaultdict(list)
-    for row in _tasks_of(connection, [one.policy_no for one in entries]):
-        for one in entries:
-            if one.policy_no == row.policy_no and one.applies_to(row.campaign):
+    by_policy: dict[str, list[Exemption]] = defaultdict(list)
+    for one in entries:
+        by_policy[one.policy_no].append(one)
+    for row in _tasks_of(connection, list(by_policy)):
+        for one in by_policy[row.policy_no]:
+            if one.applies_to(row.campaign):
                 by_kind[one.kind].append(row.id)
     for kind, tasks in by_kind.items():
         connection.execute(update(TASKS).where(among_ids(TASKS.c.id)).values(_marks(kind)), {"ids": tasks})

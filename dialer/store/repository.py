@@ -19,7 +19,6 @@ from sqlalchemy import (
     Select,
     bindparam,
     exists,
-    insert,
     or_,
     select,
 )
@@ -29,6 +28,7 @@ from dialer.model import Attempt, CallId, ImportReport, Recording, Task, TaskId,
 from dialer.policy.verdict import Decision
 from dialer.ports import CallView, Candidate
 from dialer.store import outbox, rows
+from dialer.store.bulk import insert_rows
 from dialer.store.tables import (
     ANSWERS,
     ATTEMPTS,
@@ -140,12 +140,11 @@ def add_tasks(connection: Connection, tasks: Sequence[Task], now: datetime) -> I
                 fresh.append(task)
         if not fresh:
             continue
-        connection.execute(insert(TASKS), [rows.task_row(task, now) for task in fresh])
+        insert_rows(connection, TASKS, [rows.task_row(task, now) for task in fresh])
         ids = _known(connection, fresh)
         numbered = [(ids[task.campaign, task.policy_no], task) for task in fresh]
-        connection.execute(
-            insert(PHONES), [row for task_id, task in numbered for row in rows.phone_rows(task_id, task)]
-        )
+        numbers = [row for task_id, task in numbered for row in rows.phone_rows(task_id, task)]
+        insert_rows(connection, PHONES, numbers)
         outbox.put(connection, [TaskImported(now, TaskId(n), task.campaign) for n, task in numbered])
         accepted += len(fresh)
     return ImportReport(accepted=accepted, duplicates=len(tasks) - accepted)

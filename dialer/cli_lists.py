@@ -113,6 +113,7 @@ def import_command(
     from dialer import app, views
     from dialer.imports import import_customers
 
+    app.collect_seldom()
     with _readable(file), _progress(ctx, file.name, as_json) as tell:
         options = _options(dry_run, report, tell)
         now = app.system_clock()
@@ -191,6 +192,7 @@ def _import_list(
     from dialer.listimports import By
 
     dry_run, report, as_json = choices
+    app.collect_seldom()
 
     async def run(options: Options) -> Listed:
         return await work(By(by, app.system_clock()), options)

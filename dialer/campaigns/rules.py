@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import date
+from functools import cache
 from typing import Any
 
 from dialer.campaigns.life import CampaignHead, CampaignState
@@ -140,8 +141,12 @@ Admission = Callable[[Task], Task]
 
 
 def admission(plan: Plan, calendar: Calendar, settings: PolicySettings) -> Admission:
-    """What the campaign makes of a customer list's row: checks its subject, dates its call-back."""
+    """What the campaign makes of a customer list's row: checks its subject, dates its call-back.
+
+    A list holds few days: what a day's deadline is, is counted once.
+    """
     subjects = plan.subjects
+    due_of_event = cache(lambda event: earliest_due(plan, event, calendar, settings))
     lists = (
         ("segment", subjects.segments, "客户类别"),
         ("branch", subjects.branches, "机构"),
@@ -156,12 +161,12 @@ def admission(plan: Plan, calendar: Calendar, settings: PolicySettings) -> Admis
                 raise NotAdmitted(
                     field, f"isn't among the campaign's subjects ({name}: {', '.join(allowed)})"
                 )
-        return _dated(plan, task, calendar, settings)
+        return _dated(plan, task, due_of_event)
 
     return admit
 
 
-def _dated(plan: Plan, task: Task, calendar: Calendar, settings: PolicySettings) -> Task:
+def _dated(plan: Plan, task: Task, due_of_event: Callable[[date], Dated | None]) -> Task:
     if task.cooling_off_end is None and plan.has_cooling_off:
         raise NotAdmitted(
             "cooling_off_end", "is empty, and there is no 签收日期 to count the cooling-off period from"
@@ -171,7 +176,7 @@ def _dated(plan: Plan, task: Task, calendar: Calendar, settings: PolicySettings)
     if task.event is None:
         needed = ", ".join(plan.deadline_types)
         raise NotAdmitted("event", f"is empty: the campaign's deadlines ({needed}) count from this day")
-    due = earliest_due(plan, task.event, calendar, settings)
+    due = due_of_event(task.event)
     if due is None:
         return task
     return replace(task, due=due.day, deadline_type=due.name, due_provisional=due.provisional)

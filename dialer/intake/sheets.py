@@ -16,18 +16,17 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import date, datetime
 from itertools import chain, islice
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 from xml.etree.ElementTree import ParseError
 from xml.parsers.expat import ExpatError
 
-from openpyxl import load_workbook
 from openpyxl.utils.exceptions import InvalidFileException
 
 from dialer.errors import ImportFileError
 from dialer.intake.cells import Cell, as_text
 from dialer.intake.columns import Columns, Layout
 from dialer.intake.config import IntakeConfig
-from dialer.intake.workbook import rows_of
+from dialer.intake.workbook import Worksheet, worksheets
 
 Source = Path | bytes
 Row = list[Cell]
@@ -121,7 +120,7 @@ class Sheet:
         """Empty rows don't count, or a stray format in the last line would refuse the list."""
         filled, most, width = 0, self._config.max_rows, self._config.max_columns
         for number, row in enumerate(rows, start=1):
-            filled += any(cell is not None and cell != "" for cell in row)
+            filled += any(row) or any(cell is not None and cell != "" for cell in row)
             if filled > most or number > _SHEET_ROWS:
                 raise self._error(
                     f"more than {most} rows: split the list (rows up to {number - 1} may be stored already;"
@@ -196,30 +195,20 @@ class Sheet:
                     raise self._error(f"{unpacked} bytes unpacked, too many: split the list")
                 if broken := packed.testzip():
                     raise zipfile.BadZipFile(broken)
-            book = load_workbook(self._file, read_only=True, data_only=False, keep_links=False)
-            sheet, *others = book.worksheets
-            self._look_at(others, sheet.title)
-            expected = max(1, sheet.max_row or 1)
-            done = 0
-
-            def share() -> float:
-                return min(1.0, done / expected)
-
-            self._share = share
-            # What the file says about its size may be wrong; the rows themselves are counted.
-            for row in rows_of(book, sheet, self._config.max_columns):
-                done += 1
+            first, *others = worksheets(self._file)
+            self._look_at(others, first.title)
+            self._share = lambda: first.share
+            for row in first.rows(self._config.max_columns):
                 yield [_cell(value) for value in row]
         except ImportFileError:
             raise
         except _XLSX_ERRORS as error:
             raise self._error("not a readable xlsx file: save it again, or as CSV") from error
 
-    def _look_at(self, others: list[Any], first: str) -> None:
+    def _look_at(self, others: list[Worksheet], first: str) -> None:
         """A list on a further sheet isn't read, and isn't passed over in silence."""
         for sheet in others:
-            sheet.reset_dimensions()
-            rows = islice(sheet.iter_rows(max_col=self._config.max_columns, values_only=True), _HEADER_WITHIN)
+            rows = islice(sheet.rows(self._config.max_columns), _HEADER_WITHIN)
             if any(value is not None for row in rows for value in row):
                 self._others.append(repr(sheet.title))
         if self._others:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from openpyxl import Workbook, load_workbook
 from openpyxl.utils.datetime import WINDOWS_EPOCH
 
-from dialer.intake.workbook import Book, read_rows, rows_of
+from dialer.intake.workbook import Book, read_rows, worksheets
 
 NS = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
 TEXTS = st.text(
@@ -54,7 +54,7 @@ def test_the_values_are_openpyxls(rows: list[list[Any]]) -> None:
     first = book.worksheets[0]
     first.reset_dimensions()  # type: ignore[attr-defined]
     theirs = [list(row) for row in first.iter_rows(max_col=5, values_only=True)]
-    ours = [row + [None] * (5 - len(row)) for row in rows_of(book, first, 5)]
+    ours = [row + [None] * (5 - len(row)) for row in worksheets(file)[0].rows(5)]
     assert repr(ours) == repr(theirs), "the same values of the same kinds"
 
 

@@ -135,12 +135,15 @@ def show(ctx: Context, call: int, as_json: bool) -> None:
 @click.option(
     "--tsv", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="kind<TAB>phrase 文件"
 )
+@click.option("--why", "explained", is_flag=True, help="逐句说明依据 / say why, clause by clause")
 @click.argument("words", nargs=-1)
 @json_option
+@click.pass_obj
 @_errors
-def answer(tsv: Path | None, words: Sequence[str], as_json: bool) -> None:
+def answer(ctx: Context, tsv: Path | None, explained: bool, words: Sequence[str], as_json: bool) -> None:
     from dialer.answerfile import classify_file
     from dialer.ivr.answers import classify
+    from dialer.ivr.why import why
 
     if tsv is not None:
         lines = classify_file(tsv)
@@ -148,7 +151,14 @@ def answer(tsv: Path | None, words: Sequence[str], as_json: bool) -> None:
         kinds = [kind.value for kind in QuestionKind]
         if len(words) < 2 or words[0] not in kinds:
             raise DialerError(f"use: dialer answer KIND WORDS (KIND: {' '.join(kinds)}) or --tsv FILE")
-        found = classify(QuestionKind(words[0]), "".join(words[1:]))
+        kind, text = QuestionKind(words[0]), "".join(words[1:])
+        if explained:
+            from dialer import views
+
+            reasons = why(kind, text)
+            _out(as_json, reasons, lambda: views.why_table(reasons, ctx.lang))
+            return
+        found = classify(kind, text)
         lines = [f"{words[0]}\t{''.join(words[1:])}\t{found.answer_class.value}"]
     if as_json:
         from dialer import views

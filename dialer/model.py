@@ -410,6 +410,8 @@ class Problem:
     rule: TicketRule
     words: str
     offset_s: float
+    anomaly: str = ""
+    """重大异常 that the words state, whatever was asked (R56); empty: none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -439,7 +441,11 @@ class Ticket:
     due: datetime
     major: bool = False
     escalated: bool = False
-    """Two departments or more: to 领导小组 (R18)."""
+    """Two departments or more, or the same matter again: to 领导小组 (R18, R89)."""
+    anomaly: str = ""
+    """What makes it major in the customer's own words, whatever was asked (R56)."""
+    repeat_of: TicketId = TicketId(0)
+    """The latest earlier ticket of the policy about the same matter; 0: none. The store finds it."""
     status: str = "open"
     id: TicketId = TicketId(0)
 

@@ -20,6 +20,7 @@ from dialer.policy.verdict import Dial, Escalate, Refuse, Wait
 from dialer.ports import CallView
 
 if TYPE_CHECKING:
+    from dialer.ivr.why import Why
     from dialer.sip.probe import Probed
 
 Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
@@ -60,6 +61,7 @@ _WORDS: dict[str, tuple[str, str]] = {
     "confidence": ("置信度", "confidence"),
     "source": ("来源", "source"),
     "decided_by": ("依据", "decided by"),
+    "read_as": ("理解为", "read as"),
     "check": ("检查项", "check"),
     "result": ("结果", "result"),
     "detail": ("说明", "detail"),
@@ -213,6 +215,14 @@ def table(keys: Sequence[str], rows: Iterable[Sequence[str]], lang: str, title: 
     return made
 
 
+def why_table(found: Why, lang: str) -> Table:
+    """Clause by clause, under the class and the words that decided it."""
+    rows = [(one.words, one.zh if lang == ZH else one.en) for one in found.because]
+    shown = _CLASSES[found.answer_class] if lang == ZH else found.answer_class.value
+    title = f"{found.kind} {shown} ← {found.decided_by}"
+    return table(("words", "read_as"), rows, lang, title)
+
+
 def tasks_table(tasks: Sequence[Task], lang: str) -> Table:
     rows = [
         (
@@ -255,12 +265,19 @@ def calls_table(calls: Sequence[CallView], lang: str) -> Table:
     )
 
 
+def ticket_matter(ticket: Ticket, lang: str) -> str:
+    """The category, the anomaly that makes it major, and the earlier ticket about the same matter."""
+    again = f"(#{ticket.repeat_of} 再次)" if lang == ZH else f" (again, see #{ticket.repeat_of})"
+    major = f" [{ticket.anomaly}]" if ticket.anomaly and ticket.anomaly != ticket.category else ""
+    return ticket.category + major + (again if ticket.repeat_of else "")
+
+
 def tickets_table(tickets: Sequence[Ticket], lang: str) -> Table:
     rows = [
         (
             str(ticket.id),
             str(ticket.call_id),
-            ticket.category,
+            ticket_matter(ticket, lang),
             "、".join(ticket.departments),
             ticket.question,
             ticket.words,

@@ -1,8 +1,8 @@
 """Heard words + the question's kind -> class of the answer. Never a default yes.
 
-Three readings, the first that decides wins: what means the same to every question (``intents``), what is
-said as a fact, and bare particles. A fact beats the particle before it (是的,没收到); a hedge or a
-question makes the statement unclear; contradictions are unclear.
+What means the same to every question (``intents``) wins, then what is said as a fact, then bare particles: a
+fact beats the particle before it (是的,没收到). A hedge or a question makes the statement unclear, and so do
+contradictions. The answer that needs no ticket is given only where every word was understood.
 """
 
 from __future__ import annotations
@@ -10,13 +10,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from dialer.ivr.clauses import Clause, clauses
-from dialer.ivr.intents import intent
-from dialer.ivr.meanings import ROWS, Meaning
+from dialer.ivr.intents import HANGING_UP
+from dialer.ivr.meanings import BARE, DENYING, ROWS, Meaning
+from dialer.ivr.readings import INVITING, Reading, readings
+from dialer.ivr.scope import told_after_denial, unexplained
 from dialer.ivr.sense import Sense
-from dialer.ivr.senses import senses
-from dialer.ivr.unreal import conditional, told_after_denial, unreal
-from dialer.ivr.words import Tag
+from dialer.ivr.tags import Tag
 from dialer.model import AnswerClass, QuestionKind
 
 
@@ -32,24 +31,8 @@ _PRECEDENCE = (
     Meaning.COMPLAINT, Meaning.NOT_BOUGHT, Meaning.HUMAN, Meaning.WRONG, Meaning.REFUSE, Meaning.BUSY,
     Meaning.REPEAT,
 )  # fmt: skip
-_AFFIRMING = frozenset({Meaning.AGREE, Meaning.WEAK, Meaning.CONSENT, Meaning.EASE, Meaning.HAVE})
-_DENYING = frozenset({Meaning.DENY, Meaning.NONE})
-_BARE = _AFFIRMING | _DENYING
-_LOSABLE = _BARE | {Meaning.NO_MORE}
-_EASILY_LOST = frozenset({Meaning.AGREE, Meaning.WEAK, Meaning.HAVE, Meaning.NONE, Meaning.DENY})
 _POLITE = frozenset(
     {Meaning.AGREE, Meaning.WEAK, Meaning.CONSENT, Meaning.EASE, Meaning.UNSURE, Meaning.HELLO}
-)
-_STANDS_WHEN_ASKED = frozenset(
-    {
-        Meaning.CONSENT,
-        Meaning.NEEDLESS,
-        Meaning.HELLO,
-        Meaning.QUERY,
-        Meaning.MATTER,
-        Meaning.REPEAT,
-        Meaning.MORE,
-    }
 )
 _CONFIRM = {AnswerClass.YES: AnswerClass.MAYBE_YES}
 _YES = (AnswerClass.YES, AnswerClass.MAYBE_YES)
@@ -75,17 +58,9 @@ _OUTWEIGHING = frozenset(
     }
 )
 """What still counts after a concession: 收到是收到了, but ..."""
-_CLAIMS = frozenset(
-    {
-        Meaning.AGREE, Meaning.WEAK, Meaning.ME, Meaning.KNOWN, Meaning.NOTHING_UNKNOWN, Meaning.RECEIVED,
-        Meaning.READ, Meaning.SIGNED, Meaning.SIGNED_UNSAID, Meaning.NO_PROXY, Meaning.NO_PROMISE,
-        Meaning.SATISFIED,
-    }
-)  # fmt: skip
-"""What may need no ticket: never taken from a wish, a demand or another person's word."""
 _SUPERSEDED: tuple[tuple[Meaning, frozenset[Meaning]], ...] = (
     (Meaning.SIGNED_UNSAID, frozenset({Meaning.SIGNED, Meaning.OTHER_SIGNED})),
-    (Meaning.QUERY, frozenset({Meaning.MORE})),
+    (Meaning.QUERY, frozenset({Meaning.MORE, Meaning.NOT_KNOWN})),
     (Meaning.NOT_TOLD, frozenset({Meaning.NO_PROMISE})),
     (Meaning.TOLD, frozenset()),
     (Meaning.MATTER, frozenset()),
@@ -109,64 +84,52 @@ _IDENTITY = {
 
 def classify(kind: QuestionKind, text: str) -> Classified:
     """The class of ``text`` as an answer to a question of this kind. Any text; raises nothing."""
-    heard = clauses(text)
-    said: list[Sense] = []
+    heard = readings(text)
+    said = [sense for reading in heard for sense in reading.said]
     intents: dict[Meaning, str] = {}
-    supposed = False
-    for clause in heard:
-        own = senses(clause)
-        supposed = supposed or conditional(clause)
-        general = intent(clause, own)
-        if general is Meaning.UNSURE:
-            own = [Sense(Meaning.UNSURE, clause.text)]
-        elif general in (Meaning.CONSENT, Meaning.MATTER):
-            own = [Sense(general, clause.text)]
-        elif general is not None:
-            intents.setdefault(general, clause.text)
-        else:
-            own = _doubted(clause, own, supposed)
-        said += own
+    for reading in heard:
+        if reading.intent is not None:
+            intents.setdefault(reading.intent, reading.clause.text)
     for sense in said:
         if sense.meaning in (Meaning.WRONG, Meaning.BUSY, Meaning.REFUSE, Meaning.REPEAT):
             intents.setdefault(sense.meaning, sense.words)
+    if Meaning.BUSY in intents and any(words in intents.get(Meaning.REFUSE, "") for words in HANGING_UP):
+        del intents[Meaning.REFUSE]  # 开车呢,不说了
     for meaning in _PRECEDENCE:
         if meaning in intents:
             return _one(kind, Sense(meaning, intents[meaning]))
-    if any(clause.has(Tag.BYE) for clause in heard):
+    spoken = [reading.clause for reading in heard]
+    if any(clause.has(Tag.BYE) for clause in spoken):
         said = _leaving(said)
     found = _decide(kind, _corrected(said))
-    told = told_after_denial(heard)
-    if kind is QuestionKind.BAD and found.answer_class is AnswerClass.NO and told:
-        return Classified(AnswerClass.UNCLEAR, told)
+    rest = (
+        unexplained(spoken)
+        + _unread_negations(heard)
+        + (told_after_denial(spoken) if kind is QuestionKind.BAD else [])
+    )
+    return _checked(kind, found, " ".join(rest))
+
+
+def _unread_negations(heard: Sequence[Reading]) -> list[str]:
+    """Negations that no sense took up: something was denied, and it isn't known what."""
+    return [
+        token.word
+        for reading in heard
+        for token in reading.clause.tokens
+        if token.tag is Tag.NOT and not any(token.word in sense.words for sense in reading.said)
+    ]
+
+
+def _checked(kind: QuestionKind, found: Classified, rest: str) -> Classified:
+    """The class that needs no ticket is given only where every word is understood (``rest`` is empty)."""
+    if not rest:
+        return found
+    if kind in (QuestionKind.BAD, QuestionKind.LEFT):
+        harmless = found.answer_class is AnswerClass.NO
+        return Classified(AnswerClass.UNCLEAR, rest) if harmless else found
+    if found.answer_class is AnswerClass.YES:
+        return Classified(AnswerClass.MAYBE_YES, found.decided_by)
     return found
-
-
-def _doubted(clause: Clause, own: list[Sense], supposed: bool) -> list[Sense]:
-    """A clause that asks, guesses or hedges states nothing; nor does a particle amid unknown words."""
-    named_only = unreal(clause)
-    rhetorical = clause.has(Tag.RHETORIC)
-    asks = (clause.asked or clause.has(Tag.CHECK)) and not rhetorical
-    hedged = clause.has(Tag.HEDGE)
-    if not own and (hedged or clause.has(Tag.MIDDLING)):
-        return [Sense(Meaning.UNSURE, clause.text)]
-    if not own and len(clause.tokens) == 1 and clause.tokens[0].tag is Tag.PAUSE:
-        return [Sense(Meaning.HELLO, clause.text)]
-    if clause.asked and own and all(sense.meaning is Meaning.WEAK for sense in own):
-        return [Sense(Meaning.HELLO, clause.text)]
-    result = []
-    if named_only and any(sense.meaning is Meaning.OTHER_SIGNED for sense in own):
-        own = [sense for sense in own if sense.meaning not in _CLAIMS]  # 教我说清楚: only the coaching counts
-    for sense in own:
-        doubt = (hedged or asks) and sense.meaning not in _STANDS_WHEN_ASKED
-        doubt = doubt or (hedged and sense.meaning is Meaning.CONSENT)
-        doubt = doubt or (named_only and sense.meaning in _CLAIMS)
-        doubt = doubt or (supposed and sense.meaning not in _STANDS_WHEN_ASKED)
-        lost = clause.unknown >= (1 if sense.meaning in _EASILY_LOST else 2) and sense.meaning in _LOSABLE
-        invites = sense.words.endswith(("说", "讲", "问", "说吧", "讲吧", "问吧", "来吧"))
-        shy = asks and sense.meaning is Meaning.CONSENT and not invites
-        partly = clause.has(Tag.PARTLY) or sense.weak or shy
-        result.append(Sense(Meaning.UNSURE, clause.text) if doubt or lost else replace(sense, weak=partly))
-    return result
 
 
 def _leaving(said: list[Sense]) -> list[Sense]:
@@ -182,7 +145,7 @@ def _leaving(said: list[Sense]) -> list[Sense]:
 def _corrected(said: list[Sense]) -> list[Sense]:
     """不对, 说错了 between two statements takes back the first; at the end it leaves nothing."""
     for place in range(len(said) - 1, 0, -1):
-        before = [s for s in said[:place] if s.meaning not in (*_DENYING, Meaning.WEAK, Meaning.HELLO)]
+        before = [s for s in said[:place] if s.meaning not in (*DENYING, Meaning.WEAK, Meaning.HELLO)]
         if said[place].repair and before:
             return said[place + 1 :] or [Sense(Meaning.UNSURE, said[place].words)]
     return said
@@ -203,6 +166,8 @@ def _joined(said: list[Sense]) -> list[Sense]:
             for s in said
             if s.meaning is not Meaning.SIGNED_UNSAID
         ]
+    if any(s.meaning is Meaning.CONSENT and s.words.endswith(INVITING) for s in said):
+        said = [s for s in said if s.meaning is not Meaning.NO_PROBLEM]  # 没问题你问
     emptier = {
         vague
         for vague, clear in _SUPERSEDED
@@ -213,7 +178,7 @@ def _joined(said: list[Sense]) -> list[Sense]:
 
 def _decide(kind: QuestionKind, said: list[Sense]) -> Classified:
     said = _joined(said)
-    facts = [s for s in said if s.meaning not in _BARE | {Meaning.HELLO, Meaning.UNSURE}]
+    facts = [s for s in said if s.meaning not in BARE | {Meaning.HELLO, Meaning.UNSURE}]
     doubts = [i for i, s in enumerate(said) if s.meaning is Meaning.UNSURE]
     if facts:
         if doubts and doubts[-1] > said.index(facts[-1]):
@@ -221,7 +186,7 @@ def _decide(kind: QuestionKind, said: list[Sense]) -> Classified:
         content = all(s.meaning in (Meaning.KNOWN, Meaning.SATISFIED) for s in facts)
         if kind is QuestionKind.LEFT and content and any(s.meaning is Meaning.NONE for s in said):
             return Classified(AnswerClass.NO, "".join(s.words for s in said))
-        return _merge(kind, facts, weak=bool(doubts))
+        return _merge(kind, facts, weak=bool(doubts) and kind is not QuestionKind.BAD)
     if doubts:
         return Classified(AnswerClass.UNCLEAR, said[doubts[-1]].words)
     return _bare(kind, said)
@@ -251,6 +216,10 @@ def _merge(kind: QuestionKind, facts: list[Sense], *, weak: bool) -> Classified:
     """Several facts: each answers the questions that it is about; for one question the graver one counts."""
     kept: list[Sense] = []
     for fact in facts:
+        same = next((k for k in kept if k.meaning is fact.meaning), None)
+        if same is not None:
+            kept[kept.index(same)] = replace(same, weak=same.weak or fact.weak)
+            continue
         rival = next((k for k in kept if frozenset({k.meaning, fact.meaning}) in _OPPOSITES), None)
         if rival is None:
             kept.append(fact)
@@ -269,7 +238,8 @@ def _merge(kind: QuestionKind, facts: list[Sense], *, weak: bool) -> Classified:
         if classes <= set(alike):
             chosen = min((vote for vote, _ in votes), key=lambda vote: alike.index(vote.answer_class))
     if kind is QuestionKind.BAD:
-        chosen = next((vote for vote, _ in votes if vote.answer_class in _YES), chosen)
+        risky = [vote for vote, _ in votes if vote.answer_class in _YES]
+        chosen = min(risky, key=lambda vote: _YES.index(vote.answer_class)) if risky else chosen
     elif kind is QuestionKind.KNOW:
         chosen = next((vote for vote, _ in votes if vote.answer_class in _NO), chosen)
     elif classes & set(_YES) and classes & set(_NO) and not _papers(kept):

@@ -10,10 +10,16 @@ import re
 import unicodedata
 from dataclasses import dataclass
 
-from dialer.ivr.words import LONGEST, WORDS, Tag
+from dialer.ivr.spelling import simplified
+from dialer.ivr.tags import Tag
+from dialer.ivr.words import LONGEST, WORDS
 
-_STOPS = re.compile(r"[,，.。;；、!！…~～—]+|(?P<ask>[?？]+)")
+_STOPS = re.compile(r"(?P<trail>\.{2,})|[,，.。;；、!！…~～—]+|(?P<ask>[?？]+)")
 _NOISE = re.compile(r"[^0-9A-Za-z\u3007\u3400-\u9fff]")
+_WAITING = (Tag.SELF, Tag.YOU, Tag.OTHER, Tag.THIS)
+"""我现在有空: a subject alone is no statement that a conjunction could end."""
+_ALSO_REPAIR = ("啊不", "哦不", "噢不")
+"""Before 是 a particle and 不是: 是啊不是我签的."""
 _UNKNOWN_COST = 8
 MAX_CHARS = 200
 """Longer utterances are cut: VAD ends one after some 12 s."""
@@ -33,6 +39,8 @@ class Clause:
 
     tokens: tuple[Token, ...]
     asked: bool = False
+    trails: bool = False
+    """It ended in dots: the speaker hesitates."""
 
     def has(self, *tags: Tag) -> bool:
         return any(token.tag in tags for token in self.tokens)
@@ -54,14 +62,21 @@ def segment(text: str) -> list[Token]:
     step = [1] * (size + 1)
     for start in range(size - 1, -1, -1):
         cost[start], step[start] = cost[start + 1] + _UNKNOWN_COST, 1
+        if text[start] in "0123456789":
+            number = step[start + 1] if start + 1 < size and text[start + 1] in "0123456789" else 0
+            step[start] = number + 1
+            cost[start] = cost[start + step[start]] + 1
         for length in range(1, min(LONGEST, size - start) + 1):
             if text[start : start + length] in WORDS and cost[start + length] + 1 <= cost[start]:
                 cost[start], step[start] = cost[start + length] + 1, length
     tokens, at = [], 0
     while at < size:
         word = text[at : at + step[at]]
-        tokens.append(Token(word, WORDS.get(word)))
+        tokens.append(Token(word, WORDS.get(word, Tag.NUMBER if word.isdigit() else None)))
         at += step[at]
+        if word == "是" and len(tokens) > 1 and tokens[-2].word in _ALSO_REPAIR:
+            particle = tokens[-2].word[0]
+            tokens[-2:] = [Token(particle, WORDS.get(particle)), Token("不是", WORDS["不是"])]
     return tokens
 
 
@@ -69,7 +84,7 @@ def _cut(tokens: list[Token]) -> list[tuple[Token, ...]]:
     """Cut after a particle that ends a statement and before a conjunction."""
     parts: list[list[Token]] = [[]]
     for token in tokens:
-        if token.tag is Tag.BUT and parts[-1]:
+        if token.tag is Tag.BUT and any(before.tag not in _WAITING for before in parts[-1]):
             parts.append([])
         parts[-1].append(token)
         if token.tag is Tag.PAUSE:
@@ -79,7 +94,7 @@ def _cut(tokens: list[Token]) -> list[tuple[Token, ...]]:
 
 def clauses(text: str) -> list[Clause]:
     """The clauses of an utterance in order; empty for silence, noise and punctuation alone."""
-    text = unicodedata.normalize("NFKC", text)[:MAX_CHARS].lower()
+    text = simplified(unicodedata.normalize("NFKC", text)[:MAX_CHARS].lower())
     found: list[Clause] = []
     at = 0
     for stop in [*_STOPS.finditer(text), None]:
@@ -87,5 +102,6 @@ def clauses(text: str) -> list[Clause]:
         at = stop.end() if stop else len(text)
         parts = _cut(segment(piece))
         asked = bool(stop and stop.group("ask"))
-        found += [Clause(part, asked and part is parts[-1]) for part in parts]
+        trails = bool(stop and stop.group("trail"))
+        found += [Clause(part, asked and part is parts[-1], trails and part is parts[-1]) for part in parts]
     return found

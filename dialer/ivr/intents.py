@@ -6,8 +6,8 @@ import re
 
 from dialer.ivr.clauses import Clause
 from dialer.ivr.meanings import Meaning
-from dialer.ivr.sense import Sense
-from dialer.ivr.words import Tag
+from dialer.ivr.sense import NOT_FOLLOWED, Sense
+from dialer.ivr.tags import Tag
 
 _SELLERS = (
     "业务员",
@@ -28,6 +28,29 @@ _FACTUAL = frozenset(
         Meaning.NOT_READ, Meaning.SIGNED, Meaning.OTHER_SIGNED, Meaning.NOT_SIGNED, Meaning.SIGNED_UNSAID,
     }
 )  # fmt: skip
+_SENIORS = [["经理"], ["领导"], ["主管"], ["负责人"], ["主任"], ["老板"]]
+_PERSON = re.compile(
+    r"(让|叫|请|喊|找|要|换|有)(你们?)?的?个?"
+    r"(经理|领导|主管|负责人|老板|主任|客服|真人|活人|人工)"
+)
+_AGAIN = re.compile(
+    r"再(给我)?(说|讲|问|念|来|重复)一?(遍|次|下|回|说|讲)|慢一?(点|些)"
+    r"|大一?(点|些)声|大声一?(点|些)|声音?再?大"
+    r"|(没|不)有?(太|大|怎么)?听(太|得)?(清|见|到|着|准|真|全)(?!过)|听得?不(太|大|怎么)?(清|见|到|着|真|准)"
+)
+_NOTHING_TO_SAY = re.compile(
+    r"没(什么|啥)(好|可)(说|聊|谈|讲)|没(那个)?(兴趣|心思|心情)"
+    r"|不(想)?(跟|和)你们?(说|讲|聊|谈)"
+)
+_OUTRAGE = re.compile(
+    r"兑现|不像话|过分|生气|欺负|天理|媒体|热线|凭(什么|啥)扣|为(什么|啥)扣"
+    r"|不给我?退|退不了|把.{0,6}退了"
+)
+_NUMBER = frozenset({"电话", "手机", "号码", "号", "机主"})
+HANGING_UP = ("不说了", "挂了", "挂电话", "不聊了", "不聊")
+_FORBIDDING = frozenset({"别", "甭", "不许", "不准", "不让", "少"})
+_CALLING = ("回访", "调查", "电话", "管", "告诉你")
+_KINDLY = ("的", "急", "着急", "担心", "客气", "误会", "慌", "挂")
 _MACHINE = ("机器", "机器人", "机器说话", "电脑", "人工智能", "语音系统", "自动语音")
 
 
@@ -37,11 +60,16 @@ def _tags(clause: Clause, tag: Tag) -> list[int]:
 
 def _negated(clause: Clause, place: int) -> bool:
     """An odd number of negations stands before ``place``."""
-    return sum(token.tag is Tag.NOT for token in clause.tokens[:place]) % 2 == 1
+    negations = [t for t in clause.tokens[:place] if t.tag is Tag.NOT and t.word not in _FORBIDDING]
+    return len(negations) % 2 == 1
 
 
 def _human(clause: Clause) -> Meaning | None:
     places = _tags(clause, Tag.HUMAN)
+    if clause.has(Tag.SIGN, Tag.PROXY):
+        return None  # 没让人代签
+    if [token.word for token in clause.tokens] in _SENIORS or _PERSON.search(clause.text):
+        return Meaning.HUMAN  # 经理
     if not places:
         return None
     declined = any(t.tag is Tag.NEEDLESS or t.word == "不要" for t in clause.tokens[: places[0]])
@@ -50,11 +78,15 @@ def _human(clause: Clause) -> Meaning | None:
     return Meaning.HUMAN
 
 
-def _wrong(clause: Clause) -> Meaning | None:
+def _wrong(clause: Clause, said: list[Sense]) -> Meaning | None:
     if clause.has(Tag.WRONG):
         return Meaning.WRONG
-    if clause.has(Tag.ABSENT):
-        mine = any(token.tag is Tag.SELF and "本人" not in token.word for token in clause.tokens)
+    if clause.has(Tag.ABSENT) and not (clause.has(Tag.REPROACH) or any(s.meaning in _FACTUAL for s in said)):
+        pairs = zip(clause.tokens, [*clause.tokens[1:], None], strict=True)
+        mine = any(
+            token.tag is Tag.SELF and "本人" not in token.word and (then is None or then.tag is not Tag.OTHER)
+            for token, then in pairs
+        )
         return Meaning.BUSY if mine else Meaning.WRONG
     for place, token in enumerate(clause.tokens):
         rest = "".join(token.word for token in clause.tokens[place + 1 :])
@@ -62,27 +94,58 @@ def _wrong(clause: Clause) -> Meaning | None:
         not_mine = token.tag is Tag.SELF and _negated(clause, place) and rest.startswith("的")
         if (somebody or not_mine) and _POSSESSED.match(rest):
             return Meaning.WRONG
+        if token.tag is Tag.PAPER and rest.startswith("不是我的"):
+            return Meaning.WRONG
+        denied = rest.startswith(("不是", "不对")) or (not rest and clause.tokens[0].word == "不是")
+        if token.word in _NUMBER and place + bool(rest) and denied:
+            return Meaning.WRONG
+        this = place > 0 and clause.tokens[place - 1].tag is Tag.THIS
+        if token.word == "人" and this and _negated(clause, place):
+            return Meaning.WRONG
     return None
 
 
-def _refused(clause: Clause) -> Meaning | None:
+def _refused(clause: Clause, said: list[Sense]) -> Meaning | None:
     places = _tags(clause, Tag.REFUSE)
+    if _NOTHING_TO_SAY.search(clause.text):
+        return Meaning.REFUSE
     if places:
         now = any(token.word in ("现在", "今天", "目前") for token in clause.tokens)
         if now and clause.tokens[places[0]].word in ("不行", "不可以"):
             return Meaning.BUSY
+        if clause.has(Tag.BUSY) and clause.tokens[places[0]].word in HANGING_UP:
+            return Meaning.BUSY  # 先不说了在开会
         return Meaning.UNSURE if _negated(clause, places[0]) else Meaning.REFUSE
     for place in _tags(clause, Tag.WILL):
         if any(t.tag is Tag.NOT and t.word.startswith("不") for t in clause.tokens[:place]):
             return Meaning.REFUSE
-    calls = clause.has(Tag.CALL) or any(token.word in ("回访", "调查", "电话") for token in clause.tokens)
-    if clause.has(Tag.NEEDLESS) and calls:
+    if _forbids(clause, said):
+        return Meaning.REFUSE
+    calls = clause.has(Tag.CALL) or any(token.word in _CALLING for token in clause.tokens)
+    if clause.has(Tag.NEEDLESS) and (calls or _no_need_to_tell(clause)):
         return Meaning.REFUSE
     return None
 
 
+def _no_need_to_tell(clause: Clause) -> bool:
+    """没必要跟你说; not 不用说了,我知道."""
+    firm = any(t.tag is Tag.NEEDLESS and "必要" in t.word for t in clause.tokens)
+    telling = clause.has(Tag.TELL, Tag.SAID) or any(t.word in ("跟你说", "告诉你") for t in clause.tokens)
+    return firm and telling
+
+
+def _forbids(clause: Clause, said: list[Sense]) -> bool:
+    """别录音, 别啰嗦: an order not to, unless it is kindly meant (别急)."""
+    tokens = [t for t in clause.tokens if t.tag not in (Tag.YOU, Tag.COURTESY, Tag.FILLER)]
+    if len(tokens) < 2 or tokens[0].word not in _FORBIDDING or any(s.meaning in _FACTUAL for s in said):
+        return False
+    return not tokens[1].word.startswith(_KINDLY)
+
+
 def _busy(clause: Clause, said: list[Sense]) -> Meaning | None:
     places = _tags(clause, Tag.BUSY)
+    if clause.tokens[0].tag is Tag.YOU and clause.has(Tag.CHECK):
+        return None  # 你吃饭了吗
     if places and any(sense.meaning is Meaning.NOT_READ for sense in said):
         return None
     if places:
@@ -92,7 +155,9 @@ def _busy(clause: Clause, said: list[Sense]) -> Meaning | None:
             return Meaning.WRONG
         return Meaning.CONSENT if _negated(clause, places[0]) else Meaning.BUSY
     calls = [clause.tokens[i].word for i in _tags(clause, Tag.CALL)]
-    later = clause.has(Tag.LATER)
+    later = clause.has(Tag.LATER) or any(t.word in ("有空", "有时间") for t in clause.tokens)
+    if not said and (_somewhere(clause) or _occupied(clause)):
+        return Meaning.BUSY
     if calls and (
         later or any(word.startswith(("再打", "再联", "再来", "回", "改", "另")) for word in calls)
     ):
@@ -100,20 +165,55 @@ def _busy(clause: Clause, said: list[Sense]) -> Meaning | None:
     if any(word.startswith("再说") for word in calls):
         return Meaning.UNSURE
     factual = any(sense.meaning in _FACTUAL or sense.meaning is Meaning.UNSURE for sense in said)
-    return Meaning.BUSY if later and not factual else None
+    return Meaning.BUSY if clause.has(Tag.LATER) and not factual else None
 
 
-def _broken_promise(clause: Clause) -> bool:
+def _said_of_policy(clause: Clause) -> bool:
+    """业务员讲的没听明白, 条款没听懂: what wasn't understood is the policy, not the question just asked."""
+    follow = any(token.word in NOT_FOLLOWED for token in clause.tokens)
+    conceded = re.match(r"(讲|说|介绍|解释)(是|倒是)\1", clause.text) is not None
+    return follow and (conceded or clause.has(Tag.OTHER, Tag.PAPER, Tag.TOPIC))
+
+
+def _foretold(clause: Clause, said: list[Sense]) -> bool:
+    """当初说随时能取: what was said then, and it isn't so; not 当时说得很清楚."""
+    pairs = zip(clause.tokens, clause.tokens[1:], strict=False)
+    then = any(a.tag is Tag.REPROACH and b.word in ("说", "讲", "说是") for a, b in pairs)
+    return (
+        then and not clause.has(Tag.GRASP, Tag.READ, Tag.SIGN, Tag.RECEIVE, Tag.SELF) and len(clause.text) > 5
+    )
+
+
+def _occupied(clause: Clause) -> bool:
+    """骑车呢, 干着活: doing something that the dictionary doesn't know."""
+    going_on = clause.tokens[-1].word == "呢" or any(t.word == "着" for t in clause.tokens)
+    return going_on and clause.unknown > 0
+
+
+def _somewhere(clause: Clause) -> bool:
+    """在菜市场, 我正在拖地呢: at a place or at something that the dictionary doesn't know."""
+    tokens = [t for t in clause.tokens if t.tag not in (Tag.SELF, Tag.BUT, Tag.FILLER, Tag.PAUSE)]
+    at = len(tokens) > 1 and tokens[0].word in ("在", "正在")
+    return at and all(t.tag is None for t in tokens[1:])
+
+
+def _broken_promise(clause: Clause, said: list[Sense]) -> bool:
     """说好的五年就能取: agreed on, and it isn't so."""
+    if _OUTRAGE.search(clause.text) or _foretold(clause, said):
+        return True
+    told = any(token.word in ("说的", "讲的", "承诺的", "答应的") for token in clause.tokens)
+    if told and clause.has(Tag.REPROACH) and clause.has(Tag.NOT):
+        return True  # 完全不是当初说的那样
     agreed = any(token.word in ("说好", "说好的", "讲好", "口口声声") for token in clause.tokens)
     return agreed and not clause.has(Tag.CALL, Tag.LATER) and len(clause.text) >= 6
 
 
 def intent(clause: Clause, said: list[Sense]) -> Meaning | None:
     """The question-free meaning of a clause, or None where its senses decide. UNSURE: it was taken back."""
-    if any(sense.meaning is Meaning.COMPLAINT for sense in said) or _broken_promise(clause):
+    if any(sense.meaning is Meaning.COMPLAINT for sense in said) or _broken_promise(clause, said):
         return Meaning.COMPLAINT
     if clause.has(Tag.BOUGHT):
         return Meaning.NOT_BOUGHT
-    repeat = Meaning.REPEAT if clause.has(Tag.REPEAT) else None
-    return _human(clause) or _wrong(clause) or _refused(clause) or _busy(clause, said) or repeat
+    again = clause.has(Tag.REPEAT) or _AGAIN.search(clause.text)
+    repeat = Meaning.REPEAT if again and not _said_of_policy(clause) else None
+    return _human(clause) or _wrong(clause, said) or _refused(clause, said) or _busy(clause, said) or repeat

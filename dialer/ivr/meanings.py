@@ -49,6 +49,7 @@ class Meaning(Enum):
     SATISFIED = auto()
     DISSATISFIED = auto()
     NO_PROBLEM = auto()
+    NO_QUERY = auto()
     NO_MORE = auto()
     MORE = auto()
     NEEDLESS = auto()
@@ -69,6 +70,9 @@ class Meaning(Enum):
     NOT_BOUGHT = auto()
 
 
+DENYING = frozenset({Meaning.DENY, Meaning.NONE})
+BARE = DENYING | {Meaning.AGREE, Meaning.WEAK, Meaning.CONSENT, Meaning.EASE, Meaning.HAVE}
+"""What says yes or no and nothing else: it needs the question to mean something."""
 _ROWS: dict[Meaning, str] = {
     Meaning.AGREE: "Y Y Y Y N Y",
     Meaning.WEAK: "Y? Y? U U U Y",
@@ -96,6 +100,7 @@ _ROWS: dict[Meaning, str] = {
     Meaning.SATISFIED: "Y U U U U U",
     Meaning.DISSATISFIED: "N U U U U U",
     Meaning.NO_PROBLEM: "Y? Y U N U Y",
+    Meaning.NO_QUERY: "U Y? U N U U",
     Meaning.NO_MORE: "U U U N U U",
     Meaning.MORE: "U U U Y U U",
     Meaning.NEEDLESS: "U U U N U REFUSE",
@@ -103,7 +108,7 @@ _ROWS: dict[Meaning, str] = {
     Meaning.NO_PROMISE: "U U N U U U",
     Meaning.TOLD: "U U Y? U U U",
     Meaning.NOT_TOLD: "U N U U U U",
-    Meaning.QUERY: "REPEAT REPEAT REPEAT Y REPEAT REPEAT",
+    Meaning.QUERY: "REPEAT REPEAT REPEAT Y? REPEAT REPEAT",
     Meaning.MATTER: "REPEAT REPEAT REPEAT REPEAT REPEAT REPEAT",
     Meaning.UNSURE: "U U U U U U",
     Meaning.REPEAT: "REPEAT REPEAT REPEAT REPEAT REPEAT REPEAT",

@@ -6,20 +6,23 @@ from dataclasses import dataclass, field
 
 from dialer.ivr.clauses import Clause, Token
 from dialer.ivr.meanings import Meaning
-from dialer.ivr.words import Tag
+from dialer.ivr.scope import Doubt
+from dialer.ivr.tags import FILLERS, Tag
 
 
 @dataclass(frozen=True, slots=True)
 class Sense:
-    """``weak``: said in a roundabout way, so that a yes needs confirming. ``repair``: takes back what was
-    said before it."""
+    """One thing that a clause says."""
 
     meaning: Meaning
     words: str
-    weak: bool = False
     repair: bool = False
+    """It takes back what was said before it."""
     conceded: bool = False
     """X是X了: granted, whatever comes after it."""
+    doubt: Doubt = Doubt.NONE
+    weak: bool = False
+    """A yes in it needs confirming: said in a roundabout way (不是不清楚) or true in part."""
 
 
 FACTS: dict[Tag, tuple[Meaning, Meaning]] = {
@@ -31,6 +34,7 @@ FACTS: dict[Tag, tuple[Meaning, Meaning]] = {
     Tag.DISCONTENT: (Meaning.DISSATISFIED, Meaning.UNSURE),
     Tag.PROMISE: (Meaning.PROMISED, Meaning.NO_PROMISE),
     Tag.SAID: (Meaning.TOLD, Meaning.NOT_TOLD),
+    Tag.HEARSAY: (Meaning.TOLD, Meaning.NOT_TOLD),
     Tag.DEPOSIT: (Meaning.NOT_KNOWN, Meaning.KNOWN),
     Tag.COMPLAINT: (Meaning.COMPLAINT, Meaning.NO_PROMISE),
     Tag.ELSEWHERE: (Meaning.NOT_RECEIVED, Meaning.UNSURE),
@@ -41,35 +45,23 @@ POSITIVE = frozenset(
     {*(facts[0] for facts in FACTS.values()), Meaning.SIGNED, Meaning.SIGNED_UNSAID, Meaning.OTHER_SIGNED}
 )
 PREDICATES = frozenset({*FACTS, Tag.SIGN, Tag.OWN_HAND, Tag.PROXY, Tag.HANDLE})
-DENIALS = frozenset({"不", "不是", "才不是", "才不", "并不", "非", "不可能"})
-_ABSENCES = frozenset(
+DENIALS = frozenset({"不", "不是", "才不是", "才不", "并不", "并不是", "非", "不可能", "也不是"})
+_ABSURD = frozenset({"才怪", "就怪了", "怪了", "才有鬼", "有鬼了", "才见鬼", "见鬼"})
+NOT_FOLLOWED = frozenset({"没听懂", "没听明白", "听不懂", "听不明白"})
+ABSENCES = frozenset(
     {
-        "没",
-        "没有",
-        "未",
-        "无",
-        "冇",
-        "莫",
-        "木有",
-        "没得",
-        "才没",
-        "才没有",
-        "不曾",
-        "并未",
-        "并没有",
-        "并没",
-        "从没",
-        "从未",
-        "根本没",
+        "没", "没有", "未", "无", "冇", "莫", "木有", "没得", "才没", "才没有", "不曾", "并未", "并没有",
+        "并没", "从没", "从未", "根本没", "真没", "真没有", "确实没有", "从来没", "从来没有",
     }
-)
+)  # fmt: skip
 
 
 @dataclass(slots=True)
 class Reader:
-    """What has been read of one clause so far."""
+    """What has been read of one clause so far. ``doubt`` holds one entry for each token."""
 
     clause: Clause
+    doubt: list[Doubt]
     at: int = 0
     negations: list[str] = field(default_factory=list)
     rhetoric: str = ""
@@ -81,6 +73,10 @@ class Reader:
     """The negations have met their predicate; the next one starts anew."""
     senses: list[Sense] = field(default_factory=list)
 
+    @property
+    def token(self) -> Token:
+        return self.clause.tokens[self.at]
+
     def peek(self, ahead: int = 1) -> Token | None:
         place = self.at + ahead
         return self.clause.tokens[place] if 0 <= place < len(self.clause.tokens) else None
@@ -88,15 +84,21 @@ class Reader:
     def next_meaningful(self) -> Token | None:
         """The next word that isn't a filler."""
         rest = self.clause.tokens[self.at + 1 :]
-        return next((t for t in rest if t.tag not in (Tag.FILLER, Tag.COURTESY, Tag.PAUSE, None)), None)
+        passing = (Tag.COURTESY, Tag.PAUSE, None)
+        return next((t for t in rest if t.tag not in passing and t.tag not in FILLERS), None)
 
     def words(self) -> str:
         return "".join(t.word for t in self.clause.tokens[self.start : self.at + 1])
 
-    def say(self, meaning: Meaning, *, weak: bool = False, repair: bool = False) -> None:
-        self.senses.append(Sense(meaning, self.words(), weak, repair))
+    def say(self, meaning: Meaning, *, repair: bool = False, weak: bool | None = None) -> None:
+        weak = _turned_twice(self) if weak is None else weak
+        self.senses.append(Sense(meaning, self.words(), repair, doubt=self.doubt[self.at], weak=weak))
         self.start = self.at + 1
         self.spent = True
+
+    def amend(self, meaning: Meaning) -> None:
+        """The last thing said turns out to mean something else."""
+        self.senses[-1] = Sense(meaning, self.senses[-1].words + self.words(), doubt=self.doubt[self.at])
 
     def reset(self) -> None:
         """Forget negation and subject: their reach is over."""
@@ -105,7 +107,8 @@ class Reader:
     def drop_negation(self) -> None:
         """The negation stands alone: it was an answer, not part of what follows."""
         if self.negations:
-            self.senses.append(Sense(alone(self.negations), "".join(self.negations)))
+            said = Sense(alone(self.negations), "".join(self.negations), doubt=self.doubt[self.at])
+            self.senses.append(said)
             self.reset()
 
 
@@ -114,24 +117,36 @@ def alone(negations: list[str]) -> Meaning:
     last = negations[-1]
     if last in DENIALS:
         return Meaning.DENY
-    if last in _ABSENCES and any(word not in (*_ABSENCES, "不") for word in negations[:-1]):
+    if last in ABSENCES and any(word not in (*ABSENCES, "不") for word in negations[:-1]):
         return Meaning.UNSURE  # 不能说没有
     if last.startswith("还没") or last.endswith(("来得及", "没能")):
         return Meaning.NOT_YET
-    return Meaning.NONE if last in _ABSENCES else Meaning.UNSURE
+    return Meaning.NONE if last in ABSENCES else Meaning.UNSURE
 
 
-def polarity(reader: Reader) -> tuple[bool, bool]:
-    """(positive, weak) of the predicate under the reader."""
-    count, weak = len(reader.negations), False
-    if reader.subject is Tag.NOBODY:
-        count += 1
-    if count >= 2 and not reader.rhetoric:
-        weak = True
-    follower = reader.peek()
+def _turned_twice(reader: Reader) -> bool:
+    """不是不清楚, 没人没收到, 怎么没收到: less than a plain yes."""
     if reader.rhetoric:
-        count += 1 + (reader.rhetoric == "能不")
-        weak = reader.rhetoric in ("怎么", "咋") and reader.negations[:1] in (["没"], ["没有"])
-    if follower is not None and follower.tag is Tag.SCORN:
-        count += 1
-    return count % 2 == 0, weak
+        return reader.rhetoric in ("怎么", "咋") and reader.negations[:1] in (["没"], ["没有"])
+    return len(reader.negations) + (reader.subject is Tag.NOBODY) >= 2
+
+
+def scorned(reader: Reader) -> bool:
+    """清楚个啥 turns an affirmation; 收到了才怪, 收到那是不可能的 turn whatever stands before them."""
+    rest = reader.clause.tokens[reader.at + 1 :]
+    passed = FILLERS | {Tag.BOUND, Tag.COPULA, Tag.PAUSE, Tag.COURTESY}
+    left = [t for t in rest if t.tag not in passed]
+    if [t.word for t in left if t.tag is not Tag.AGREE] == ["不可能"]:
+        return True
+    if not left or left[0].tag is not Tag.SCORN:
+        return False
+    return not reader.negations or left[0].word in _ABSURD
+
+
+def positive(reader: Reader) -> bool:
+    """Whether the predicate under the reader is affirmed: an even number of turns."""
+    turns = len(reader.negations) + (reader.subject is Tag.NOBODY)
+    if reader.rhetoric:
+        turns += 1 + (reader.rhetoric == "能不")
+    turns += scorned(reader)
+    return turns % 2 == 0

@@ -311,6 +311,18 @@ def test_answers_as_json(tmp_path: Path) -> None:
         assert json.loads(dialer(tmp_path, "answer", "--json", *words).output) == [expected]
 
 
+def test_an_answer_is_explained_clause_by_clause(tmp_path: Path) -> None:
+    shown = dialer(tmp_path, "answer", "POS", "是的,没收到", "--why").output
+    assert "POS 否 ← 没收到" in shown
+    assert "同意,按问题的字面" in shown
+    told = dialer(tmp_path, "--lang", "en", "answer", "POS", "是的,没收到", "--why").output
+    assert "POS N ← 没收到" in told
+    assert "not received" in told
+    made = json.loads(dialer(tmp_path, "answer", "POS", "是的,没收到", "--why", "--json").output)
+    assert (made["answer_class"], made["decided_by"]) == ("N", "没收到")
+    assert [one["words"] for one in made["because"]] == ["是的", "没收到"]
+
+
 @pytest.mark.parametrize("words", [(), ("POS",), ("MAYBE", "是")])
 def test_a_wrong_use_of_answer_names_the_kinds(tmp_path: Path, words: tuple[str, ...]) -> None:
     found = dialer(tmp_path, "answer", *words)

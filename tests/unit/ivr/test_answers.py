@@ -29,7 +29,11 @@ def table(name: str) -> list[Row]:
 
 GIVEN = table("answers-dev.tsv")
 MORE = table("answers-more.tsv")
-EVERY = GIVEN + MORE
+ROUNDS = {n: table(f"answers-round{n}.tsv") for n in range(1, 10)}
+"""Lists written before the classifier was run on them; docs/answers.md has what each found at first."""
+EVERY = GIVEN + MORE + [row for rows in ROUNDS.values() for row in rows]
+OPEN = ("-", "X")
+"""A cell that isn't scored: speakers differ (-), or anything will do but a yes (X)."""
 
 
 def got(kind: QuestionKind, text: str) -> str:
@@ -42,6 +46,7 @@ def hits(rows: list[Row], change: str = "") -> float:
         got(kind, "".join(c for c in text if c not in change)) == wanted
         for _, text, row in rows
         for kind, wanted in row.items()
+        if wanted not in OPEN
     ]
     return sum(cells) / len(cells)
 
@@ -56,17 +61,29 @@ def test_further_phrases_are_classed_as_labelled() -> None:
     assert hits(MORE) >= 0.99
 
 
+@pytest.mark.parametrize("number", ROUNDS)
+def test_lists_written_blind_are_classed_as_labelled(number: int) -> None:
+    assert len(ROUNDS[number]) >= 150
+    assert hits(ROUNDS[number]) >= 0.97
+
+
 def test_most_survives_without_commas() -> None:
     assert hits(EVERY, ",，?？") >= 0.98
 
 
-@pytest.mark.parametrize("strip", [False, True])
-def test_no_and_unclear_never_become_yes(strip: bool) -> None:
+def test_no_and_unclear_never_become_yes() -> None:
     for _, text, row in EVERY:
-        said = text.replace(",", "").replace("?", "") if strip else text
         for kind, wanted in row.items():
-            if wanted in ("N", "N?", "U"):
-                assert got(kind, said) != "Y", (said, kind)
+            if wanted in ("N", "N?", "U", "X"):
+                assert got(kind, text) != "Y", (text, kind)
+
+
+def test_no_and_unclear_never_become_yes_without_pauses() -> None:
+    """BAD is left out: 不是,我签的 and 不是我签的 are two answers to it."""
+    for _, text, row in EVERY:
+        for kind, wanted in row.items():
+            if wanted in ("N", "N?", "U", "X") and kind != "BAD":
+                assert got(kind, text.replace(",", "")) != "Y", (text, kind)
 
 
 @pytest.mark.parametrize(
@@ -88,6 +105,16 @@ def test_identity(text: str, wanted: str) -> None:
     [
         ("KNOW", "不是不清楚", "Y?"),
         ("KNOW", "清楚什么", "U"),
+        ("KNOW", "我怎么不知道", "N"),
+        ("KNOW", "怎么不知道", "Y"),
+        ("POS", "收到多少钱", "U"),
+        ("POS", "签的是别人的名字", "U"),
+        ("POS", "到时候看", "U"),
+        ("POS", "收到那是不可能的", "N"),
+        ("POS", "是的没让我抄", "N"),
+        ("POS", "是啊不是我签的", "N"),
+        ("POS", "我没去我老公签的", "N"),
+        ("KNOW", "我不识字看不懂", "N"),
         ("KNOW", "明白啥", "U"),
         ("POS", "签了没收到", "U"),
         ("POS", "签字了没拿到合同", "U"),
@@ -219,8 +246,62 @@ def test_grammars_hold_no_phrase_twice_and_no_punctuation(kind: QuestionKind) ->
 
 
 @pytest.mark.parametrize(
-    ("family", "text", "row"), [row for row in EVERY if row[2][QuestionKind.POS] in GENERAL]
+    ("family", "text", "row"), [row for row in GIVEN + MORE if row[2][QuestionKind.POS] in GENERAL]
 )
 def test_general_intents_hold_at_every_question(family: str, text: str, row: dict[QuestionKind, str]) -> None:
     if len(set(row.values())) == 1:
         assert {got(kind, text) for kind in COLUMNS} == set(row.values()), family
+
+
+SOME = EVERY[::7]
+FACTUAL = (QuestionKind.POS, QuestionKind.KNOW)
+DENIED = [(kind, text) for _, text, row in SOME for kind in FACTUAL if row[kind] in ("N", "N?")]
+AFFIRMED = [
+    (kind, text)
+    for _, text, row in SOME
+    for kind in FACTUAL
+    if row[kind] == "Y" and len(clauses(text)) == 1 and not any(c in text for c in "怎哪谁难能,")
+]
+
+
+@pytest.mark.parametrize("front", ["对不起", "不好意思", "嗯", "是的", "没错", "好的", "其实", "说实话"])
+def test_nothing_polite_in_front_makes_a_yes_of_a_no(front: str) -> None:
+    made = [(kind, text) for kind, text in DENIED if got(kind, front + text) == "Y"]
+    assert made == []
+
+
+@pytest.mark.parametrize("end", ["吗", "吧", "?"])
+def test_asked_or_scorned_no_yes_stays_plain(end: str) -> None:
+    asked = [(kind, text) for kind, text in AFFIRMED if got(kind, text + end) == "Y"]
+    assert asked == []
+
+
+@pytest.mark.parametrize(
+    "front",
+    [
+        "好像",
+        "可能",
+        "大概",
+        "应该",
+        "估计",
+        "如果",
+        "要是",
+        "听说",
+        "据说",
+        "说是",
+        "我以为",
+        "希望",
+        "不记得",
+    ],
+)
+def test_guessed_supposed_or_told_no_yes_stays_plain(front: str) -> None:
+    guessed = [(kind, text) for kind, text in AFFIRMED if got(kind, front + text) == "Y"]
+    assert guessed == []
+
+
+@pytest.mark.parametrize(
+    "tail", [",不对,没有", ",哦不,不是", ",好像", ",我也不确定", ",记不清了", ",忘了", ",不对"]
+)
+def test_a_longer_contradiction_never_stays_confident(tail: str) -> None:
+    kept = [(kind, text) for kind, text in AFFIRMED if got(kind, text + tail) == "Y"]
+    assert kept == []

@@ -1,0 +1,162 @@
+"""Words that take back what they govern: guesses, questions, conditions, wishes, orders, another's word.
+
+Each operator has a reach: the whole clause (好像, 吗), what follows it (忘了, 听说, 业务员说), the next
+predicate (想, 要), or the rest of the utterance (如果). What stands in a reach is named, not stated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import IntEnum
+
+from dialer.ivr.clauses import Clause, Token
+from dialer.ivr.tags import FILLERS, Tag
+
+
+class Doubt(IntEnum):
+    """How far a word is from being stated by the customer."""
+
+    NONE = 0
+    NAMED = 1
+    """Wished, ordered or told by somebody else: no claim, but a risk that is named counts."""
+    OPEN = 2
+    """Guessed, asked or supposed: nothing."""
+
+
+STATED = (Tag.GRASP, Tag.RECEIVE, Tag.READ, Tag.SIGN, Tag.OWN_HAND, Tag.CONTENT)
+TOLD = frozenset({"讲清楚", "说清楚", "解释清楚", "交代清楚", "说明白", "讲明白"})
+DENIALS = (Tag.NOT, Tag.NONE, Tag.NOBODY, Tag.DENY, Tag.NO_MORE)
+_SAYING = frozenset({"说", "讲", "说的", "讲的"})
+_COACHED = frozenset({"教我说", "让我说", "教我答", "让我这么说"})
+_PERSONS = (Tag.SELF, Tag.YOU, Tag.OTHER, Tag.SOMEBODY)
+_UNTIL = frozenset({"等", "等我", "等到", "等他", "等她"})
+_ORDERING = frozenset({"先", "请", "麻烦", "再", "要", "给我", "给我讲", "能", "可", "帮"})
+_CAUSING = frozenset({"让", "叫", "教", "要", "使", "喊"})
+_ECHOED = (Tag.COPULA, Tag.AGREE)
+_GOING_ON = frozenset({"在", "正在", "得", "正"})
+_WISHING = frozenset({"要", "会", "该", "应当", "得要"})
+_DONE = frozenset({"的", "得", "过", "了", "啦"})
+
+
+def conditional(clause: Clause) -> bool:
+    """如果, 要是, ...的话: nothing in this clause or after it is stated."""
+    return clause.has(Tag.IF)
+
+
+def announces(clause: Clause) -> bool:
+    """听说, 我以为, 他说 at the end of a clause: what follows is not the customer's word either."""
+    last = len(clause.tokens) - 1
+    if last < 0:
+        return False
+    token = clause.tokens[last]
+    told = token.word in _SAYING and any(t.tag in (Tag.OTHER, Tag.SOMEBODY) for t in clause.tokens)
+    denied = last > 0 and clause.tokens[last - 1].tag is Tag.NOT
+    return (token.tag in (Tag.HEARSAY, Tag.BELIEF) or told) and not denied
+
+
+def doubts(clause: Clause, *, supposed: bool) -> list[Doubt]:
+    """One for each token. ``supposed``: an earlier clause made a condition."""
+    tokens = clause.tokens
+    rhetorical = clause.has(Tag.RHETORIC)
+    asks = (clause.asked or clause.has(Tag.CHECK)) and not rhetorical
+    if asks or supposed or clause.has(Tag.HEDGE, Tag.IF):
+        return [Doubt.OPEN] * len(tokens)
+    found = [Doubt.NONE] * len(tokens)
+    for place, token in enumerate(tokens):
+        rest = len(tokens) - place - 1
+        denied = place > 0 and tokens[place - 1].tag is Tag.NOT
+        waiting = token.word in _UNTIL and rest and tokens[place + 1].word not in ("了", "着")
+        if token.tag is Tag.UNSURE or waiting:
+            found[place + 1 :] = [Doubt.OPEN] * rest
+            break
+        if (token.tag in (Tag.HEARSAY, Tag.BELIEF) and not denied) or _reports(tokens, place):
+            found[place + 1 :] = [Doubt.NAMED] * rest
+            break
+        after = tokens[place + 1] if rest else None
+        if token.tag is Tag.CONSENT and token.word in ("你说", "你讲") and after and after.tag in _ECHOED:
+            found[place + 1 :] = [Doubt.NAMED] * rest  # 你说是就是
+            break
+        if token.word in _COACHED:
+            found[place:] = [Doubt.NAMED] * (rest + 1)
+            break
+        if found[place] is Doubt.NONE and (_wished(tokens, place) or _ordered(tokens, place)):
+            found[place] = Doubt.NAMED
+    return found
+
+
+def _reports(tokens: tuple[Token, ...], place: int) -> bool:
+    """业务员说我清楚, 他说收到了: not the customer's own word; 讲得清楚, 说过的 tell of telling."""
+    if tokens[place].word not in _SAYING:
+        return False
+    before, rest = tokens[:place], tokens[place + 1 :]
+    governed = [Tag.PAUSE, *(t.tag for t in before)]  # 跟我说: 我 is not who says it
+    persons = [
+        t.tag
+        for t, prior in zip(before, governed, strict=False)
+        if t.tag in _PERSONS and prior is not Tag.PREP
+    ]
+    speaker = bool(persons) and persons[-1] in (Tag.OTHER, Tag.SOMEBODY)
+    if any(t.tag in DENIALS for t in before) or not (speaker or not before):
+        return False
+    if not rest or rest[0].word in _DONE:
+        return False
+    return speaker or rest[0].tag is Tag.COPULA
+
+
+def _wished(tokens: tuple[Token, ...], place: int) -> bool:
+    """想, 希望, 准备, 以为, 要 with nothing but fillers between it and the fact at ``place``."""
+    if tokens[place].tag not in STATED:
+        return False
+    if tokens[place].tag is Tag.READ and place and tokens[place - 1].word in _GOING_ON:
+        return True  # 正在看, 得看看
+    for token in reversed(tokens[:place]):
+        if token.tag is Tag.WILL or token.word in _WISHING or token.word.startswith(("要问", "想问")):
+            return True
+        if (token.tag not in FILLERS and token.tag is not Tag.SELF) or token.word == "的":
+            return False
+    return False
+
+
+def _ordered(tokens: tuple[Token, ...], place: int) -> bool:
+    """你给我讲清楚, 说清楚再签, 让我说清楚: an order; 你讲清楚了 and 没人讲清楚 are reports."""
+    token = tokens[place]
+    previous = tokens[place - 1] if place else None
+    told = previous is not None and previous.tag in (Tag.TELL, Tag.SAID)
+    if token.word not in TOLD and not (told and token.tag is Tag.GRASP):
+        return False
+    if place > 1 and tokens[place - 1].tag is Tag.SELF and tokens[place - 2].word in _CAUSING:
+        return True
+    if any(t.tag in (*DENIALS, Tag.OTHER) for t in tokens[:place]):
+        return False
+    after = tokens[place + 1] if place + 1 < len(tokens) else None
+    if after is not None and (after.tag is Tag.BOUND or after.word in _DONE):
+        return False
+    if after is not None and after.word in ("再", "才"):
+        return True
+    return any(t.word in _ORDERING or t.tag is Tag.YOU for t in tokens[:place])
+
+
+_UNEXPLAINED = (None, Tag.WORD, Tag.CALL)
+
+
+def unexplained(heard: Sequence[Clause]) -> list[str]:
+    """Words that the grammar has no place for: what is said beside them may not be the whole answer."""
+    return [token.word for clause in heard for token in clause.tokens if token.tag in _UNEXPLAINED]
+
+
+def told_after_denial(heard: Sequence[Clause]) -> list[str]:
+    """没有,就是说收益挺高: what somebody did say, after it was denied."""
+    denied = False
+    for clause in heard:
+        free = denied  # A new clause, or 就 and a met predicate: the negation's reach is over.
+        for place, token in enumerate(clause.tokens):
+            if token.tag in DENIALS:
+                denied, free = True, False
+            elif token.word == "就" or token.tag in (Tag.PROMISE, Tag.BUT):
+                free = denied
+            elif free and (token.tag in (Tag.TELL, Tag.SAID, Tag.HEARSAY) or token.word in _COACHED):
+                own = place > 0 and clause.tokens[place - 1].tag in (Tag.SELF, Tag.YOU)
+                after = clause.tokens[place + 1] if place + 1 < len(clause.tokens) else None
+                if not own and (after is None or (after.word != "得" and after.tag is not Tag.GRASP)):
+                    return [clause.text]
+    return []

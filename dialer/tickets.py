@@ -12,12 +12,14 @@ from enum import StrEnum
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from dialer.errors import CalendarError, IllegalTransition
-from dialer.model import CallId, Problem, ProblemKind, Task, Ticket
+from dialer.model import CallId, Problem, ProblemKind, Task, Ticket, TicketId
 
 OPINION_WORKDAYS = 5
 """R57: time to settle what a customer brought up."""
 COMPLAINT_WORKDAYS = 3
-"""A simple complaint."""
+"""A simple complaint: one department settles it."""
+COMPLEX_COMPLAINT_WORKDAYS = 7
+"""A complaint that takes two departments or more."""
 _END_OF_DAY = time(23, 59, 59)
 
 AddWorkdays = Callable[[date, int], date]
@@ -29,7 +31,8 @@ def issue(
     """One ticket per question that ended in a problem, in the order of the call (R23, R74).
 
     Several problems of one question become one ticket: the earliest due, all departments. Two
-    departments or more escalate (R18). ``add_workdays`` may raise CalendarError.
+    departments or more escalate (R18); so does a matter that comes again (``again``, R89).
+    ``add_workdays`` may raise CalendarError.
     """
     by_question: dict[str, list[Problem]] = {}
     for problem in problems:
@@ -53,17 +56,30 @@ def _ticket(
         words=";".join(dict.fromkeys(problem.words for problem in group if problem.words)),
         answer_offset_s=min(problem.offset_s for problem in group),
         issued_at=now,
-        due=min(_due(problem, task, now, add_workdays) for problem in group),
-        major=any(problem.rule.major for problem in group),
+        due=min(_due(problem, task, now, add_workdays, len(departments)) for problem in group),
+        major=any(problem.rule.major or problem.anomaly for problem in group),
+        anomaly=next((problem.anomaly for problem in group if problem.anomaly), ""),
         escalated=len(departments) >= 2,
     )
 
 
-def _due(problem: Problem, task: Task, now: datetime, add_workdays: AddWorkdays) -> datetime:
+def again(ticket: Ticket, earlier: TicketId) -> Ticket:
+    """``ticket`` where ``earlier``, of an earlier call, is about the same matter: it escalates (R89).
+
+    The same matter: the same category of the same policy.
+    """
+    return replace(ticket, repeat_of=earlier, escalated=True)
+
+
+def _due(
+    problem: Problem, task: Task, now: datetime, add_workdays: AddWorkdays, departments: int
+) -> datetime:
     """R57, or the cooling-off period's end where that is sooner and still ahead; end of that day."""
     zone = _zone(task, now)
     today = now.astimezone(zone).date()
-    days = COMPLAINT_WORKDAYS if problem.kind is ProblemKind.COMPLAINT else OPINION_WORKDAYS
+    days = OPINION_WORKDAYS
+    if problem.kind is ProblemKind.COMPLAINT:
+        days = COMPLAINT_WORKDAYS if departments < 2 else COMPLEX_COMPLAINT_WORKDAYS
     try:
         due = add_workdays(today, days)
     except CalendarError:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from dialer.ivr.anomalies import anomaly
 from dialer.ivr.moves import SessionResult
 from dialer.ivr.script import Question, Script
 from dialer.ivr.turn import Reply
@@ -78,7 +79,10 @@ class Notes:
         self._problem(ProblemKind.NO_AGENT, question_id, self._tickets.no_agent, reply)
 
     def _problem(self, kind: ProblemKind, question_id: str, rule: TicketRule, reply: Reply) -> None:
-        self._problems.append(Problem(kind, question_id, rule, reply.words, reply.start_offset_s))
+        found = anomaly(reply.words)
+        self._problems.append(
+            Problem(kind, question_id, rule, reply.words, reply.start_offset_s, anomaly=found)
+        )
 
     def result(self) -> SessionResult:
         return SessionResult(

@@ -197,7 +197,7 @@ def _moved(connection: Connection, before: Handover, taken: HandoverTaken, selle
 def _issue(connection: Connection, tickets: Sequence[Ticket]) -> None:
     """R74: a no on paper is a 问题件 too."""
     events: list[Event] = []
-    for ticket in tickets:
+    for ticket in repository.repeated(connection, tickets):
         made = connection.execute(
             insert(TICKETS).returning(TICKETS.c.id), rows.ticket_row(ticket)
         ).scalar_one()

@@ -199,9 +199,10 @@ def _ending(row: Row[Any], one: Finished) -> rows.Values:
 
 
 def _issue(connection: Connection, records: Sequence[CallRecord]) -> dict[CallId, list[Ticket]]:
-    new = [rows.ticket_row(ticket) for record in records for ticket in record.tickets]
-    if not new:
+    issued = [ticket for record in records for ticket in record.tickets]
+    if not issued:
         return {record.call_id: [] for record in records}
+    new = [rows.ticket_row(ticket) for ticket in repository.repeated(connection, issued)]
     connection.execute(insert(TICKETS), new)
     stored = repository.tickets_of(connection, [record.call_id for record in records])
     return {record.call_id: stored[record.call_id] for record in records}

@@ -24,7 +24,7 @@ from sqlalchemy import (
 )
 
 from dialer.events import TaskImported
-from dialer.model import Attempt, CallId, ImportReport, Recording, Task, TaskId, Ticket
+from dialer.model import Attempt, CallId, ImportReport, Recording, Task, TaskId, Ticket, TicketId
 from dialer.policy.verdict import Decision
 from dialer.ports import CallView, Candidate
 from dialer.store import outbox, rows
@@ -45,6 +45,7 @@ from dialer.store.tables import (
     json_list,
     json_lists,
 )
+from dialer.tickets import again
 
 T = TypeVar("T")
 
@@ -123,6 +124,15 @@ _OPEN = (
     .order_by(ATTEMPTS.c.id)
 )
 _ANSWERS = select(ANSWERS).where(among_ids(ANSWERS.c.call_id)).order_by(ANSWERS.c.call_id, ANSWERS.c.position)
+_OF_POLICY = TASKS.alias("of_policy")
+_EARLIER = (
+    select(TICKETS.c.id, TICKETS.c.call_id, TICKETS.c.category, TASKS.c.id.label("task"))
+    .select_from(TASKS)
+    .join(_OF_POLICY, _OF_POLICY.c.policy_no == TASKS.c.policy_no)
+    .join(TICKETS, TICKETS.c.task_id == _OF_POLICY.c.id)
+    .where(among_ids(TASKS.c.id))
+    .order_by(TICKETS.c.id)
+)
 _TICKETS = select(TICKETS).where(among_ids(TICKETS.c.call_id)).order_by(TICKETS.c.id)
 _RECORDINGS = select(RECORDINGS).where(among_ids(RECORDINGS.c.call_id))
 
@@ -214,6 +224,15 @@ def tickets_of(connection: Connection, call_ids: Sequence[int]) -> dict[int, lis
     for row in connection.execute(_TICKETS, {"ids": list(call_ids)}):
         found[row.call_id].append(rows.ticket(row))
     return found
+
+
+def repeated(connection: Connection, issued: Sequence[Ticket]) -> list[Ticket]:
+    """Marks the tickets whose matter came up before: in another call, or on paper (R89)."""
+    calls = {ticket.call_id for ticket in issued if ticket.call_id}
+    found = connection.execute(_EARLIER, {"ids": sorted({ticket.task_id for ticket in issued})})
+    earlier = {(row.task, row.category): TicketId(row.id) for row in found if row.call_id not in calls}
+    keys = ((ticket, (ticket.task_id, ticket.category)) for ticket in issued)
+    return [again(ticket, earlier[key]) if key in earlier else ticket for ticket, key in keys]
 
 
 def tickets(connection: Connection) -> list[Ticket]:

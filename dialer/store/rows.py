@@ -293,6 +293,8 @@ def ticket_row(value: Ticket) -> Values:
         "major": value.major,
         "escalated": value.escalated,
         "status": value.status,
+        "anomaly": value.anomaly,
+        "repeat_of": value.repeat_of,
     }
 
 
@@ -310,6 +312,8 @@ def ticket(row: Row[*tuple[Any, ...]]) -> Ticket:
         major=row.major,
         escalated=row.escalated,
         status=row.status,
+        anomaly=row.anomaly,
+        repeat_of=TicketId(row.repeat_of),
         id=TicketId(row.id),
     )
 

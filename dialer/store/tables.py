@@ -273,6 +273,8 @@ class TaskRow(Base):
         _queue_index("ix_tasks_waiting", "hidden_until", "deadline", "id", also="hidden_until > {ago}"),
         _queue_index("ix_tasks_agreed", "appointment", also="appointment IS NOT NULL"),
         Index("ix_tasks_deadline", "deadline"),
+        # Tickets of a policy, in whatever campaign it was called.
+        Index("ix_tasks_policy", "policy_no"),
         Index(
             "ix_tasks_provisional",
             "id",
@@ -397,6 +399,9 @@ class TicketRow(Base):
     major: Mapped[bool]
     escalated: Mapped[bool]
     status: Mapped[str]
+    anomaly: Mapped[str] = mapped_column(server_default="")
+    repeat_of: Mapped[int] = mapped_column(server_default="0")
+    """The earlier ticket about the same matter; 0: none."""
 
     __table_args__ = (_KEEP_IDS,)
 

@@ -45,6 +45,7 @@ from dialer.listings import (
 )
 from dialer.model import CallId, PhoneNumber, Task, TaskId, TaskState, Ticket, TicketId
 from dialer.policy.verdict import Decision, Escalate, Finding
+from dialer.tickets import again
 
 if TYPE_CHECKING:
     from dialer.testing.store import Call, Kept
@@ -319,8 +320,19 @@ class MemoryRegisters:
         self._emit(HandoverMoved(taken.at, before.task_id, before.channel.value, taken.step.value))
         return after
 
+    def repeated(self, tickets: Sequence[Ticket]) -> list[Ticket]:
+        """R89: marked where another call, or paper, brought up the same matter of the policy."""
+        calls = {ticket.call_id for ticket in tickets if ticket.call_id}
+        earlier = {
+            (self._tasks[one.task_id].task.policy_no, one.category): one.id
+            for one in self._tickets.values()
+            if one.call_id not in calls
+        }
+        keys = ((one, (self._tasks[one.task_id].task.policy_no, one.category)) for one in tickets)
+        return [again(one, earlier[key]) if key in earlier else one for one, key in keys]
+
     def _issue(self, tickets: Sequence[Ticket]) -> None:
-        for ticket in tickets:
+        for ticket in self.repeated(tickets):
             made = replace(ticket, id=TicketId(len(self._tickets) + 1))
             self._tickets[made.id] = made
             self._emit(TicketIssued(made.issued_at, made.id, made.call_id, made.category, made.major))

@@ -502,7 +502,7 @@ class MemoryStore(MemoryRegisters):
         self._unclaim(kept)
         issued = [
             replace(ticket, id=TicketId(n))
-            for n, ticket in enumerate(record.tickets, start=len(self._tickets) + 1)
+            for n, ticket in enumerate(self.repeated(record.tickets), start=len(self._tickets) + 1)
         ]
         self._tickets.update({ticket.id: ticket for ticket in issued})
         call.attempt = replace(

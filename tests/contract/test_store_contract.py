@@ -672,6 +672,26 @@ async def test_finishing_twice_changes_nothing(store: Store) -> None:
     assert len(await store.tickets()) == 2
 
 
+async def test_the_same_matter_again_escalates_and_names_the_earlier_ticket(store: Store) -> None:
+    """R89: of the same policy, in whatever campaign; another policy's is another matter."""
+    other = a_task("P2", "13900000002")
+    await store.add_tasks([a_task(), a_task(campaign="complaint"), other], NOW)
+    first = await store.finish(*await plain_no(store, 1))
+    second = await store.finish(*await plain_no(store, 2))
+    third = await store.finish(*await plain_no(store, 3))
+    assert [(one.escalated, one.repeat_of) for one in (*first, *second, *third)] == [
+        (False, 0), (True, first[0].id), (False, 0),
+    ]  # fmt: skip
+    assert await store.tickets() == [*first, *second, *third]
+
+
+async def plain_no(store: Store, task: int) -> tuple[Claim, CallRecord]:
+    claim, call = await dialled(store, task)
+    record = full_record(call)
+    ticket = replace(record.tickets[0], escalated=False, departments=("客服部",), anomaly="代签名")
+    return claim, replace(record, tickets=(ticket,), recording=None)
+
+
 @pytest.mark.parametrize("outcome", list(Disposition))
 async def test_what_an_outcome_makes_of_the_task(store: Store, outcome: Disposition) -> None:
     await store.add_tasks([a_task()], NOW)

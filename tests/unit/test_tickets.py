@@ -22,10 +22,11 @@ from dialer.model import (
     Task,
     TaskId,
     Ticket,
+    TicketId,
     TicketRule,
 )
 from dialer.policy.calendar import calendar_from
-from dialer.tickets import TRANSITIONS, Actor, TicketEvent, TicketState, advance, issue
+from dialer.tickets import TRANSITIONS, Actor, TicketEvent, TicketState, advance, again, issue
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 CALENDAR = calendar_from()
@@ -183,3 +184,23 @@ def test_sales_never_acts_on_a_ticket(actor: Actor) -> None:
 def test_an_unknown_state_is_refused() -> None:
     with pytest.raises(IllegalTransition, match="lost"):
         advance(replace(TICKET, status="lost"), TicketEvent.TAKE, HANDLER, "")
+
+
+@pytest.mark.parametrize(
+    ("departments", "due"), [(("客服",), date(2026, 11, 13)), (("客服", "合规"), date(2026, 11, 19))]
+)
+def test_a_complaint_for_several_departments_is_complex(departments: tuple[str, ...], due: date) -> None:
+    rule = TicketRule("投诉", departments)
+    (ticket,) = tickets(problem(rule, kind=ProblemKind.COMPLAINT))
+    assert (ticket.due.date(), ticket.escalated) == (due, len(departments) > 1)
+
+
+def test_an_anomaly_in_the_words_makes_a_ticket_major_whatever_was_asked() -> None:
+    (ticket,) = tickets(problem(NOT_DELIVERED, words="没收到,业务员代签的", anomaly="代签名"))
+    assert (ticket.major, ticket.anomaly, ticket.category) == (True, "代签名", "合同未送达")
+
+
+def test_a_matter_that_comes_again_escalates() -> None:
+    (ticket,) = tickets(problem(NOT_DELIVERED))
+    repeated = again(ticket, TicketId(4))
+    assert (ticket.escalated, repeated.escalated, repeated.repeat_of) == (False, True, 4)

@@ -199,14 +199,13 @@ class Conversation:
                     if self._transfer is not None:
                         # The session has waited long enough: no agent may take the call any more.
                         self._transfer.cancel()
-                    clips = self._house.prompts.clips(action.say)
+                    clips = self._house.prompts.clips(action.say, slow=action.slow)
                     await media.play(clips, action.play_id, loop=action.loop)
                 case moves.StopPlay():
                     await media.stop_playing()
                 case moves.Listen():
                     self._listening = action
-                    spec = dataclasses.replace(self._house.listen, end_silence_s=action.end_silence_s)
-                    await media.listen(spec)
+                    await media.listen(self._spec(action))
                 case moves.StopListen():
                     self._listening = None
                     await media.listen(None)
@@ -215,6 +214,12 @@ class Conversation:
                     self._transfer = asyncio.create_task(self._run_transfer())
                 case moves.HangUp():
                     await self._control.hang_up(action.reason)
+
+    def _spec(self, listen: moves.Listen) -> ListenSpec:
+        """Free speech may be longer than an answer."""
+        usual = self._house.listen
+        longest = listen.max_speech_s or usual.max_speech_s
+        return dataclasses.replace(usual, end_silence_s=listen.end_silence_s, max_speech_s=longest)
 
     async def _run_transfer(self) -> None:
         bridged = False

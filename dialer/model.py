@@ -184,6 +184,8 @@ class QuestionKind(StrEnum):
     CONS = "CONS"
     IDENTITY = "IDENTITY"
     """POS at the identity gate: a plain no means WRONG."""
+    FREE = "FREE"
+    """An open question: the customer speaks freely, and it is kept (R66)."""
 
 
 class AnswerClass(StrEnum):
@@ -200,6 +202,8 @@ class AnswerClass(StrEnum):
     REFUSE = "REFUSE"
     COMPLAINT = "COMPLAINT"
     HUMAN = "HUMAN"
+    SAID = "SAID"
+    """Something was said to an open question: neither yes nor no."""
 
 
 class AnswerSource(StrEnum):
@@ -399,6 +403,8 @@ class ProblemKind(StrEnum):
     COMPLAINT = "complaint"
     NO_AGENT = "no_agent"
     """Asked for a person and none was free."""
+    REMARK = "remark"
+    """Said to an open question: an opinion to be settled (R57)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -476,6 +482,8 @@ class SayKind(StrEnum):
     MONEY = "money"
     SURNAME = "surname"
     PRODUCT = "product"
+    DATE = "date"
+    DIGITS = "digits"
 
 
 @dataclass(frozen=True, slots=True)
@@ -484,7 +492,8 @@ class Say:
 
     kind: SayKind
     text: str
-    """The words, or the value as text: ``12000`` for MONEY (yuan), ``20`` for NUMBER."""
+    """The words, or the value as text: ``12000`` for MONEY (yuan), ``20`` for NUMBER, ``2026-11-10`` for
+    DATE, ``0138`` for DIGITS."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -373,8 +373,11 @@ class Recogniser(Protocol):
 
 
 class Synthesiser(Protocol):
-    def clips(self, say: Sequence[Say]) -> list[Path]:
-        """The clips that speak it, in order. Raises MissingPrompt naming what is missing."""
+    def clips(self, say: Sequence[Say], *, slow: bool = False) -> list[Path]:
+        """The clips that speak it, in order; longer ones for who asked for slow speech.
+
+        Raises MissingPrompt naming what is missing.
+        """
         ...
 
 

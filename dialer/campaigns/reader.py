@@ -8,14 +8,11 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError
-from ruamel.yaml.nodes import MappingNode, ScalarNode, SequenceNode
+from ruamel.yaml.nodes import MappingNode
 
 from dialer.campaigns.plan import Plan
 from dialer.errors import CampaignError
-from dialer.ivr.table import did_you_mean, line_of, yaml_nodes
-
-Place = tuple[str | int, ...]
-"""Where a value stands: ``("time", "windows", 0)``."""
+from dialer.ivr.yamlread import Place, did_you_mean, line_at, line_of, yaml_nodes
 
 
 def read_plan(text: str, file: str) -> Plan:
@@ -41,7 +38,7 @@ def read_plan(text: str, file: str) -> Plan:
 def line_of_place(text: str, place: str) -> int:
     """The line of a place such as ``content.filing``; of what is above it where it isn't written."""
     root = yaml_nodes(text, "", CampaignError, "id")
-    return _line(root, tuple(place.split(".")) if place else ())
+    return line_at(root, tuple(place.split(".")) if place else ())
 
 
 def _days(value: Any) -> Any:
@@ -53,32 +50,13 @@ def _days(value: Any) -> Any:
     return value.date() if isinstance(value, datetime) and not value.time() else value
 
 
-def _line(node: Any, place: Place) -> int:
-    """The line of the key or item; of the nearest one above it that is there."""
-    line = line_of(node)
-    for step in place:
-        if isinstance(node, MappingNode):
-            found = next(
-                ((k, v) for k, v in node.value if isinstance(k, ScalarNode) and k.value == str(step)), None
-            )
-            if found is None:
-                return line
-            line, node = line_of(found[0]), found[1]
-        elif isinstance(node, SequenceNode) and isinstance(step, int) and step < len(node.value):
-            node = node.value[step]
-            line = line_of(node)
-        else:
-            return line
-    return line
-
-
 def _explain(error: ValidationError, root: Any, file: str) -> CampaignError:
     found = error.errors()
     # A key that was misspelt is missing, too: the misspelling says more.
     first = next((one for one in found if one["type"] == "extra_forbidden"), found[0])
     place: Place = first["loc"]
     name = ".".join(str(step) for step in place)
-    line = _line(root, place)
+    line = line_at(root, place)
     message = str(first["msg"]).removeprefix("Value error, ")
     match first["type"]:
         case "missing":

@@ -9,6 +9,7 @@ from typing import Literal
 from dialer.ivr.moves import Action, StopPlay, Transfer
 from dialer.ivr.stage import Stage, Step
 from dialer.ivr.turn import Reply
+from dialer.ivr.wishes import asks_for_machine
 from dialer.model import Disposition
 
 Reason = Literal["human", "complaint", "unclear"]
@@ -53,7 +54,8 @@ class WithAgents(Stage, ABC):
         self._seeking = _Seeking(reason, self._question.id, reply)
         if not self._agents:
             return self._no_agent(now)
-        actions = self._play(self._say(self._script.prompts.transfer_hold), self._question.id, loop=True)
+        texts = (*self._disclosure(), self._script.prompts.transfer_hold)
+        actions = self._play(self._say(*texts), self._question.id, loop=True)
         self._step, self._deadline = Step.HOLD, now + self._turn.hold_limit_s
         self._notes.reason = "left while an agent was sought"
         return [*actions, Transfer(reason)]
@@ -69,7 +71,8 @@ class WithAgents(Stage, ABC):
         if result != "accepted":
             return self._no_agent(now)
         self._notes.transferred = True
-        self._notes.decide(Disposition.TRANSFERRED, "transferred to an agent")
+        wish = ", wished to speak dialect (R46)" if self._notes.dialect else ""
+        self._notes.decide(Disposition.TRANSFERRED, f"transferred to an agent{wish}")
         self._step, self._deadline = Step.TALK, None
         return [StopPlay()]
 
@@ -80,11 +83,17 @@ class WithAgents(Stage, ABC):
         self._agents = False
         if seeking.reason == "unclear":
             return self._after_unclear(seeking.reply, now, prompts.transfer_go_on)
+        say = self._say(*self._disclosure(), prompts.transfer_failed)
         self._note_unmet()
-        asked = "complaint" if seeking.reason == "complaint" else "asked for a person"
-        return self._exit(
-            now, Disposition.ANSWERED_INCOMPLETE, f"{asked}, no agent free", prompts.transfer_failed
-        )
+        asked = "asked to speak dialect (R46)" if self._notes.dialect else "asked for a person"
+        asked = "complaint" if seeking.reason == "complaint" else asked
+        return self._farewell(now, Disposition.ANSWERED_INCOMPLETE, f"{asked}, no agent free", say)
+
+    def _disclosure(self) -> tuple[str, ...]:
+        """Who asks whether a machine is speaking gets a true answer."""
+        prompt = self._script.prompts.machine
+        asked = self._seeking is not None and asks_for_machine(self._seeking.reply.words)
+        return (prompt,) if prompt and asked else ()
 
     def _note_unmet(self) -> None:
         """Who asked for a person and got none is owed a call; a complaint has its ticket already."""

@@ -84,6 +84,8 @@ _IDENTITY = {
 
 def classify(kind: QuestionKind, text: str) -> Classified:
     """The class of ``text`` as an answer to a question of this kind. Any text; raises nothing."""
+    if kind is QuestionKind.FREE:
+        kind = QuestionKind.LEFT  # nothing to say, or something: what it is belongs to people
     heard = readings(text)
     said = [sense for reading in heard for sense in reading.said]
     intents: dict[Meaning, str] = {}

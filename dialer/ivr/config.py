@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 _DAY_S = 86_400.0
 _TIMES = (
-    "no_input_s", "utterance_s", "end_silence_s", "long_end_silence_s", "play_limit_s", "hold_limit_s",
-    "long_stop_s", "min_duration_s",
+    "no_input_s", "utterance_s", "end_silence_s", "long_end_silence_s", "free_end_silence_s", "free_speech_s",
+    "play_limit_s", "hold_limit_s", "long_stop_s", "min_duration_s",
 )  # fmt: skip
 _SHARES = ("min_confidence", "yes_min_confidence", "max_unknown_ratio", "yes_max_unknown_ratio")
 
@@ -24,6 +24,10 @@ class TurnSettings:
     """Pause that ends an answer."""
     long_end_silence_s: float = 1.0
     """Pause that ends an answer where people tell more: anything left, appointment."""
+    free_end_silence_s: float = 2.0
+    """Pause that ends free speech: why somebody is dissatisfied, suggestions."""
+    free_speech_s: float = 60.0
+    """Free speech is listened to for so long at most; the recording goes on anyway."""
     barge_guard_s: float = 0.5
     """Speech and keys this soon after a prompt began belong to the question before it."""
     play_limit_s: float = 60.0

@@ -6,7 +6,6 @@ from dataclasses import replace
 
 from dialer.ivr import appointment
 from dialer.ivr.agents import WithAgents
-from dialer.ivr.exchange import Asking
 from dialer.ivr.ladder import Move, common_move
 from dialer.ivr.moves import Action
 from dialer.ivr.stage import Step
@@ -28,6 +27,7 @@ class WithDetours(WithAgents):
         self._notes.settle()
         match move:
             case Move.WRONG:
+                self._notes.withdraw()
                 prompt = self._script.prompts.wrong_person
                 return self._exit(now, Disposition.WRONG_PERSON, "not the policyholder", prompt)
             case Move.APPOINT:
@@ -43,8 +43,11 @@ class WithDetours(WithAgents):
         if self._refusals > 1:
             return self._refused(now)
         self._step = Step.REFUSAL
+        return self._ask_refusal(now)
+
+    def _ask_refusal(self, now: float) -> list[Action]:
         say = self._say(self._script.prompts.refusal)
-        return self._open(Asking("refusal", QuestionKind.POS, say, speech=not self._keys_only), now)
+        return self._open(self._asking("refusal", QuestionKind.POS, say), now)
 
     def _on_refusal(self, reply: Reply, now: float) -> list[Action]:
         move = common_move(reply.answer_class)
@@ -57,7 +60,7 @@ class WithDetours(WithAgents):
                 return self._ask(now)
             case AnswerClass.REPEAT if self._ladder.repeats < self._turn.max_repeats:
                 self._ladder = replace(self._ladder, repeats=self._ladder.repeats + 1)
-                return self._replay(now)
+                return self._replay(reply, now)
             case AnswerClass.YES | AnswerClass.MAYBE_YES | AnswerClass.REFUSE:
                 return self._refused(now)
         self._notes.refused = False
@@ -83,16 +86,8 @@ class WithDetours(WithAgents):
         prompt = prompts.appointment_again if self._appointment_askings else prompts.appointment
         self._appointment_askings += 1
         self._step = Step.APPOINTMENT
-        asking = Asking(
-            "appointment",
-            QuestionKind.CONS,
-            self._say(prompt),
-            barge_in=True,
-            speech=not self._keys_only,
-            more_to_say=True,
-            phrases=appointment.PHRASES,
-        )
-        return self._open(asking, now)
+        say = self._say(prompt)
+        return self._open(self._asking("appointment", QuestionKind.CONS, say, appointment.PHRASES), now)
 
     def _on_appointment(self, reply: Reply, now: float) -> list[Action]:
         move = common_move(reply.answer_class)

@@ -6,7 +6,7 @@ must be heard to its end, keys pressed meanwhile wait for it and listening start
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from dialer.ivr.config import TurnSettings
 from dialer.ivr.moves import (
@@ -22,7 +22,8 @@ from dialer.ivr.moves import (
     StopPlay,
     Timeout,
 )
-from dialer.ivr.turn import Classify, Reply, key_class, weigh
+from dialer.ivr.script import OwnWords
+from dialer.ivr.turn import Classify, Reply, contented, in_own_words, key_class, weigh
 from dialer.model import AnswerClass, AnswerSource, QuestionKind, Say
 
 _MAX_NOISES = 3
@@ -36,12 +37,21 @@ class Asking:
     question_id: str
     kind: QuestionKind
     say: tuple[Say, ...]
+    end_silence_s: float
+    """Pause that ends the reply."""
+    no_input_s: float
+    """Silence that counts as no reply."""
     barge_in: bool = False
     speech: bool = True
     """False: keys only."""
-    more_to_say: bool = False
-    """A longer pause ends the reply."""
     phrases: tuple[str, ...] = ()
+    words: OwnWords = field(default_factory=OwnWords)
+    satisfaction: bool = False
+    """一般 is no yes."""
+
+    @property
+    def free(self) -> bool:
+        return self.kind is QuestionKind.FREE
 
 
 class Exchange:
@@ -55,16 +65,23 @@ class Exchange:
         classify: Classify,
         now: float,
         offset_s: float,
+        *,
+        slow: bool = False,
     ) -> None:
         self.asking, self.asked_offset_s = asking, offset_s
-        self._turn, self._classify, self._play_id = turn, classify, play_id
+        classify = in_own_words(classify, asking.words)
+        self._classify = contented(classify) if asking.satisfaction else classify
+        self._turn, self._play_id, self._slow = turn, play_id, slow
         self._playing, self._listening, self._speaking, self._cut = True, False, False, False
         self._held: Key | None = None
         self._noises = 0
+        self._spoke_at = offset_s
         self.deadline = now + turn.play_limit_s
 
-    def open(self) -> list[Action]:
-        actions: list[Action] = [Play(self._play_id, self.asking.say, self.asking.question_id)]
+    def open(self, lead: tuple[Say, ...] = ()) -> list[Action]:
+        """``lead``: said before the prompt, this time only."""
+        say = lead + self.asking.say
+        actions: list[Action] = [Play(self._play_id, say, self.asking.question_id, slow=self._slow)]
         if self.asking.barge_in:
             actions += self._listen()
         return actions
@@ -80,7 +97,7 @@ class Exchange:
             case PlayedOut(play_id) if play_id == self._play_id and self._playing:
                 return self._played_out(now)
             case SpeechStarted(start) if self._listening and not self._too_early(start):
-                return self._speech_started(now), None
+                return self._speech_started(now, start), None
             case HeardWords() if self._listening and not self._too_early(event.start_offset_s):
                 return self._heard(event, now)
             case Key() if not self._too_early(event.offset_s):
@@ -89,8 +106,16 @@ class Exchange:
                 return self._played_out(now)
             case Timeout():
                 why = "the recogniser gave no words" if self._speaking else "silence"
-                return [], Reply(AnswerClass.UNCLEAR, "", 0.0, AnswerSource.NONE, offset_s, offset_s, why)
+                return [], self.wordless(why, offset_s)
         return [], None
+
+    def wordless(self, why: str, offset_s: float) -> Reply:
+        """Silence, or speech whose words are lost. To an open question it was said all the same."""
+        said = self.asking.free and self._speaking
+        start = self._spoke_at if said else offset_s
+        source = AnswerSource.ASR if said else AnswerSource.NONE
+        answer = AnswerClass.SAID if said else AnswerClass.UNCLEAR
+        return Reply(answer, "", 0.0, source, start, offset_s, why)
 
     def _too_early(self, offset_s: float) -> bool:
         return offset_s < self.asked_offset_s + self._turn.barge_guard_s
@@ -99,19 +124,21 @@ class Exchange:
         if not self.asking.speech:
             return []
         self._listening = True
-        pause = self._turn.long_end_silence_s if self.asking.more_to_say else self._turn.end_silence_s
-        return [Listen(self.asking.question_id, self.asking.kind, pause, self.asking.phrases)]
+        asking = self.asking
+        longest = self._turn.free_speech_s if asking.free else None
+        phrases = (*asking.phrases, *asking.words.yes, *asking.words.no)
+        return [Listen(asking.question_id, asking.kind, asking.end_silence_s, phrases, longest)]
 
     def _played_out(self, now: float) -> tuple[list[Action], Reply | None]:
         self._playing = False
         if self._held is not None:
             return [], self._key_reply(self._held)
-        self.deadline = now + self._turn.no_input_s
+        self.deadline = now + self.asking.no_input_s
         return ([] if self._listening else self._listen()), None
 
-    def _speech_started(self, now: float) -> list[Action]:
-        self._speaking = True
-        self.deadline = now + self._turn.utterance_s
+    def _speech_started(self, now: float, start_offset_s: float) -> list[Action]:
+        self._speaking, self._spoke_at = True, start_offset_s
+        self.deadline = now + self._turn.utterance_s + (self._turn.free_speech_s if self.asking.free else 0.0)
         if not self._playing:
             return []
         self._playing, self._cut = False, True
@@ -124,7 +151,7 @@ class Exchange:
             self._noises += 1
             self._speaking = False
             if not self._playing:
-                self.deadline = now + self._turn.no_input_s
+                self.deadline = now + self.asking.no_input_s
             return self._listen(), None
         answer_class, why = weigh(heard, self.asking.kind, self._turn, self._classify)
         return [], Reply(

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from dialer.ivr.script import Question
+from dialer.ivr.script import Confirm, Question
 from dialer.ivr.turn import Lean, Reply, lean
 from dialer.model import AnswerClass, AnswerSource, QuestionKind
 
@@ -77,6 +77,8 @@ def climb(
     if reply.answer_class is AnswerClass.REPEAT and ladder.repeats < max_repeats:
         return replace(ladder, repeats=ladder.repeats + 1), Move.REPLAY
     match lean(question.kind, reply.answer_class):
+        case Lean.GOOD if _asks_back(question, ladder, reply, always=True):
+            return replace(ladder, confirming=True, doubted=True), Move.ASK
         case Lean.GOOD if ladder.pending is None or reply.source is AnswerSource.DTMF:
             return ladder, Move.NEXT
         case Lean.GOOD if ladder.rung == KEYS:
@@ -89,23 +91,30 @@ def climb(
             return ladder, _PLAIN_NO.get(question.kind, Move.TICKET)
         case Lean.MAYBE_GOOD | Lean.MAYBE_PROBLEM if not ladder.doubted and ladder.rung < KEYS:
             return replace(ladder, confirming=True, doubted=True), Move.ASK
-    return _unclear(ladder, keys_only)
+    return _unclear(question, ladder, keys_only)
+
+
+def _asks_back(question: Question, ladder: Ladder, reply: Reply, *, always: bool) -> bool:
+    """Once, and only what was spoken: a key is meant."""
+    wanted = (Confirm.ALWAYS,) if always else (Confirm.ALWAYS, Confirm.PROBLEM)
+    spoken = reply.source is AnswerSource.ASR
+    return question.confirm in wanted and spoken and not ladder.doubted and ladder.rung < KEYS
 
 
 def _problem(question: Question, ladder: Ladder, reply: Reply) -> tuple[Ladder, Move]:
     """A grave one is asked back once, unless a key said it."""
     if question.kind in _PLAIN_NO:
         return ladder, _PLAIN_NO[question.kind]
-    spoken = reply.source is AnswerSource.ASR
-    if question.confirm and spoken and not ladder.doubted and ladder.rung < KEYS:
+    if _asks_back(question, ladder, reply, always=False):
         return replace(ladder, confirming=True, doubted=True, pending=reply), Move.ASK
     return ladder, Move.TICKET
 
 
-def _unclear(ladder: Ladder, keys_only: bool) -> tuple[Ladder, Move]:
-    if ladder.rung == 0 and not ladder.doubted and not keys_only:
+def _unclear(question: Question, ladder: Ladder, keys_only: bool) -> tuple[Ladder, Move]:
+    """As many further askings as the question has ``retries``; the last of them is by keys."""
+    if ladder.rung == 0 and question.retries == KEYS and not ladder.doubted and not keys_only:
         return replace(ladder, rung=1), Move.ASK
-    if ladder.rung < KEYS:
+    if ladder.rung < KEYS and question.retries:
         return _to_keys(ladder), Move.ASK
     return ladder, Move.TICKET if ladder.pending is not None else Move.GIVE_UP
 

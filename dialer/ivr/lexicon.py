@@ -56,6 +56,7 @@ _OWN: dict[QuestionKind, tuple[str, ...]] = {
     QuestionKind.LEFT: (_LEFT,),
     QuestionKind.CONS: (_CONSENT, "不用了"),
     QuestionKind.IDENTITY: (_IDENTITY, _CONSENT),
+    QuestionKind.FREE: (_LEFT, _SATISFACTION),
 }
 
 

@@ -90,6 +90,8 @@ class Play:
     say: tuple[Say, ...]
     question_id: str = ""
     loop: bool = False
+    slow: bool = False
+    """The customer asked for slower speech."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +110,8 @@ class Listen:
     kind: QuestionKind
     end_silence_s: float
     phrases: tuple[str, ...] = ()
+    max_speech_s: float | None = None
+    """Longest utterance; None: the installation's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,3 +154,5 @@ class SessionResult:
     complaint: bool = False
     transferred: bool = False
     """An agent took the call over."""
+    dialect: bool = False
+    """The customer wished to be spoken to in dialect (R46)."""

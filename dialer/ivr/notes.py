@@ -30,7 +30,7 @@ class Notes:
         self.reason = "the call ended before the script"
         self.hung_up_by = ""
         self.appointment: AppointmentWish | None = None
-        self.identified = self.refused = self.complaint = self.transferred = False
+        self.identified = self.refused = self.complaint = self.transferred = self.dialect = False
 
     def turn(self, question: str, kind: QuestionKind, reply: Reply, asked_offset_s: float) -> None:
         """One asking and what came back."""
@@ -67,6 +67,22 @@ class Notes:
         kind = ProblemKind.RISKY_YES if risky else ProblemKind.NO
         self._problem(kind, question.id, question.ticket, reply)
 
+    def said(self, question: Question, reply: Reply) -> None:
+        """What was said to an open question, where the script makes a ticket of it (R57)."""
+        if question.ticket is not None:
+            self._problem(ProblemKind.REMARK, question.id, question.ticket, reply)
+
+    def explain(self, reply: Reply) -> None:
+        """Why the last problem is one, in the customer's words (R66)."""
+        last = self._problems[-1]
+        words = "；".join(filter(None, (last.words, reply.words)))
+        self._problems[-1] = replace(last, words=words)
+
+    def withdraw(self) -> None:
+        """It wasn't the policyholder after all: what he said makes no ticket (R2)."""
+        self.identified = False
+        self._problems.clear()
+
     def unclear(self, question: Question, reply: Reply) -> None:
         """未明确作答: asked to the end."""
         self._problem(ProblemKind.UNCLEAR, question.id, self._tickets.unclear, reply)
@@ -97,4 +113,5 @@ class Notes:
             refused=self.refused,
             complaint=self.complaint,
             transferred=self.transferred,
+            dialect=self.dialect,
         )

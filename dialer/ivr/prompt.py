@@ -10,7 +10,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
+from difflib import get_close_matches
+from enum import StrEnum
 from functools import lru_cache
 
 from dialer.model import Say, SayKind, Task
@@ -25,8 +28,12 @@ VALUE_SLOTS = {
     "premium": SayKind.MONEY,
     "pay_years": SayKind.NUMBER,
     "cooling_off_days": SayKind.NUMBER,
+    "event": SayKind.DATE,
+    "policy_tail": SayKind.DIGITS,
 }
 SLOTS = (*TEXT_SLOTS, *VALUE_SLOTS)
+
+PUNCTUATION = " ，。、；：？！,.;:?!"
 
 _SLOT = re.compile(r"\{([^{}]*)\}")
 _LEADING = " \t\n，。、；：？！,.;:?!…"
@@ -37,7 +44,32 @@ _COMPOUND = (
     "漆雕乐正宰父谷梁拓跋夹谷轩辕令狐段干百里呼延东郭南门羊舌微生梁丘左丘东门西门第五"
 )
 _COMPOUND_SURNAMES = frozenset(_COMPOUND[i : i + 2] for i in range(0, len(_COMPOUND), 2))
-_NEW_TYPES = ("分红", "万能", "投资连结", "投连")
+_TAIL = 4
+
+
+class ProductType(StrEnum):
+    """Design of a life insurance product: of the new types, all but the first, the yield isn't certain."""
+
+    ORDINARY = "ordinary"
+    PARTICIPATING = "participating"
+    """分红型."""
+    UNIVERSAL = "universal"
+    """万能型."""
+    LINKED = "linked"
+    """投资连结型."""
+
+    @classmethod
+    def of(cls, product: str) -> ProductType:
+        """By its filed name, which carries the design: 金瑞两全保险（分红型）."""
+        return next((kind for word, kind in _DESIGNS if word in product), cls.ORDINARY)
+
+
+_DESIGNS = (
+    ("分红", ProductType.PARTICIPATING),
+    ("万能", ProductType.UNIVERSAL),
+    ("投资连结", ProductType.LINKED),
+    ("投连", ProductType.LINKED),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +85,13 @@ class Facts:
     cooling_off_days: int
     insured_differs: bool = False
     """The insured is another person: the signatures are asked separately (R3)."""
-    new_type: bool = False
-    """Participating, universal or linked: the yield isn't certain."""
+    product_type: ProductType = ProductType.ORDINARY
+    channel: str = ""
+    """个代, 银代, 经代, 电销 or 网销."""
+    event: date | None = None
+    """The signing, a claim's end, a visit: what the call-back is about."""
+    policy_tail: str = ""
+    """The last four digits of the policy's number."""
     weekday: int | None = None
     """Of the call's day, 0 = Monday, so that 下周一 can be counted; None: weekdays aren't understood."""
 
@@ -72,10 +109,7 @@ def surname(name: str) -> str:
 
 
 def facts_of(task: Task, weekday: int | None = None) -> Facts:
-    """What the script may say of ``task``. Raises ValueError where the holder has no name.
-
-    New-type products carry their design in the filed name, e.g. 金瑞两全保险（分红型）.
-    """
+    """What the script may say of ``task``. Raises ValueError where the holder has no name."""
     holder = task.holder
     return Facts(
         surname=surname(holder.name),
@@ -85,9 +119,16 @@ def facts_of(task: Task, weekday: int | None = None) -> Facts:
         pay_years=task.pay_years,
         cooling_off_days=task.cooling_off_days,
         insured_differs=holder.insured_differs,
-        new_type=any(word in task.product for word in _NEW_TYPES),
+        product_type=ProductType.of(task.product),
+        channel=task.channel,
+        event=task.event,
+        policy_tail="".join(filter(_is_digit, task.policy_no))[-_TAIL:],
         weekday=weekday,
     )
+
+
+def _is_digit(character: str) -> bool:
+    return character.isascii() and character.isdigit()
 
 
 def slots_of(template: str) -> tuple[str, ...]:
@@ -95,14 +136,30 @@ def slots_of(template: str) -> tuple[str, ...]:
     return tuple(_SLOT.findall(template))
 
 
-def stray_brace(template: str) -> bool:
-    """Whether a brace is left that opens or closes no slot."""
+def template_fault(template: str) -> str:
+    """What is wrong with a template and what to write, or empty."""
+    for slot in slots_of(template):
+        if slot not in SLOTS:
+            near = get_close_matches(slot, SLOTS, n=1, cutoff=0.6)
+            guess = f", did you mean {near[0]!r}?" if near else ""
+            return f"has an unknown slot {{{slot}}}{guess}: slots are " + " ".join(
+                f"{{{name}}}" for name in SLOTS
+            )
     rest = _SLOT.sub("", template)
-    return "{" in rest or "}" in rest
+    if "{" in rest or "}" in rest:
+        return "has a brace that belongs to no slot, like {surname}"
+    if "{premium}元" in template:
+        return "{premium} is read with its 元: leave out the 元"
+    if not slots_of(template) and not template.strip(PUNCTUATION):
+        return "has no words to speak"
+    return ""
 
 
 def render(template: str, company: str, facts: Facts) -> tuple[Say, ...]:
-    """Split ``template`` around its values. Unknown slots raise KeyError: the reader lets none pass."""
+    """Split ``template`` around its values. Raises ValueError where this customer has no such value.
+
+    Unknown slots raise KeyError: the reader lets none pass.
+    """
     if _same_for_all(template):
         return _plain(template, company, facts.honorific)
     return tuple(_render(template, company, facts))
@@ -156,6 +213,16 @@ def _value(slot: str, facts: Facts) -> str:
             return str(facts.cooling_off_days)
         case "surname":
             return facts.surname
+        case "event":
+            if facts.event is None:
+                raise ValueError("the script speaks of {event}, but the task has no such date (起算日)")
+            return facts.event.isoformat()
+        case "policy_tail":
+            if len(facts.policy_tail) < _TAIL:
+                raise ValueError(
+                    "the script speaks of {policy_tail}, but the policy number has no four digits"
+                )
+            return facts.policy_tail
     return facts.product
 
 
@@ -163,6 +230,6 @@ def texts_of(template: str, company: str) -> tuple[str, ...]:
     """Every fixed fragment that ``template`` can say, whoever the customer is."""
     found: dict[str, None] = {}
     for honorific in HONORIFICS:
-        facts = Facts("", honorific, "", Decimal(0), 0, 0)
+        facts = Facts("", honorific, "", Decimal(0), 0, 0, event=date.min, policy_tail="0000")
         found.update((say.text, None) for say in render(template, company, facts) if say.kind is SayKind.TEXT)
     return tuple(found)

@@ -1,34 +1,47 @@
-"""Script file (YAML) -> Script. Every mistake is a ScriptError with file, line and what to write.
-
-The YAML is read as a node tree, not as Python values, so that each value still knows its line.
-"""
+"""Script file (YAML) -> Script. Every mistake is a ScriptError with file, line and what to write."""
 
 from __future__ import annotations
 
-from dataclasses import fields
+from collections.abc import Container
+from functools import lru_cache
+from typing import Any
 
-from ruamel.yaml.nodes import ScalarNode
+from pydantic import ValidationError
 
-from dialer.ivr.prompt import TEXT_SLOTS, slots_of
-from dialer.ivr.script import (
-    NOT_A_PROBLEM,
-    Condition,
-    Prompts,
-    Purpose,
-    Question,
-    Script,
-    ScriptTickets,
-)
-from dialer.ivr.table import Table, compose, line_of, tag_of
-from dialer.model import QuestionKind, TicketRule
+from dialer.errors import ScriptError
+from dialer.ivr.schema import ADAPTER, script_schema
+from dialer.ivr.script import NOT_A_PROBLEM, Confirm, Question, Script
+from dialer.ivr.yamlread import Place, complaint, line_at, read_yaml
+from dialer.model import QuestionKind
 
+_FIRST = "id, version, title, company"
 _NO_BARGE_IN = (QuestionKind.IDENTITY, QuestionKind.CONS, QuestionKind.BAD)
+_NEEDS_NO_TICKET = (*NOT_A_PROBLEM, QuestionKind.FREE)
 _TICKET = "{category: 合同未送达, departments: [契约]}"
 
 
+@lru_cache(maxsize=64)
 def read_script(text: str, file: str) -> Script:
     """Parse and check ``text``; ``file`` only names it in errors. Raises ScriptError."""
-    return _script(compose(text, file))
+    data, root = read_yaml(text, file, ScriptError, _FIRST)
+    if not isinstance(data, dict):
+        raise ScriptError("the script must be a table of 'key: value' lines", file, line_at(root, ()))
+    _fill_defaults(data)
+    try:
+        script = ADAPTER.validate_python(data)
+    except ValidationError as error:
+        message, place = complaint(error, script_schema())
+        if "/" in message and place == ("id",):
+            message = "'id' must be plain, without / and slots"
+        raise ScriptError(_whose(data, place) + message, file, line_at(root, place)) from None
+    seen: dict[str, Question] = {}
+    for number, question in enumerate(script.questions):
+        if fault := _fault(question, seen):
+            key, message = fault
+            line = line_at(root, ("questions", number, key))
+            raise ScriptError(f"question {question.id}: {message}", file, line)
+        seen[question.id] = question
+    return script
 
 
 def line_of_place(text: str, place: str) -> int:
@@ -36,110 +49,62 @@ def line_of_place(text: str, place: str) -> int:
 
     ``text`` is a script that ``read_script`` accepts. The whole script (empty) stands where its questions do.
     """
-    table = compose(text, "")
-    name, _, key = place.partition(".")
-    if name == "prompts":
-        return table.table("prompts", "").line_of(key)
-    for node in table.items("questions", ""):
-        row = Table(node, "", "")
-        if row.text("id", "") == name:
-            return row.line_of(key or "id")
-    return table.line_of("questions")
+    data, root = read_yaml(text, "", ScriptError, _FIRST)
+    name, *rest = place.split(".")
+    if name in ("prompts", "tickets"):
+        return line_at(root, (name, *rest))
+    for number, question in enumerate(data["questions"]):
+        if question["id"] == name:
+            return line_at(root, ("questions", number, *(rest or ["id"])))
+    return line_at(root, ("questions",))
 
 
-def _script(table: Table) -> Script:
-    script = Script(
-        id=table.text("id", "new-policy"),
-        version=table.text("version", "1", number=True),
-        title=table.text("title", "新契约回访"),
-        language=table.text("language", "zh-CN"),
-        company=table.text("company", "禾安人寿"),
-        purpose=table.choice("purpose", Purpose, Purpose.CALLBACK),
-        prompts=_prompts(table.table("prompts", "a table of what is said around the questions")),
-        tickets=_script_tickets(table.table("tickets", "a table with unclear, complaint and no_agent")),
-        questions=_questions(table),
-    )
-    table.done()
-    if "/" in script.id or "{" in script.company:
-        key = "id" if "/" in script.id else "company"
-        table.fail(f"the script: {key!r} must be plain, without / and slots", table.line_of(key))
-    return script
+def _fill_defaults(data: dict[Any, Any]) -> None:
+    """What a question's kind and ticket decide unless it is written."""
+    questions = data.get("questions")
+    for question in questions if isinstance(questions, list) else ():
+        if not isinstance(question, dict):
+            continue
+        if question.get("kind") in _NO_BARGE_IN:
+            question.setdefault("barge_in", False)
+        ticket = question.get("ticket")
+        if isinstance(ticket, dict) and ticket.get("major") is True:
+            question.setdefault("confirm", Confirm.PROBLEM.value)
 
 
-def _prompts(table: Table) -> Prompts:
-    texts = {}
-    for item in fields(Prompts):
-        texts[item.name] = table.template(item.name, "what to say")
-        values = [slot for slot in slots_of(texts[item.name]) if slot not in (*TEXT_SLOTS, "surname")]
-        if values:
-            table.fail(
-                f"{table.name}: {item.name!r} may be heard by anybody who picks up (R2): "
-                f"leave out {{{values[0]}}}",
-                table.line_of(item.name),
-            )
-    table.done()
-    return Prompts(**texts)
+def _whose(data: dict[Any, Any], place: Place) -> str:
+    """What the mistake is in: ``question received: ``."""
+    match place:
+        case ("questions", int(number), *_):
+            try:
+                name = data["questions"][number]["id"]
+            except (KeyError, TypeError, IndexError):
+                name = number + 1
+            return f"question {name}: "
+        case (str(part), _, *_):
+            return f"{part}: "
+    return "the script: "
 
 
-def _script_tickets(table: Table) -> ScriptTickets:
-    rules = {item.name: _ticket(table.table(item.name, _TICKET)) for item in fields(ScriptTickets)}
-    table.done()
-    return ScriptTickets(**rules)
-
-
-def _ticket(table: Table) -> TicketRule:
-    departments = []
-    for node in table.items("departments", "[客服]"):
-        if not isinstance(node, ScalarNode) or tag_of(node) != "str" or not node.value.strip():
-            table.fail(f"{table.name}: a department must be a name, e.g. 客服", line_of(node))
-        departments.append(node.value.strip())
-    rule = TicketRule(
-        category=table.text("category", "合同未送达"),
-        departments=tuple(departments),
-        major=table.flag("major", False),
-        before_cooling_off=table.flag("before_cooling_off", False),
-    )
-    table.done()
-    return rule
-
-
-def _questions(table: Table) -> tuple[Question, ...]:
-    questions: dict[str, Question] = {}
-    for number, node in enumerate(table.items("questions", "- id: identity"), start=1):
-        row = Table(node, table.file, f"question {number}")
-        question = _question(row)
-        if question.id in questions:
-            row.fail(f"question {number}: id {question.id!r} is taken: give it another", row.line_of("id"))
-        questions[question.id] = question
-    return tuple(questions.values())
-
-
-def _question(row: Table) -> Question:
-    name = row.text("id", "received")
-    row.name = f"question {name}"
-    kind = row.choice("kind", QuestionKind)
-    ticket = None
-    if row.optional("ticket") is not None:
-        ticket = _ticket(row.table("ticket", _TICKET))
-        if kind in NOT_A_PROBLEM:
-            row.fail(f"{row.name}: a no to {kind} is no problem: leave out ticket", row.line_of("ticket"))
-    elif kind not in NOT_A_PROBLEM:
+def _fault(question: Question, seen: Container[str]) -> tuple[str, str] | None:
+    """What no single field shows: the key that it stands at, and what to write. ``seen``: the ids above."""
+    kind, name = question.kind, question.id
+    if name in seen:
+        return "id", f"id {name!r} is taken: give it another"
+    if kind in NOT_A_PROBLEM and question.ticket is not None:
+        return "ticket", f"a no to {kind} is no problem: leave out ticket"
+    if kind not in _NEEDS_NO_TICKET and question.ticket is None:
         problem = "yes" if kind in (QuestionKind.BAD, QuestionKind.LEFT) else "no"
-        row.fail(
-            f"{row.name}: a {problem} here is a problem and must lead somewhere (R74): "
-            f"write ticket: {_TICKET}"
-        )
-    question = Question(
-        id=name,
-        kind=kind,
-        ask=row.template("ask", "the question"),
-        ask_again=row.template("ask_again", "the question in other words"),
-        keys=row.template("keys", "是请按1，不是请按2。"),
-        ticket=ticket,
-        short=row.flag("short", False),
-        barge_in=row.flag("barge_in", kind not in _NO_BARGE_IN),
-        confirm=row.flag("confirm", ticket is not None and ticket.major),
-        when=row.choice("when", Condition, Condition.ALWAYS),
-    )
-    row.done()
-    return question
+        return "id", f"a {problem} here is a problem and must lead somewhere (R74): write ticket: {_TICKET}"
+    for key, example in _EXAMPLES.items():
+        if not question.free and getattr(question, key) is None:
+            return "id", f"{key!r} is missing: write {key}: {example}"
+    if question.follow_up is not None and (question.free or kind in NOT_A_PROBLEM):
+        return "follow_up", f"{kind} has no problem answer to follow up: leave out follow_up"
+    for other in question.when.ended:
+        if other not in seen:
+            return "when", f"no question {other!r} stands above this one: 'ended' needs earlier answers"
+    return None
+
+
+_EXAMPLES = {"ask_again": "the question in other words", "keys": "是请按一，不是请按二。"}

@@ -10,8 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from dialer.ivr.detours import WithDetours
-from dialer.ivr.exchange import Asking
-from dialer.ivr.ladder import KEYS, Ladder, Move, climb
+from dialer.ivr.ladder import KEYS, Ladder, Move, climb, common_move
 from dialer.ivr.moves import (
     Action,
     HangUp,
@@ -32,9 +31,11 @@ from dialer.ivr.moves import (
     Transfer,
     TransferEnded,
 )
+from dialer.ivr.script import Ending
 from dialer.ivr.stage import Step
 from dialer.ivr.turn import Reply
-from dialer.model import Disposition, QuestionKind, Say
+from dialer.ivr.wishes import dialect
+from dialer.model import AnswerClass, AnswerSource, Disposition, QuestionKind, Say
 
 __all__ = [
     "Action",
@@ -116,7 +117,12 @@ class Session(WithDetours):
     def _replied(self, reply: Reply, now: float) -> list[Action]:
         assert self._exchange is not None
         asking = self._exchange.asking
+        if wish := dialect(reply.answer_class, reply.words):
+            self._notes.dialect = True
+            reply = replace(reply, answer_class=AnswerClass.HUMAN, decided_by=wish)
         self._notes.turn(asking.question_id, asking.kind, reply, self._exchange.asked_offset_s)
+        if asking.free:
+            return self._on_free(reply, now)
         match self._step:
             case Step.REFUSAL:
                 return self._on_refusal(reply, now)
@@ -124,13 +130,20 @@ class Session(WithDetours):
                 return self._on_appointment(reply, now)
         return self._on_question(reply, now)
 
-    def _next(self, now: float, lead: tuple[Say, ...] = ()) -> list[Action]:
-        self._index += 1
-        self._ladder = Ladder()
+    def _next(self, now: float, ending: Ending, lead: tuple[Say, ...] = ()) -> list[Action]:
+        """The next question that the answers so far ask for."""
+        self._ended[self._question.id] = ending
+        self._ladder, self._index = Ladder(), self._following()
         if self._index < len(self._questions):
             return self._ask(now, lead)
         say = lead + self._say(self._script.prompts.closing)
         return self._farewell(now, Disposition.COMPLETED, "the script was asked to its end", say)
+
+    def _following(self) -> int:
+        """Index of the next question that applies; their number where none does."""
+        later = range(self._index + 1, len(self._questions))
+        applies = (index for index in later if self._questions[index].when.met(self._ended))
+        return next(applies, len(self._questions))
 
     def _on_question(self, reply: Reply, now: float) -> list[Action]:
         question, before = self._question, self._ladder
@@ -142,24 +155,55 @@ class Session(WithDetours):
                 misheard = reply.words and not self._ladder.confirming
                 return self._ask(now, self._say(self._script.prompts.unclear) if misheard else ())
             case Move.REPLAY:
-                return self._replay(now)
+                return self._replay(reply, now)
             case Move.NEXT:
                 self._notes.settle()
                 self._unclear_in_row = 0
                 if question.kind is QuestionKind.IDENTITY:
                     self._notes.identified = True
-                return self._next(now)
+                return self._next(now, Ending.GOOD)
             case Move.TICKET:
                 self._notes.settle()
                 self._notes.answer_problem(question, self._ladder.pending or reply)
                 self._unclear_in_row = 0
-                return self._next(now, self._say(self._script.prompts.noted))
+                return self._problem_noted(now)
             case Move.GIVE_UP:
                 self._notes.settle()
                 return self._give_up(reply, now)
             case Move.REFUSE:
                 return self._refuse(now)
         return self._common(move, reply, now)
+
+    def _problem_noted(self, now: float) -> list[Action]:
+        """On, or first why (R66)."""
+        question = self._question
+        if question.follow_up is None:
+            return self._next(now, Ending.PROBLEM, self._say(self._script.prompts.noted))
+        self._step, self._ladder = Step.WHY, Ladder()
+        say = self._say(question.follow_up.ask)
+        return self._open(self._asking(f"{question.id}.why", QuestionKind.FREE, say), now)
+
+    def _on_free(self, reply: Reply, now: float) -> list[Action]:
+        """Free speech: kept as it is said. Only a wish for a person and a complaint lead elsewhere."""
+        move, question, ladder = common_move(reply.answer_class), self._question, self._ladder
+        if move is not None:
+            return self._common(move, reply, now)
+        if reply.answer_class is AnswerClass.REPEAT and ladder.repeats < self._turn.max_repeats:
+            self._ladder = replace(ladder, repeats=ladder.repeats + 1)
+            return self._replay(reply, now)
+        said, why = reply.answer_class is AnswerClass.SAID, self._step is Step.WHY
+        silent = reply.source is AnswerSource.NONE
+        if silent and not why and question.ask_again and question.retries and not ladder.rung:
+            self._ladder = replace(ladder, rung=1)
+            return self._ask(now)
+        self._notes.settle()
+        lead = self._say(self._script.prompts.noted) if said or why else ()
+        if why:
+            self._notes.explain(reply)
+            return self._next(now, Ending.PROBLEM, lead)
+        if said:
+            self._notes.said(question, reply)
+        return self._next(now, Ending.GOOD if said else Ending.UNCLEAR, lead)
 
     def _give_up(self, reply: Reply, now: float) -> list[Action]:
         """Unclear to the end: a person where one is free, else a ticket."""
@@ -177,7 +221,7 @@ class Session(WithDetours):
         self._unclear_in_row += 1
         if self._unclear_in_row >= self._turn.max_unclear:
             return self._nothing_clear(now, "no clear answers")
-        return self._next(now, self._say(lead))
+        return self._next(now, Ending.UNCLEAR, self._say(lead))
 
     def _nothing_clear(self, now: float, reason: str) -> list[Action]:
         prompt = self._script.prompts.unclear_exit
@@ -211,25 +255,33 @@ class Session(WithDetours):
         return []
 
     def _recogniser_lost(self, now: float) -> list[Action]:
-        """Keys from now on; what is being asked is asked again with them."""
-        if self._keys_only:
-            return []
-        self._keys_only = True
+        """Keys from now on; what is being asked is asked again with them. Free speech is recorded anyway."""
+        known, self._keys_only = self._keys_only, True
         if self._exchange is None:
+            return []
+        if self._exchange.asking.free:
+            reply = self._exchange.wordless("recorded, not recognised", now - self._zero)
+            return [] if reply.answer_class is not AnswerClass.SAID else self._replied(reply, now)
+        if known:
             return []
         match self._step:
             case Step.QUESTION:
                 self._ladder = replace(self._ladder, rung=KEYS, confirming=False)
                 return self._ask(now)
             case Step.REFUSAL:
-                say = self._say(self._script.prompts.refusal)
-                return self._open(Asking("refusal", QuestionKind.POS, say, speech=False), now)
+                return self._ask_refusal(now)
         return self._ask_time(now)
+
+    def _answered_all(self) -> bool:
+        self._ended[self._question.id] = Ending.PROBLEM
+        return self._following() == len(self._questions)
 
     def _hung_up(self, by: str) -> None:
         """The line is gone. What was said so far still counts."""
         match self._step:
-            case Step.QUESTION:
+            case Step.WHY if self._answered_all():
+                self._notes.decide(Disposition.COMPLETED, "hung up instead of saying more")
+            case Step.QUESTION | Step.WHY:
                 if self._ladder.pending is not None:
                     self._notes.answer_problem(self._question, self._ladder.pending)
                 self._notes.reason = "hung up before the end"

@@ -8,6 +8,9 @@ from enum import StrEnum
 
 from dialer.ivr.answers import Classified
 from dialer.ivr.config import TurnSettings
+from dialer.ivr.prompt import PUNCTUATION
+from dialer.ivr.script import OwnWords
+from dialer.ivr.wishes import middling
 from dialer.model import AnswerClass, AnswerSource, Heard, QuestionKind
 
 Classify = Callable[[QuestionKind, str], Classified]
@@ -24,6 +27,13 @@ class Lean(StrEnum):
     NONE = "none"
 
 
+_FREE_MOVES = (AnswerClass.HUMAN, AnswerClass.COMPLAINT, AnswerClass.NO)
+"""What free speech may mean beside what it says; NO: there is nothing to say."""
+_SHORT_REPEAT = 8
+"""Characters: 您说什么 asks for the question again, a longer 没听清他说的 tells a story."""
+_UNDECIDED = (AnswerClass.UNCLEAR, AnswerClass.MAYBE_YES, AnswerClass.MAYBE_NO)
+_BARE = dict.fromkeys(map(ord, PUNCTUATION))
+_PARTICLES = "啊呀哦呢"
 _RISKY = (QuestionKind.BAD, QuestionKind.LEFT)
 _YES = {AnswerClass.YES: Lean.GOOD, AnswerClass.MAYBE_YES: Lean.MAYBE_GOOD}
 _NO = {AnswerClass.NO: Lean.PROBLEM, AnswerClass.MAYBE_NO: Lean.MAYBE_PROBLEM}
@@ -59,6 +69,8 @@ def weigh(
     heard: Heard, kind: QuestionKind, turn: TurnSettings, classify: Classify
 ) -> tuple[AnswerClass, str]:
     """Class and reason. Confidence alone is no evidence, so each bar can turn a yes into unclear."""
+    if kind is QuestionKind.FREE:
+        return _weigh_free(heard, turn, classify)
     if not heard.text:
         return AnswerClass.UNCLEAR, "nothing understood"
     if heard.duration_s < turn.min_duration_s:
@@ -76,9 +88,52 @@ def weigh(
     return found.answer_class, found.decided_by
 
 
+def _weigh_free(heard: Heard, turn: TurnSettings, classify: Classify) -> tuple[AnswerClass, str]:
+    """Whatever is said counts as said, understood or not: the recording has it."""
+    if heard.duration_s < turn.min_duration_s or heard.level_dbov < turn.min_level_dbov:
+        return AnswerClass.UNCLEAR, "noise"
+    if not heard.text:
+        return AnswerClass.SAID, "speech without known words"
+    borne = heard.confidence >= turn.min_confidence and heard.unknown_ratio <= turn.max_unknown_ratio
+    found = classify(QuestionKind.FREE, heard.text)
+    again = found.answer_class is AnswerClass.REPEAT and len(heard.text) <= _SHORT_REPEAT
+    if borne and (again or found.answer_class in _FREE_MOVES):
+        return found.answer_class, found.decided_by
+    return AnswerClass.SAID, "free speech"
+
+
+def contented(classify: Classify) -> Classify:
+    """For questions about satisfaction: 一般 and 还行 are no yes (R66)."""
+
+    def classified(kind: QuestionKind, text: str) -> Classified:
+        found = classify(kind, text)
+        word = middling(text)
+        return Classified(AnswerClass.NO, word) if word and found.answer_class in _UNDECIDED else found
+
+    return classified
+
+
+def in_own_words(classify: Classify, words: OwnWords) -> Classify:
+    """The question's own words, said alone, decide what the grammar of answers left open."""
+    known = dict.fromkeys(words.yes, AnswerClass.YES) | dict.fromkeys(words.no, AnswerClass.NO)
+
+    def classified(kind: QuestionKind, text: str) -> Classified:
+        found = classify(kind, text)
+        bare = text.translate(_BARE).rstrip(_PARTICLES)
+        own = known.get(bare) if found.answer_class in _UNDECIDED else None
+        return found if own is None else Classified(own, bare)
+
+    return classified
+
+
 def key_class(kind: QuestionKind, digit: str) -> AnswerClass | None:
-    """1 is the literal yes, 2 the literal no, 0 a person, 9 and * again; others mean nothing."""
+    """1 is the literal yes, 2 the literal no, 0 a person, 9 and * again; others mean nothing.
+
+    To an open question 2 and # say that there is nothing to say.
+    """
     match digit:
+        case "1" | "2" | "#" if kind is QuestionKind.FREE:
+            return None if digit == "1" else AnswerClass.NO
         case "1" | "2":
             yes = (digit == "1") is (kind is not QuestionKind.NEG)
             return AnswerClass.YES if yes else AnswerClass.NO

@@ -14,6 +14,7 @@ from dialer.model import Say
 from dialer.tts.audio import clip_fault
 from dialer.tts.config import PromptConfig
 from dialer.tts.reading import fragments
+from dialer.tts.slow import slowed
 
 _UNSAFE = re.compile(r"[^0-9A-Za-z\u3007\u3400-\u9fff]+")
 _NAME_CHARS = 16
@@ -56,6 +57,7 @@ class PromptBook:
 
     def __init__(self, config: PromptConfig) -> None:
         self._folders = config.folders
+        self._slow = config.built / "slow"
         self._shelves = [_Shelf(str(folder)) for folder in self._folders]
 
     def find(self, text: str) -> Path | None:
@@ -68,7 +70,7 @@ class PromptBook:
         name = clip_name(text)
         return next((found for shelf in self._shelves if (found := shelf.clips.get(name))), None)
 
-    def clips(self, say: Sequence[Say]) -> list[Path]:
+    def clips(self, say: Sequence[Say], *, slow: bool = False) -> list[Path]:
         """The clips that speak ``say``, in order. Raises MissingPrompt naming every fragment without one."""
         try:
             texts = fragments(say)
@@ -80,7 +82,7 @@ class PromptBook:
         clips = [path for path in found if path is not None]
         if len(clips) < len(texts):
             raise MissingPrompt(self.advice(self.missing(texts)))
-        return clips
+        return [slowed(clip, self._slow) for clip in clips] if slow else clips
 
     def missing(self, texts: Iterable[str]) -> list[str]:
         """The fragments that no folder has a clip for, once each."""

@@ -1,4 +1,4 @@
-"""Values read aloud: numbers, money and names to the fragments that clips exist for. Pure.
+"""Values read aloud: numbers, money, dates and names to the fragments that clips exist for. Pure.
 
 A fragment is a word group that sounds whole when played after another: 0-99 are one clip each, so are
 二百, 三千, 十二 and the units 万 亿 元 角 分.
@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from datetime import date
 
 from dialer.model import Say, SayKind
 
 _DIGITS = "零一二三四五六七八九"
 _NUMBER = re.compile(r"-?[0-9]{1,12}(\.[0-9]{1,8})?")
 _GROUPS = ("", "万", "亿")
+YEARS = range(2020, 2036)
+"""Years whose clips ship; others are built where they are needed."""
 LIMIT = 10**12
 """Whole parts are read below this."""
 
@@ -36,6 +39,10 @@ def fragments(say: Sequence[Say]) -> list[str]:
                 found += number(piece.text, before_measure=measured)
             case SayKind.MONEY:
                 found += money(piece.text)
+            case SayKind.DATE:
+                found += day(piece.text)
+            case SayKind.DIGITS:
+                found += digits(piece.text)
             case _:
                 if not piece.text.strip():
                     raise ValueError(f"nothing to say in an empty {piece.kind.value}")
@@ -66,6 +73,26 @@ def money(text: str) -> list[str]:
     if cents:
         parts += ([] if tenths or not whole else ["零"]) + [_DIGITS[cents], "分"]
     return [*sign, *parts]
+
+
+def day(text: str) -> list[str]:
+    """``2026-11-03`` -> 二零二六年 十一月 三日. Raises ValueError."""
+    try:
+        value = date.fromisoformat(text)
+    except ValueError:
+        raise ValueError(f"not a date that can be read aloud: {text!r}; write e.g. 2026-11-03") from None
+    return [_year(value.year), f"{below_hundred(value.month)}月", f"{below_hundred(value.day)}日"]
+
+
+def _year(value: int) -> str:
+    return "".join(_DIGITS[int(digit)] for digit in f"{value:04d}") + "年"
+
+
+def digits(text: str) -> list[str]:
+    """One by one, as numbers are told on the telephone: ``0138`` -> 零 幺 三 八. Raises ValueError."""
+    if not (text.isascii() and text.isdigit()):
+        raise ValueError(f"not digits: {text!r}")
+    return ["幺" if digit == "1" else _DIGITS[int(digit)] for digit in text]
 
 
 def _parse(text: str) -> tuple[list[str], int, str]:
@@ -120,6 +147,13 @@ def below_hundred(value: int) -> str:
     if not tens:
         return _DIGITS[ones]
     return ("" if tens == 1 else _DIGITS[tens]) + "十" + (_DIGITS[ones] if ones else "")
+
+
+def date_fragments() -> list[str]:
+    """Every fragment that ``day`` (of these years) and ``digits`` can ask for."""
+    months = [f"{below_hundred(value)}月" for value in range(1, 13)]
+    days = [f"{below_hundred(value)}日" for value in range(1, 32)]
+    return [*(_year(value) for value in YEARS), *months, *days, *_DIGITS, "幺"]
 
 
 def number_fragments() -> list[str]:

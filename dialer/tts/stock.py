@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dialer.ivr.prompt import HONORIFICS
-from dialer.tts.reading import number_fragments
+from dialer.tts.reading import date_fragments, number_fragments
 
 SURNAMES = (
     "王李张刘陈杨黄赵吴周徐孙马朱胡郭何林罗高郑梁谢宋唐许韩邓冯曹彭曾肖田董潘袁蔡蒋余于杜叶程魏苏吕丁任卢姚沈钟姜崔谭陆范汪廖石金韦"
@@ -32,5 +32,6 @@ HOUSE_TEXTS = ("客户回访转接，接听请按一",)
 
 def stock_texts() -> list[str]:
     """All of them, once each."""
-    parts = [*number_fragments(), *SURNAMES, *COMPOUND_SURNAMES, *HONORIFICS, *PRODUCTS, *HOUSE_TEXTS]
+    values = [*number_fragments(), *date_fragments()]
+    parts = [*values, *SURNAMES, *COMPOUND_SURNAMES, *HONORIFICS, *PRODUCTS, *HOUSE_TEXTS]
     return list(dict.fromkeys(parts))

@@ -60,10 +60,10 @@ class FakePrompts:
     def __init__(self) -> None:
         self.missing = False
 
-    def clips(self, say: Any) -> list[Path]:
+    def clips(self, say: Any, *, slow: bool = False) -> list[Path]:
         if self.missing:
             raise MissingPrompt("no clip for '您好'")
-        return [Path(piece.text) for piece in say if isinstance(piece, Say)]
+        return [Path(piece.text + "-slow" * slow) for piece in say if isinstance(piece, Say)]
 
 
 class FlakyStore(MemoryStore):

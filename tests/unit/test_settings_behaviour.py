@@ -94,6 +94,14 @@ async def never_stops_speaking(leg: FakeLeg) -> None:
     leg.leave()
 
 
+async def tells_at_length(leg: FakeLeg) -> None:
+    await keys("11111121", then_leave=False)(leg)
+    await leg.media.prompt_over()
+    leg.put(SpeechStarted(0.0, leg.media.offset_s))
+    await asyncio.sleep(300)
+    leg.leave()
+
+
 async def presses_early(leg: FakeLeg) -> None:
     leg.answer()
     await leg.media.prompt_over()
@@ -142,6 +150,8 @@ TURNS = [
     Case("utterance_s", 10.0, never_stops_speaking),
     Case("end_silence_s", 0.9, silent("11")),
     Case("long_end_silence_s", 1.5, silent("1111112")),
+    Case("free_end_silence_s", 3.0, silent("11111121")),
+    Case("free_speech_s", 20.0, tells_at_length),
     Case("barge_guard_s", 0.1, presses_early),
     Case("play_limit_s", 90.0, hears_endless_prompts),
     Case("hold_limit_s", 30.0, asks_for_a_person, slow_agents),

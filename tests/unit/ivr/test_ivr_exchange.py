@@ -28,7 +28,8 @@ def yes(kind: QuestionKind, text: str) -> Classified:
 def exchange(
     *, barge_in: bool = False, speech: bool = True, turn: TurnSettings = TURN, more: bool = False
 ) -> tuple[Exchange, list[Action]]:
-    asking = Asking("q", QuestionKind.POS, SAY, barge_in, speech, more)
+    pause = TURN.long_end_silence_s if more else TURN.end_silence_s
+    asking = Asking("q", QuestionKind.POS, SAY, pause, turn.no_input_s, barge_in, speech)
     made = Exchange(asking, 7, turn, yes, START, OFFSET)
     return made, made.open()
 

@@ -3,15 +3,15 @@
 import pytest
 
 from dialer.ivr.ladder import KEYS, Ladder, Move, climb
-from dialer.ivr.script import Question
+from dialer.ivr.script import Confirm, Question
 from dialer.ivr.turn import Reply
 from dialer.model import AnswerClass, AnswerSource, QuestionKind, TicketRule
 
 RULE = TicketRule("甲", ("乙",))
 
 
-def question(kind: QuestionKind, *, confirm: bool = False) -> Question:
-    return Question("q", kind, "?", "??", "1", RULE, confirm=confirm)
+def question(kind: QuestionKind, *, confirm: Confirm = Confirm.NEVER, retries: int = 2) -> Question:
+    return Question("q", kind, "问?", "再问?", "按一", RULE, confirm=confirm, retries=retries)
 
 
 def reply(answer: str, source: AnswerSource = AnswerSource.ASR) -> Reply:
@@ -82,13 +82,13 @@ def test_truth_table(kind: str, before: Ladder, answer: str, after: Ladder, move
 
 def test_only_a_key_takes_a_problem_back() -> None:
     pressed = reply("Y", AnswerSource.DTMF)
-    asked = question(QuestionKind.POS, confirm=True)
+    asked = question(QuestionKind.POS, confirm=Confirm.PROBLEM)
     assert climb(asked, PENDING_LAST, pressed, keys_only=False, max_repeats=2) == (PENDING_LAST, Move.NEXT)
 
 
 @pytest.mark.parametrize(("kind", "problem"), [("POS", "N"), ("BAD", "Y")])
 def test_a_grave_problem_is_asked_back_unless_a_key_said_it(kind: str, problem: str) -> None:
-    asked = question(QuestionKind(kind), confirm=True)
+    asked = question(QuestionKind(kind), confirm=Confirm.PROBLEM)
     spoken, pressed = reply(problem), reply(problem, AnswerSource.DTMF)
     expected = Ladder(confirming=True, doubted=True, pending=spoken)
     assert climb(asked, FIRST, spoken, keys_only=False, max_repeats=2) == (expected, Move.ASK)

@@ -60,9 +60,17 @@ def test_the_gate_is_heard_to_its_end(script: Script) -> None:
 
 @pytest.mark.parametrize("word", ["保单", "{product}", "{premium}", "退保"])
 def test_no_product_word_before_the_identity_is_known(script: Script, word: str) -> None:
-    assert only(changed(script, "identity", keys=f"您的{word}请按一。")) == ("R2", "identity.keys")
-    prompts = replace(script.prompts, transfer_hold=f"您的{word}请稍候")
+    assert only(changed(script, "identity", keys=f"您的{word}请按一，不是请按二。")) == (
+        "R2",
+        "identity.keys",
+    )
+
+
+def test_no_product_word_in_what_anybody_may_hear(script: Script) -> None:
+    prompts = replace(script.prompts, transfer_hold="您的保单请稍候")
     assert only(replace(script, prompts=prompts)) == ("R2", "prompts.transfer_hold")
+    with pytest.raises(ValueError, match=r"leave out \{premium\}"):
+        replace(script.prompts, transfer_hold="您的{premium}请稍候")
 
 
 @pytest.mark.parametrize(
@@ -93,7 +101,7 @@ def test_questions_without_a_plain_yes_are_refused(script: Script, text: str) ->
     ],
 )
 def test_plain_questions_may_stay(script: Script, text: str) -> None:
-    assert lint(changed(script, "received", ask=text)) == ()
+    assert lint(changed(script, "received", ask=text, barge_in=False)) == ()
 
 
 def test_negative_kind_is_refused(script: Script) -> None:

@@ -1,9 +1,19 @@
 from dataclasses import replace
+from datetime import date
 from decimal import Decimal
 
 import pytest
 
-from dialer.ivr.prompt import Facts, facts_of, render, slots_of, stray_brace, surname, texts_of
+from dialer.ivr.prompt import (
+    Facts,
+    ProductType,
+    facts_of,
+    render,
+    slots_of,
+    surname,
+    template_fault,
+    texts_of,
+)
 from dialer.model import Phone, PhoneNumber, Policyholder, Say, SayKind, Task, TaskId
 
 FACTS = Facts("王", "女士", "康安重疾", Decimal("12000.00"), 20, 15)
@@ -48,9 +58,20 @@ def test_a_holder_without_a_name_cannot_be_asked_for() -> None:
 
 def test_facts_of_a_task() -> None:
     facts = facts_of(task(), weekday=2)
-    assert facts == Facts("欧阳", "女士", "金瑞两全保险（分红型）", Decimal(5000), 10, 15, True, True, 2)
+    assert facts == Facts(
+        "欧阳",
+        "女士",
+        "金瑞两全保险（分红型）",
+        Decimal(5000),
+        10,
+        15,
+        True,
+        ProductType.PARTICIPATING,
+        policy_tail="1",
+        weekday=2,
+    )
     plain = facts_of(task(product="安康定期寿险", holder=Policyholder("王芳", "小姐")))
-    assert (plain.new_type, plain.honorific) == (False, "先生或女士")
+    assert (plain.product_type, plain.honorific) == (ProductType.ORDINARY, "先生或女士")
 
 
 def test_company_and_honorific_melt_into_the_text() -> None:
@@ -94,5 +115,33 @@ def test_every_honorific_has_its_fragment() -> None:
 
 def test_slots_and_stray_braces() -> None:
     assert slots_of("{a}b{}") == ("a", "")
-    assert stray_brace("您{好")
-    assert not stray_brace("{surname}")
+    assert "brace" in template_fault("您{好")
+    assert template_fault("{surname}") == ""
+
+
+@pytest.mark.parametrize(
+    ("product", "kind"),
+    [
+        ("金瑞两全保险（分红型）", ProductType.PARTICIPATING),
+        ("聚财终身寿险（万能型）", ProductType.UNIVERSAL),
+        ("优选投资连结保险", ProductType.LINKED),
+        ("康安定期寿险", ProductType.ORDINARY),
+    ],
+)
+def test_the_filed_name_carries_the_design(product: str, kind: ProductType) -> None:
+    assert ProductType.of(product) is kind
+
+
+def test_the_date_and_the_policys_last_digits() -> None:
+    facts = facts_of(task(policy_no="HA2026-00138/7", event=date(2026, 11, 3)))
+    assert render("{event}，尾号{policy_tail}", "", facts) == (
+        Say(SayKind.DATE, "2026-11-03"),
+        Say(SayKind.TEXT, "尾号"),
+        Say(SayKind.DIGITS, "1387"),
+    )
+
+
+@pytest.mark.parametrize("template", ["{event}提交的申请", "尾号{policy_tail}"])
+def test_what_this_customer_lacks_is_told(template: str) -> None:
+    with pytest.raises(ValueError, match="the script speaks of"):
+        render(template, "", facts_of(task(policy_no="P1", event=None)))

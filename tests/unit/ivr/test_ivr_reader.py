@@ -6,8 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dialer.errors import ScriptError
+from dialer.ivr.prompt import ProductType
 from dialer.ivr.reader import read_script
-from dialer.ivr.script import Condition, Purpose
+from dialer.ivr.script import Condition, Confirm, Ending, Purpose
 from dialer.model import QuestionKind
 
 FILE = Path(__file__).parents[3] / "config" / "scripts" / "new-policy.yaml"
@@ -73,15 +74,33 @@ def test_a_small_script_reads_with_its_defaults() -> None:
     assert (script.id, script.version, script.purpose) == ("mini", "3", Purpose.CALLBACK)
     identity, fact = script.questions
     assert (identity.kind, identity.barge_in, identity.ticket) == (QuestionKind.IDENTITY, False, None)
-    assert (fact.barge_in, fact.confirm, fact.short, fact.when) == (True, True, False, Condition.ALWAYS)
+    assert (fact.barge_in, fact.confirm, fact.short, fact.when) == (True, Confirm.PROBLEM, False, Condition())
     assert fact.ticket is not None
     assert fact.ticket.departments == ("契约",)
 
 
 def test_flags_are_read() -> None:
-    more = "    short: true\n    barge_in: false\n    confirm: false\n    when: new_type\n"
+    more = "    short: true\n    barge_in: false\n    confirm: never\n"
+    more += "    when: {product: [linked], channel: [银代]}\n"
     fact = read_script(MINI + more, "x.yaml").questions[1]
-    assert (fact.short, fact.barge_in, fact.confirm, fact.when) == (True, False, False, Condition.NEW_TYPE)
+    when = Condition(product=(ProductType.LINKED,), channel=("银代",))
+    assert (fact.short, fact.barge_in, fact.confirm, fact.when) == (True, False, Confirm.NEVER, when)
+
+
+def test_a_question_may_depend_on_an_earlier_one_only() -> None:
+    later = FACT.replace("id: received", "id: read") + "    when: {ended: {received: good}}\n"
+    script = read_script(MINI + later, "x.yaml")
+    assert script.questions[2].when.ended == {"received": Ending.GOOD}
+    error = fails(MINI + later.replace("ended: {received", "ended: {read"))
+    assert "no question 'read' stands above this one" in error.message
+    assert "did you mean" in fails(MINI + later.replace("good", "godo")).message
+
+
+def test_open_questions_need_neither_keys_nor_ticket() -> None:
+    free = "  - id: advice\n    kind: FREE\n    ask: 请问您有什么建议？\n"
+    question = read_script(MINI + free, "x.yaml").questions[2]
+    assert (question.free, question.ask_again, question.keys, question.ticket) == (True, None, None, None)
+    assert "follow_up" in fails(MINI + free + "    follow_up: {ask: 请问为什么？}\n").message
 
 
 @pytest.mark.parametrize(
@@ -124,10 +143,10 @@ def test_flags_are_read() -> None:
         ),
         ("departments: [契约]", "departments: []", "    ticket", "at least one item"),
         ("departments: [契约]", "departments: 契约", "    ticket", "must be a list"),
-        ("departments: [契约]", "departments: [{a: b}]", "    ticket", "must be a name"),
+        ("departments: [契约]", "departments: [{a: b}]", "    ticket", "must be text"),
         ("major: true", "major: maybe", "    ticket", "must be true or false"),
         ("major: true", "mayor: true", "    ticket", "did you mean 'major'"),
-        ("questions:\n", "questions:\n  - 7\n", "  - 7", "question 1 must be a table"),
+        ("questions:\n", "questions:\n  - 7\n", "  - 7", "must be a table"),
         ("  complaint: {category: 投诉, departments: [投诉]}\n", "", "tickets:", "'complaint' is missing"),
     ],
 )
@@ -163,7 +182,8 @@ def test_the_risky_yes_needs_a_ticket_too() -> None:
         ("just words", "must be a table"),
         ("[" * 5000, "nested too deeply"),
         ("? [a]\n: b\n", "a key must be a plain word"),
-        ("a: &x {b: *x}\n", "'id' is missing"),
+        ("a: &x {b: *x}\n", "contains itself"),
+        ("a: 1\n", "unknown key 'a'"),
     ],
 )
 def test_what_is_no_script_at_all(text: str, says: str) -> None:

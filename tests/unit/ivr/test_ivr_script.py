@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from dialer.ivr.prompt import HONORIFICS, Facts, render
+from dialer.ivr.prompt import HONORIFICS, Facts, ProductType, render
 from dialer.ivr.reader import read_script
-from dialer.ivr.script import Condition, Script, split_name
+from dialer.ivr.script import Condition, Ending, Script, split_name
 from dialer.model import QuestionKind, SayKind
 
 FILE = Path(__file__).parents[3] / "config" / "scripts" / "new-policy.yaml"
@@ -24,7 +24,7 @@ def test_the_short_form_has_eight_questions(script: Script) -> None:
 
 
 def test_the_full_form_has_the_fifteen_of_a_new_type_product(script: Script) -> None:
-    assert len(script.form("full", replace(FACTS, new_type=True))) == 15
+    assert len(script.form("full", replace(FACTS, product_type=ProductType.UNIVERSAL))) == 15
     assert len(script.form("full", FACTS)) == 13
 
 
@@ -93,9 +93,32 @@ def test_an_unknown_form_is_refused(script: Script) -> None:
         script.form("long")
 
 
-def test_labels_and_conditions(script: Script) -> None:
+@pytest.mark.parametrize(
+    ("when", "holds"),
+    [
+        (Condition(), True),
+        (Condition(insured_differs=False), True),
+        (Condition(insured_differs=True), False),
+        (Condition(product=(ProductType.ORDINARY,)), True),
+        (Condition(product=(ProductType.LINKED, ProductType.UNIVERSAL)), False),
+        (Condition(channel=("银代", "经代")), True),
+        (Condition(channel=("个代",)), False),
+        (Condition(channel=("银代",), insured_differs=True), False),
+    ],
+)
+def test_all_of_a_condition_must_hold(when: Condition, holds: bool) -> None:
+    assert when.holds(replace(FACTS, channel="银代")) is holds
+
+
+def test_a_condition_on_earlier_answers() -> None:
+    when = Condition(ended={"paid": Ending.GOOD})
+    assert when.holds(FACTS)
+    assert when.met({"paid": Ending.GOOD})
+    assert not when.met({"paid": Ending.PROBLEM})
+    assert not when.met({})
+
+
+def test_labels(script: Script) -> None:
     assert script.label() == "new-policy@1"
     assert script.label("short") == "new-policy/short@1"
-    assert Condition.ALWAYS.holds(FACTS)
-    assert not Condition.NEW_TYPE.holds(FACTS)
     assert not any(q.barge_in for q in script.questions if q.kind in (QuestionKind.BAD, QuestionKind.CONS))

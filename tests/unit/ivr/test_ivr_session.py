@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from dialer.ivr.answers import Classified
 from dialer.ivr.config import TurnSettings
 from dialer.ivr.lint import PRODUCT_WORDS
-from dialer.ivr.prompt import Facts
+from dialer.ivr.prompt import Facts, ProductType
 from dialer.ivr.reader import read_script
 from dialer.ivr.session import (
     Action,
@@ -152,7 +152,7 @@ def test_a_short_call_of_good_answers() -> None:
 
 
 def test_the_full_call_asks_all_that_apply() -> None:
-    facts = replace(FACTS, new_type=True, insured_differs=True)
+    facts = replace(FACTS, product_type=ProductType.PARTICIPATING, insured_differs=True)
     call = Call(form="full", facts=facts).good_until("anything_else").say("N").hang_up()
     assert call.outcome is Disposition.COMPLETED
     assert len(call.finals()) == 16
@@ -629,7 +629,7 @@ def test_any_call_ends_with_a_result(
 @given(st.lists(TURNS, min_size=1, max_size=8), SETTINGS)
 def test_calls_are_bounded(pattern: list[str], turn: TurnSettings) -> None:
     """Whoever repeats the same pattern for ever comes to an end by the session's own doing."""
-    call = Call(turn, "full", replace(FACTS, new_type=True, insured_differs=True))
+    call = Call(turn, "full", replace(FACTS, product_type=ProductType.PARTICIPATING, insured_differs=True))
     for index in range(MAX_TURNS):
         if call.session.over:
             break
@@ -677,7 +677,7 @@ def test_listening_and_stopping_come_in_pairs() -> None:
 
 
 def test_every_slot_has_its_kind() -> None:
-    facts = replace(FACTS, new_type=True)
+    facts = replace(FACTS, product_type=ProductType.PARTICIPATING)
     call = Call(form="full", facts=facts).good_until("surrender")
     kinds = {say.kind: say.text for play in call.plays for say in play.say if say.kind is not SayKind.TEXT}
     assert kinds == {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import gc
 import logging
 import signal
@@ -16,6 +17,7 @@ from pathlib import Path
 import uvloop
 
 from dialer import logs, tickets
+from dialer import settings as reading
 from dialer.alarm import TrunkAlarm, watch_calendar, watch_meter
 from dialer.archive.vault import LocalVault
 from dialer.asr import Engine, make_recogniser
@@ -30,7 +32,7 @@ from dialer.model import AppointmentWish, CallId, Problem, Task, Ticket
 from dialer.policy.appointments import resolve
 from dialer.policy.settings import PolicySettings
 from dialer.policy.zones import find_zone
-from dialer.ports import EventSink, ListenSpec, Recogniser
+from dialer.ports import EventSink, Recogniser
 from dialer.recovery import recover
 from dialer.redating import date_anew
 from dialer.scheduler import Scheduler
@@ -96,6 +98,46 @@ class Daemon:
             log.warning("trunk not up yet", extra={"why": self.trunk.state().reason})
 
 
+@dataclass(frozen=True, slots=True)
+class Telephony:
+    """What calls and understands speech."""
+
+    media: ProcessMediaPlane
+    recogniser: Recogniser
+    endpoint: SipEndpoint
+    trunk: TrunkGroup
+
+
+@asynccontextmanager
+async def open_telephony(
+    site: Site, clock: Clock, sinks: Sequence[EventSink] = (), *, free_ports: bool = False
+) -> AsyncIterator[Telephony]:
+    """Media process, recogniser, SIP endpoint and trunks, started. Raises DialerError.
+
+    ``free_ports``: on any free SIP port, because a daemon may hold the installation's.
+    """
+    settings, sip, trunks = site.settings, site.settings.sip, site.settings.trunks
+    if free_ports:
+        sip = dataclasses.replace(sip, bind_port=0, tls_port=0)
+        trunks = tuple(dataclasses.replace(trunk, bind_port=0) for trunk in trunks)
+    async with AsyncExitStack() as stack:
+        media = ProcessMediaPlane(settings.media)
+        await media.start()
+        stack.push_async_callback(media.close)
+        recogniser = await _recogniser(site, stack)
+        registrar = settings.registrar if settings.registrar.users else None
+        endpoint = SipEndpoint(sip, registrar=registrar)
+        await endpoint.start()
+        stack.push_async_callback(endpoint.close)
+        alarm = TrunkAlarm(clock, (LogSink(), *sinks))
+        stack.push_async_callback(alarm.close)
+        ring_after_s = settings.calling.no_18x_ring_after_s
+        trunk = await stack.enter_async_context(
+            open_trunks(trunks, sip, media, endpoint, ring_after_s, alarm.changed)
+        )
+        yield Telephony(media, recogniser, endpoint, trunk)
+
+
 @asynccontextmanager
 async def open_daemon(site: Site, clock: Clock, sinks: Sequence[EventSink] = ()) -> AsyncIterator[Daemon]:
     """Check, recover, start every part. Raises DialerError: then no call is placed."""
@@ -111,26 +153,8 @@ async def open_daemon(site: Site, clock: Clock, sinks: Sequence[EventSink] = ())
             "recovered", extra={"unknown": found.unknown, "repaired": found.repaired, "claims": found.claims}
         )
         await date_anew(store, site.calendar, settings.calling, clock())
-        media = ProcessMediaPlane(settings.media)
-        await media.start()
-        stack.push_async_callback(media.close)
-        recogniser = await _recogniser(site, stack)
-        registrar = settings.registrar if settings.registrar.users else None
-        endpoint = SipEndpoint(settings.sip, registrar=registrar)
-        await endpoint.start()
-        stack.push_async_callback(endpoint.close)
-        alarm = TrunkAlarm(clock, (LogSink(), *sinks))
-        stack.push_async_callback(alarm.close)
-        trunk = await stack.enter_async_context(
-            open_trunks(
-                settings.trunks,
-                settings.sip,
-                media,
-                endpoint,
-                settings.calling.no_18x_ring_after_s,
-                alarm.changed,
-            )
-        )
+        lines = await stack.enter_async_context(open_telephony(site, clock, sinks))
+        media, recogniser, endpoint, trunk = lines.media, lines.recogniser, lines.endpoint, lines.trunk
         book = CampaignBook(site, store, clock)
         await book.refresh()
         if not book.running():
@@ -152,11 +176,7 @@ async def open_daemon(site: Site, clock: Clock, sinks: Sequence[EventSink] = ())
             clock=clock,
             ring_s=settings.calling.ring_s,
             no_progress_s=settings.calling.no_18x_ring_after_s,
-            listen=ListenSpec(
-                end_silence_s=settings.turns.end_silence_s,
-                min_speech_s=settings.listening.min_speech_s,
-                max_speech_s=settings.listening.max_speech_s,
-            ),
+            listen=reading.listen_spec(settings),
             progress=settings.progress.use,
         )
         scheduler = Scheduler(

@@ -17,6 +17,7 @@ from dialer.cli_lists import GROUPS as LISTS
 from dialer.cli_outreach import GROUPS as OUTREACH
 from dialer.cli_policy import calendar_group, verdict_command, why_command
 from dialer.cli_report import report_group
+from dialer.cli_script import prompts_group, script_group
 from dialer.cli_simulate import replay_command, simulate_command
 from dialer.command import EN, ZH, Context, json_option
 from dialer.command import errors as _errors
@@ -196,48 +197,6 @@ def trunks(ctx: Context, as_json: bool) -> None:
     sys.exit(0 if all(one.alive for one in found) else 1)
 
 
-@main.group(help="提示音 / prompts")
-def prompts() -> None:
-    pass
-
-
-@prompts.command(
-    name="build",
-    help="合成缺少的提示音(无 --home 时为随附语音) / make missing clips (without --home: shipped ones)",
-)
-@click.option("--all", "everything", is_flag=True, help="重新合成全部 / make all anew")
-@json_option
-@click.pass_obj
-@_errors
-def prompts_build(ctx: Context, everything: bool, as_json: bool) -> None:
-    from dialer import office, views
-    from dialer.settings import shipped_dir
-    from dialer.site import Site
-
-    if ctx.home is None:
-        made = office.build_shipped(Site(Path()), shipped_dir() / "config" / "prompts", everything)
-    else:
-        made = office.build_prompts(Site(ctx.home), everything)
-    click.echo(views.dumps({"made": made}) if as_json else ctx.say(f"合成 {made} 条", f"{made} clips made"))
-
-
-@prompts.command(name="missing", help="列出缺少的提示音 / list what is missing")
-@json_option
-@click.pass_obj
-@_errors
-def prompts_missing(ctx: Context, as_json: bool) -> None:
-    from dialer import office, views
-    from dialer.site import Site
-
-    found = office.missing_prompts(Site(ctx.home or Path()))
-    if as_json:
-        click.echo(views.dumps(found))
-    else:
-        for text in found:
-            click.echo(text)
-    sys.exit(1 if found else 0)
-
-
 for command in (*LISTS, campaign_group, *OUTREACH):
     main.add_command(command)
 main.add_command(verdict_command)
@@ -246,6 +205,8 @@ main.add_command(simulate_command)
 main.add_command(replay_command)
 main.add_command(report_group)
 main.add_command(calendar_group)
+main.add_command(script_group)
+main.add_command(prompts_group)
 
 
 if __name__ == "__main__":

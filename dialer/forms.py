@@ -49,10 +49,10 @@ def questions(script: Script, form: str, task: Task) -> tuple[Asked, ...]:
 
 def spelled(template: str, company: str, facts: Facts) -> str:
     """A prompt as it is written."""
-    return "".join(map(_written, render(template, company, facts)))
+    return "".join(map(written, render(template, company, facts)))
 
 
-def _written(say: Say) -> str:
+def written(say: Say) -> str:
     return f"{say.text}元" if say.kind is SayKind.MONEY else say.text
 
 

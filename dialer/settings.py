@@ -18,9 +18,11 @@ from dialer.handover import LetterConfig
 from dialer.intake.config import IntakeConfig
 from dialer.ivr.config import TurnSettings
 from dialer.media.config import MediaConfig, ProgressConfig
+from dialer.model import PhoneNumber
 from dialer.policy.duedates import DeadlineType
 from dialer.policy.settings import PolicySettings, Window
 from dialer.policy.tiers import TierTable
+from dialer.ports import ListenSpec
 from dialer.reports.config import ReportConfig
 from dialer.scheduler import SchedulerConfig
 from dialer.sip.config import EndpointConfig, RegistrarConfig
@@ -43,12 +45,19 @@ class SiteSettings:
     """DEBUG, INFO, WARNING or ERROR."""
     drain_s: float = 600.0
     """On SIGTERM: how long live calls may take to end by themselves."""
+    rehearsal_numbers: tuple[str, ...] = ()
+    """Telephones of the house that ``script rehearse --call`` may ring, at any time; no customer's."""
 
     def __post_init__(self) -> None:
         if self.log_level.upper() not in ("DEBUG", "INFO", "WARNING", "ERROR"):
             raise ValueError("log_level: write DEBUG, INFO, WARNING or ERROR")
         if self.drain_s < 0:
             raise ValueError("drain_s: write seconds, 0 ends calls at once")
+        for number in self.rehearsal_numbers:
+            try:
+                PhoneNumber.parse(number)
+            except ValueError as error:
+                raise ValueError(f"rehearsal_numbers: {error}") from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +159,12 @@ _LOOPBACK = "127.0.0.1"
 
 def with_agents(turns: TurnSettings, agents_available: bool) -> TurnSettings:
     return replace(turns, agents_available=agents_available)
+
+
+def listen_spec(settings: Settings) -> ListenSpec:
+    """What counts as an utterance."""
+    listening = settings.listening
+    return ListenSpec(settings.turns.end_silence_s, listening.min_speech_s, listening.max_speech_s)
 
 
 def shipped_dir() -> Path:

@@ -63,7 +63,7 @@ class Site:
     def scripts(self) -> Mapping[str, Script]:
         """The approved scripts by id; one that breaks a rule isn't approved. Raises ConfigError."""
         found: dict[str, Script] = {}
-        files = self._files("scripts", "*.yaml")
+        files = self.script_files()
         if not files:
             folder = str(self.home / "config" / "scripts")
             raise ConfigError("no script (*.yaml) here: add one, or remove the folder", folder)
@@ -77,6 +77,9 @@ class Site:
                 raise ConfigError(f"a second script with the id {script.id!r}", str(file))
             found[script.id] = script
         return found
+
+    def script_files(self) -> list[Path]:
+        return self._files("scripts", "*.yaml")
 
     @cached_property
     def calendar(self) -> Calendar:

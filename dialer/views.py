@@ -112,6 +112,11 @@ _WORDS: dict[str, tuple[str, str]] = {
     "number": ("编号", "number"),
     "branch": ("机构", "branch"),
     "assignee": ("上门人员", "assignee"),
+    "questions": ("题数", "questions"),
+    "forms": ("形式", "forms"),
+    "condition": ("条件", "when"),
+    "notes": ("说明", "notes"),
+    "prompt": ("问句", "asked"),
 }
 
 _OUTCOMES: dict[Disposition, str] = {
@@ -156,6 +161,7 @@ _CLASSES: dict[AnswerClass, str] = {
     AnswerClass.REFUSE: "拒访",
     AnswerClass.COMPLAINT: "投诉",
     AnswerClass.HUMAN: "转人工",
+    AnswerClass.SAID: "已陈述",
 }
 
 

@@ -499,6 +499,8 @@ def _another(table: str, key: str, value: object) -> str:
         return found
     if isinstance(value, bool):
         return str(not value).lower()
+    if value == []:
+        return '["01082345678"]'
     if isinstance(value, int):
         return str(value + 1)
     if isinstance(value, float):

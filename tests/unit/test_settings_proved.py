@@ -63,6 +63,10 @@ PROOFS = {
     "site.node": f"{BEHAVIOUR}::test_a_node_takes_back_its_own_claims_only",
     "site.database": COMPOSED,
     "site.log_level": f"{BEHAVIOUR}::test_the_daemon_logs_at_its_log_level",
+    "site.rehearsal_numbers": (
+        "unit/test_cli_script.py::test_only_telephones_of_the_house_are_rung "
+        "wire/test_wire_answers.py::test_a_rehearsal_rings_a_telephone_of_the_house_and_leaves_no_row"
+    ),
     "site.drain_s": f"{BEHAVIOUR}::test_how_long_live_calls_may_take_at_the_end",
     "secrets.trunk_password_env": PASSWORD,
     "secrets.trunk_password_file": PASSWORD,
@@ -221,6 +225,8 @@ PROOFS = {
     "turns.utterance_s": TURNS,
     "turns.end_silence_s": TURNS,
     "turns.long_end_silence_s": TURNS,
+    "turns.free_end_silence_s": TURNS,
+    "turns.free_speech_s": TURNS,
     "turns.barge_guard_s": TURNS,
     "turns.play_limit_s": TURNS,
     "turns.hold_limit_s": TURNS,

@@ -112,7 +112,6 @@ def test_lint_says_what_is_missing_and_where(tmp_path: Path) -> None:
         (one["rule"], one["place"], lines[one["line"] - 1].split(":")[0].strip()) for one in found["findings"]
     }
     assert places == {
-        ("R9", "content.script", "script"),
         ("R9", "content.filing", "filing"),
         ("R76", "method.verification", "verification"),
         ("R48", "people.responsible", "responsible"),

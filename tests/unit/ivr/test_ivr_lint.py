@@ -6,7 +6,7 @@ import pytest
 from dialer.ivr.config import TurnSettings
 from dialer.ivr.lint import lint
 from dialer.ivr.reader import read_script
-from dialer.ivr.script import Purpose, Question, Script
+from dialer.ivr.script import Condition, Ending, FollowUp, OwnWords, Purpose, Question, Script
 from dialer.model import QuestionKind
 
 SCRIPTS = sorted((Path(__file__).parents[3] / "config" / "scripts").glob("*.yaml"))
@@ -143,3 +143,41 @@ def test_a_survey_has_at_most_five_questions(script: Script) -> None:
     assert only(survey) == ("R64", "")
     assert lint(replace(survey, questions=(*gate, *questions[:5]))) == ()
     assert lint(replace(survey, purpose=Purpose.CALLBACK)) == ()
+
+
+# --- what the language can say beyond the shipped bank ------------------------------------------
+
+
+def test_own_words_do_not_turn_the_grammar_round(script: Script) -> None:
+    turned = changed(script, "received", words=OwnWords(yes=("没收到",)))
+    assert only(turned) == ("R74", "received.words")
+    both = changed(script, "received", words=OwnWords(yes=("办了",), no=("办了",)))
+    assert only(both) == ("R74", "received.words")
+    assert lint(changed(script, "received", words=OwnWords(yes=("办了",), no=("没办",)))) == ()
+
+
+def test_who_is_not_satisfied_is_asked_why(script: Script) -> None:
+    assert only(changed(script, "received", satisfaction=True)) == ("R66", "received")
+
+
+def test_a_risk_is_heard_to_its_end(script: Script) -> None:
+    assert only(changed(script, "surrender", barge_in=True)) == ("R21", "surrender")
+
+
+def test_a_follow_up_asks_openly(script: Script) -> None:
+    closed = changed(script, "received", follow_up=FollowUp("请问您确定吗？"))
+    assert only(closed) == ("R66", "received.follow_up.ask")
+
+
+def test_a_question_waits_for_none_that_its_form_leaves_out(script: Script) -> None:
+    waits = changed(script, "signed", when=Condition(ended={"terms": Ending.GOOD}))
+    assert only(waits) == ("R21", "signed")
+
+
+def test_a_script_may_have_no_short_form(script: Script) -> None:
+    questions = tuple(replace(question, short=False) for question in script.questions)
+    full = replace(script, questions=questions)
+    assert lint(full) == ()
+    assert full.forms == ("full",)
+    with pytest.raises(ValueError, match="no short form"):
+        full.form("short")

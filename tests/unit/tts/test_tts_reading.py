@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from dialer.model import Say, SayKind
-from dialer.tts.reading import LIMIT, fragments, money, number, number_fragments
+from dialer.tts.reading import LIMIT, date_fragments, day, fragments, money, number, number_fragments
 
 DIGIT = {c: i for i, c in enumerate("零一二三四五六七八九")} | {"两": 2}
 UNIT = {"十": 10, "百": 100, "千": 1000}
@@ -94,3 +96,30 @@ def test_what_cannot_be_read_is_refused(value: str) -> None:
 def test_nothing_to_say_is_refused(kind: SayKind) -> None:
     with pytest.raises(ValueError, match="nothing to say"):
         fragments([Say(kind, "  ")])
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        ("2026-11-03", ["二零二六年", "十一月", "三日"]),
+        ("2030-01-20", ["二零三零年", "一月", "二十日"]),
+        ("1998-12-31", ["一九九八年", "十二月", "三十一日"]),
+    ],
+)
+def test_dates_are_read_in_full(value: str, words: list[str]) -> None:
+    assert fragments([Say(SayKind.DATE, value)]) == words
+
+
+def test_digits_are_read_one_by_one() -> None:
+    assert fragments([Say(SayKind.DIGITS, "0138")]) == ["零", "幺", "三", "八"]
+
+
+@pytest.mark.parametrize("say", [Say(SayKind.DATE, "3.11.2026"), Say(SayKind.DIGITS, "1a")])
+def test_what_is_no_date_and_no_digits(say: Say) -> None:
+    with pytest.raises(ValueError, match="not"):
+        fragments([say])
+
+
+@given(st.dates(date(2020, 1, 1), date(2035, 12, 31)))
+def test_every_date_of_these_years_has_its_clips(value: date) -> None:
+    assert set(day(value.isoformat())) <= set(date_fragments())

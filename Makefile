@@ -5,7 +5,7 @@ UV := sh scripts/uv.sh
 HOME_DIR ?= build/demo
 PYTEST_ARGS ?=
 
-.PHONY: demo test test-pjsua2 pjsua2 check fuzz interop setup prompts diagram clean bench-setup bench-report bench-import bench-calls bench-srtp bench-stall bench-progress bench-policy
+.PHONY: demo test test-pjsua2 pjsua2 check fuzz interop setup prompts diagram clean bench-setup bench-report bench-import bench-calls bench-srtp bench-stall bench-progress bench-policy bench-asr
 
 setup: .venv/.ready
 
@@ -66,6 +66,10 @@ bench-stall: setup
 # Call progress detection on generated calls: who is taken for what. Needs espeak-ng.
 bench-progress: setup
 	$(UV) run --frozen python -m bench.progress_corpus $(ARGS)
+
+# The bundled recogniser on synthetic answers: who is taken for what, speed, memory. Needs espeak-ng.
+bench-asr: setup
+	$(UV) run --frozen python -m bench.asr $(ARGS)
 
 # The monthly report over a million calls.
 bench-report: setup

@@ -5,33 +5,26 @@ is G.711. It says how the rules work as written, and nothing about real carriers
 
 Three sets of voices, sentences and random numbers: the thresholds were chosen with ``tuning`` and
 ``second``; the figures are of ``held-out``, which was not looked at until they stood. espeak-ng's sentences
-are kept in build/progress-corpus.
+are kept in build/speech.
 """
 
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
+from bench.sounds import RATE, Pcm, at_level, coloured, say, silence, tone
 from dialer.media.config import MediaConfig, ProgressConfig
 from dialer.media.g711 import FRAME, PCMA, PCMU, SILENCE, encode
 from dialer.media.progress import HeardTone, Judged, Watcher
 from dialer.media.vad import new_detector
 from dialer.ports import Watch
-from dialer.tts.audio import normalise, resample, trim
-from dialer.tts.espeak import find_program, speak
 
-Pcm = npt.NDArray[np.float64]
-RATE = 8000
-CACHE = Path("build/progress-corpus")
 CALL_S = 20.0
 
 
@@ -134,51 +127,6 @@ SETS = {"tuning": (1, TUNING), "second": (20261122, SECOND), "held-out": (7031, 
 
 
 # --- sounds ---------------------------------------------------------------------------------------
-
-
-def silence(seconds: float) -> Pcm:
-    return np.zeros(round(seconds * RATE))
-
-
-def tone(seconds: float, *hertz: float) -> Pcm:
-    time = np.arange(round(seconds * RATE)) / RATE
-    wave: Pcm = np.sum([np.sin(2 * np.pi * f * time) for f in hertz], axis=0) / len(hertz)
-    edge = min(40, len(wave) // 4)
-    if edge:
-        wave[:edge] *= np.linspace(0, 1, edge)
-        wave[-edge:] *= np.linspace(1, 0, edge)
-    return wave
-
-
-def at_level(wave: Pcm, dbov: float) -> Pcm:
-    """Scaled so that its loud parts have this level (dB below overload)."""
-    if not len(wave):
-        return wave
-    blocks = wave[: len(wave) // 160 * 160].reshape(-1, 160) if len(wave) >= 160 else wave[None, :]
-    power = (blocks**2).mean(axis=1)
-    loud = power[power >= power.max() * 0.05]
-    return wave * (10 ** (dbov / 20) / (np.sqrt(loud.mean()) + 1e-12))
-
-
-def say(text: str, voice: str, speed: int = 200, pitch: int = 50, language: str = "cmn-latn-pinyin") -> Pcm:
-    """espeak-ng's words at full scale."""
-    key = hashlib.sha256(f"{language}|{voice}|{speed}|{pitch}|{text}".encode()).hexdigest()[:16]
-    file = CACHE / f"{key}.npy"
-    if not file.exists():
-        CACHE.mkdir(parents=True, exist_ok=True)
-        wave, rate = speak(find_program("espeak-ng"), text, f"{language}+{voice}", speed, pitch)
-        np.save(file, trim(normalise(resample(wave, rate)), 0.02, 0.02).astype(np.float32))
-    spoken: Pcm = np.load(file).astype(np.float64)
-    return spoken
-
-
-def coloured(rng: np.random.Generator, seconds: float, slope: float) -> Pcm:
-    """Noise whose amplitude falls with frequency to the power of ``slope``."""
-    count = round(seconds * RATE)
-    spectrum = np.fft.rfft(rng.normal(size=count))
-    spectrum *= np.maximum(np.fft.rfftfreq(count, 1 / RATE), 60.0) ** -slope
-    noise: Pcm = np.fft.irfft(spectrum, count)
-    return noise
 
 
 def street(rng: np.random.Generator, seconds: float) -> Pcm:

@@ -20,8 +20,8 @@ from dialer import logs, tickets
 from dialer import settings as reading
 from dialer.alarm import TrunkAlarm, watch_calendar, watch_meter
 from dialer.archive.vault import LocalVault
-from dialer.asr import Engine, make_recogniser
-from dialer.asr.model import check_model
+from dialer.asr import make_recogniser
+from dialer.asr.directory import check_directory
 from dialer.bus.local import LogSink, run_bus
 from dialer.campaignbook import CampaignBook
 from dialer.conductor import Conductor
@@ -254,8 +254,7 @@ def keep_what_is_there() -> None:
 def _require_files(site: Site) -> None:
     """What a person must have put in place. Raises MissingPrompt, MissingModel, ConfigError."""
     site.require_prompts()
-    if site.settings.recogniser.engine is not Engine.DTMF:
-        check_model(site.settings.recogniser.model_dir)
+    check_directory(site.settings.recogniser)
     _ = site.calendar
 
 

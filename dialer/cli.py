@@ -14,6 +14,7 @@ import click
 from dialer import __version__
 from dialer.cli_campaign import campaign_group
 from dialer.cli_lists import GROUPS as LISTS
+from dialer.cli_models import models_group
 from dialer.cli_outreach import GROUPS as OUTREACH
 from dialer.cli_policy import calendar_group, verdict_command, why_command
 from dialer.cli_report import report_group
@@ -207,6 +208,7 @@ main.add_command(report_group)
 main.add_command(calendar_group)
 main.add_command(script_group)
 main.add_command(prompts_group)
+main.add_command(models_group)
 
 
 if __name__ == "__main__":

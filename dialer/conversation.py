@@ -149,7 +149,7 @@ class Conversation:
             case KeyPressed():
                 await self.feed(moves.Key(item.digit, item.offset_s))
             case SpeechStarted() if self._listening is not None:
-                expected = (*lexicon.phrases(self._listening.kind), *self._listening.phrases)
+                expected = (*lexicon.grammar(self._listening.kind), *self._listening.phrases)
                 self._hearing.begin(expected)
                 await self.feed(moves.SpeechStarted(item.offset_s))
             case SpeechAudio():

@@ -8,8 +8,7 @@ from datetime import datetime
 from pathlib import Path
 
 from dialer.archive.vault import LocalVault
-from dialer.asr.config import Engine
-from dialer.asr.model import check_model
+from dialer.asr.directory import check_directory
 from dialer.campaignbook import CampaignBook
 from dialer.campaignviews import overview
 from dialer.errors import DialerError
@@ -66,10 +65,7 @@ def _calendar(site: Site, now: datetime) -> str:
 
 
 def _model(site: Site) -> str:
-    config = site.settings.recogniser
-    if config.engine is Engine.DTMF:
-        return "keys only"
-    return f"{config.model_dir}, {check_model(config.model_dir).rate} Hz"
+    return check_directory(site.settings.recogniser)
 
 
 def _prompts(site: Site) -> str:

@@ -348,6 +348,17 @@ class Attempt:
 
 
 @dataclass(frozen=True, slots=True)
+class Reading:
+    """One of the ways in which a recogniser can read an utterance."""
+
+    text: str
+    share: float
+    """0..1 of what all readings together deserve."""
+    whole: bool = True
+    """Nothing in it was out of grammar."""
+
+
+@dataclass(frozen=True, slots=True)
 class Heard:
     """What a recogniser made of one utterance. ``text`` has no spaces; ``[unk]`` parts are dropped."""
 
@@ -359,6 +370,12 @@ class Heard:
     duration_s: float = 0.0
     level_dbov: float = -90.0
     """Mean speech level, dB below overload."""
+    readings: tuple[Reading, ...] = ()
+    """The likeliest first; empty where the engine gives only one."""
+    snr_db: float = 30.0
+    """Loud parts over quiet ones."""
+    expected: bool = True
+    """The whole text is a phrase of the grammar, and not parts of several."""
 
 
 @dataclass(frozen=True, slots=True)

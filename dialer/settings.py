@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dialer.archive.config import ArchiveConfig
-from dialer.asr.config import AsrConfig
+from dialer.asr.config import AsrConfig, Engine
 from dialer.errors import ConfigError
 from dialer.handover import LetterConfig
 from dialer.intake.config import IntakeConfig
@@ -194,9 +194,7 @@ def read_settings(text: str, file: str, home: Path, environ: Mapping[str, str]) 
     secrets = toml.table("secrets", SecretSettings)
     shipped = shipped_dir()
     progress = toml.table("progress", ProgressConfig)
-    asr = toml.table(
-        "recogniser", AsrConfig, given=_unless_set(toml, "recogniser", "model_dir", shipped / _MODEL)
-    )
+    asr = _recogniser(toml, home, shipped / _MODEL)
     archive = toml.table(
         "archive", ArchiveConfig, given=_unless_set(toml, "archive", "root", Path("recordings"))
     )
@@ -214,7 +212,7 @@ def read_settings(text: str, file: str, home: Path, environ: Mapping[str, str]) 
         ),
         media=toml.table("media", MediaConfig, HIDDEN["media"], {"progress": progress}),
         progress=progress,
-        recogniser=replace(asr, model_dir=home / asr.model_dir),
+        recogniser=asr,
         listening=toml.table("listening", ListenSettings),
         turns=toml.table("turns", TurnSettings, HIDDEN["turns"]),
         prompts=replace(
@@ -249,6 +247,21 @@ def _sip(toml: TomlFile, home: Path) -> EndpointConfig:
         tls_client_certificate_file=place(sip.tls_client_certificate_file),
         tls_client_key_file=place(sip.tls_client_key_file),
     )
+
+
+def _recogniser(toml: TomlFile, home: Path, bundled: Path) -> AsrConfig:
+    """``model_dir`` belongs to the engines that need one, and only to them."""
+    given = _unless_set(toml, "recogniser", "model_dir", bundled)
+    if not given:  # whoever names a directory means it
+        given = _unless_set(toml, "recogniser", "engine", Engine.VOSK)
+    asr = toml.table("recogniser", AsrConfig, given=given)
+    where = ("recogniser", "engine")
+    own = asr.engine in (Engine.VOSK, Engine.SHERPA)
+    if own and asr.model_dir == bundled:
+        raise toml.error(f"{asr.engine.value} needs the key model_dir, or write bundled", where)
+    if asr.engine is Engine.BUNDLED and asr.model_dir != bundled:
+        raise toml.error("bundled has its own model: write vosk or sherpa-onnx for model_dir", where)
+    return replace(asr, model_dir=home / asr.model_dir)
 
 
 def _unless_set(toml: TomlFile, table: str, key: str, default: object) -> dict[str, object]:

@@ -93,7 +93,7 @@ def pcm_of(wave: Wave) -> bytes:
 
 
 def evaluate(folder: Path, phrases: Sequence[Phrase], tests: Sequence[Utterance]) -> Result:
-    vosk.SetLogLevel(-1)
+    vosk.SetLogLevel(-2)
     model = vosk.Model(str(folder))
     families = Families(phrases)
     grammar = json.dumps([*families.known, "[unk]"], ensure_ascii=False)

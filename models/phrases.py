@@ -12,10 +12,7 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from pypinyin import Style, pinyin
-
 HERE = Path(__file__).parent
-BLANK = "<blank>"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,16 +39,6 @@ class Phrase:
 def read_phrases(path: Path = HERE / "phrases.tsv") -> list[Phrase]:
     with path.open(encoding="utf-8", newline="") as lines:
         return [Phrase(row["family"], row["phrase"]) for row in csv.DictReader(lines, delimiter="\t")]
-
-
-def sounds(text: str) -> list[str]:
-    """Initials and finals without tones: 不是 -> b u sh i. Punctuation makes no sound."""
-    found: list[str] = []
-    initials = pinyin(text, style=Style.INITIALS, strict=False, errors="ignore")
-    finals = pinyin(text, style=Style.FINALS, strict=False, errors="ignore")
-    for (initial,), (final,) in zip(initials, finals, strict=True):
-        found += [sound for sound in (initial, final) if sound]
-    return found
 
 
 YES_COST = 0.7

@@ -18,8 +18,9 @@ from evaluate import evaluate, report
 from features import MFCC_CONF, examples
 from kaldi import read_units, write_graph, write_network
 from network import Plan, train
-from phrases import BLANK, HERE, Phrase, read_phrases, sounds, word_costs
-from synth import HELD_OUT_VOICES, TRAINING_VOICES, Utterance, jobs_for, random_texts, speak_all
+from phrases import HERE, Phrase, read_phrases, word_costs
+from pronounce import BLANK, sounds
+from synth import HELD_OUT_VOICES, TRAINING_VOICES, Utterance, jobs_for, random_texts, require, speak_all
 
 VOICES_PER_FAMILY = {"YES": 26, "NO": 26, "BUSY": 14, "HUMAN": 18, "WRONG": 18, "WORD": 6}
 OTHER_VOICES = 12
@@ -56,6 +57,7 @@ def main() -> int:
     def say(text: str) -> None:
         print(f"[{time.monotonic() - started:6.1f} s] {text}", flush=True)
 
+    require([*TRAINING_VOICES, *HELD_OUT_VOICES])
     phrases = read_phrases()
     say(f"{len(phrases)} phrases: {dict(Counter(phrase.family for phrase in phrases))}")
     spoken = training_speech(phrases, options.work / "audio", options.loose, options.threads)

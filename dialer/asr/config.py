@@ -8,8 +8,12 @@ from pathlib import Path
 
 
 class Engine(StrEnum):
+    BUNDLED = "bundled"
+    """The shipped demonstration model, in libvosk. Synthetic voices only."""
     VOSK = "vosk"
-    """libvosk in worker processes."""
+    """A Vosk model directory of yours, in libvosk."""
+    SHERPA = "sherpa-onnx"
+    """A sherpa-onnx model directory: SenseVoice, Paraformer or a streaming zipformer. Needs the extra."""
     DTMF = "dtmf"
     """No recogniser: customers answer with keys only."""
 
@@ -19,13 +23,13 @@ class AsrConfig:
     """Settings of the recogniser. Raises ValueError where a value makes no sense."""
 
     model_dir: Path
-    """A Vosk model directory (``am/``, ``conf/``, ``graph/``). Never downloaded: it must be there."""
-    engine: Engine = Engine.VOSK
-    """``vosk``, or ``dtmf`` for a service that listens to keys only."""
+    """The model's directory, for ``vosk`` and ``sherpa-onnx``. Never downloaded while calls are made."""
+    engine: Engine = Engine.BUNDLED
+    """``bundled``, ``vosk``, ``sherpa-onnx``, or ``dtmf`` for a service that listens to keys only."""
     workers: int = 1
     """Recogniser processes. One serves some 20 people who speak at the same moment with a small model."""
-    deadline_s: float = 3.0
-    """How long opening or finishing one utterance may take before the call goes on without its words."""
+    deadline_s: float = 2.0
+    """How long opening or finishing one utterance may take; then the call goes on with keys."""
     start_deadline_s: float = 60.0
     """How long a worker may take to load the model: large models need tens of seconds."""
     chunk_s: float = 0.1

@@ -19,7 +19,8 @@ LONGEST_WORD = 16
 @dataclass(frozen=True, slots=True)
 class Grammar:
     phrases: tuple[str, ...]
-    """Words separated by blanks, no duplicates; ``[unk]`` last."""
+    """Words separated by blanks; ``[unk]`` last. One that was given twice stands there twice: libvosk makes a
+    bigram model of them and takes it for likelier."""
     dropped: tuple[str, ...]
     """Phrases that no words of the vocabulary make up."""
 
@@ -31,7 +32,7 @@ class Grammar:
 
 def build(phrases: Iterable[str], known: Callable[[str], bool]) -> Grammar:
     """``known`` says whether the model's vocabulary holds a word."""
-    kept: dict[str, None] = {}
+    kept: list[str] = []
     dropped: dict[str, None] = {}
     for phrase in phrases:
         text = "".join(phrase.split())
@@ -39,10 +40,10 @@ def build(phrases: Iterable[str], known: Callable[[str], bool]) -> Grammar:
             continue
         words = segment(text, known)
         if words:
-            kept[" ".join(words)] = None
+            kept.append(" ".join(words))
         else:
             dropped[text] = None
-    kept[UNKNOWN] = None
+    kept.append(UNKNOWN)
     return Grammar(tuple(kept), tuple(dropped))
 
 

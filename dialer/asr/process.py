@@ -126,7 +126,8 @@ class Worker:
         try:
             self._process = await asyncio.create_subprocess_exec(
                 sys.executable, "-m", "dialer.asr",
-                "--fd", str(theirs.fileno()), "--model", str(self._config.model_dir),
+                "--fd", str(theirs.fileno()),
+                "--engine", self._config.engine.value, "--model", str(self._config.model_dir),
                 pass_fds=[theirs.fileno()],
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.DEVNULL,
@@ -146,7 +147,8 @@ class Worker:
             status = await self._end(REAP_S)
             if status in _CRASHES:
                 raise MissingModel(
-                    f"{self._config.model_dir}: libvosk died of this model: unpack it again, a file is broken"
+                    f"{self._config.model_dir}: the engine died of this model: unpack it again, "
+                    "a file is broken"
                 ) from error
             limit_s = self._config.start_deadline_s
             why = str(error) or f"not ready within recogniser.start_deadline_s = {limit_s:g}"

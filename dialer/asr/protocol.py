@@ -6,6 +6,8 @@ import struct
 
 import msgspec
 
+from dialer.model import Heard
+
 MAX_FRAME = 4 * 1024 * 1024
 """Bytes. More is a broken peer."""
 _LENGTH = struct.Struct("!I")
@@ -51,9 +53,8 @@ class Opened(msgspec.Struct, frozen=True, tag=True):
 
 class Words(msgspec.Struct, frozen=True, tag=True):
     stream: int
-    text: str
-    confidence: float
-    unknown_ratio: float
+    heard: Heard
+    """Without length and level: who fed it knows them."""
 
 
 class Failed(msgspec.Struct, frozen=True, tag=True):

@@ -1,14 +1,16 @@
-"""``ports.Recogniser`` on libvosk in worker processes: a crash or hang costs one answer, never a call."""
+"""``ports.Recogniser`` in worker processes: a crash or hang costs one answer, never a call."""
 
 from __future__ import annotations
 
 import asyncio
 import itertools
 import logging
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import replace
 
 from dialer.asr.config import AsrConfig
-from dialer.asr.model import LINE_RATE, check_model
+from dialer.asr.directory import check_directory
+from dialer.asr.model import LINE_RATE
 from dialer.asr.process import Worker
 from dialer.asr.protocol import Cancel, Failed, Feed, Finish, Open, Opened, Words
 from dialer.errors import RecogniserError
@@ -19,7 +21,7 @@ log = logging.getLogger("dialer.asr")
 BYTES_PER_SECOND = 2 * LINE_RATE
 
 
-class VoskRecogniser:
+class WorkerRecogniser:
     """Streams go round-robin over the workers that are up.
 
     ``async with`` or ``start``/``close``. ``start`` raises MissingModel (names the file and how to get
@@ -34,7 +36,7 @@ class VoskRecogniser:
         self._dropped: set[str] = set()
 
     async def start(self) -> None:
-        check_model(self._config.model_dir)
+        check_directory(self._config)
         failures: list[BaseException] = [asyncio.CancelledError()]
         try:
             starts = (worker.start() for worker in self._workers)
@@ -49,7 +51,7 @@ class VoskRecogniser:
     async def close(self) -> None:
         await asyncio.gather(*(worker.close() for worker in self._workers))
 
-    async def __aenter__(self) -> VoskRecogniser:
+    async def __aenter__(self) -> WorkerRecogniser:
         await self.start()
         return self
 
@@ -71,7 +73,7 @@ class VoskRecogniser:
         """Phrases asked for so far that the model's vocabulary can't make up."""
         return frozenset(self._dropped)
 
-    async def open(self, words: Sequence[str]) -> VoskStream:
+    async def open(self, words: Sequence[str]) -> WorkerStream:
         """Listen for these phrases. Raises RecogniserError within the deadline."""
         number = next(self._streams)
         worker = await self._free_worker(number)
@@ -83,7 +85,7 @@ class VoskRecogniser:
         if new := set(answer.dropped) - self._dropped:
             self._dropped |= new
             log.warning("phrases that the model can't hear", extra={"phrases": sorted(new)})
-        return VoskStream(self._config, worker, number)
+        return WorkerStream(self._config, worker, number, frozenset(words))
 
     async def _free_worker(self, turn: int) -> Worker:
         """The next one that is up; waits through a restart, up to the deadline."""
@@ -99,11 +101,13 @@ class VoskRecogniser:
             raise RecogniserError("no recogniser worker is up") from None
 
 
-class VoskStream:
+class WorkerStream:
     """One utterance. Trouble while feeding shows at ``finish``, so that audio never has to wait for it."""
 
-    def __init__(self, config: AsrConfig, worker: Worker, number: int) -> None:
-        self._config, self._worker, self._number = config, worker, number
+    def __init__(
+        self, config: AsrConfig, worker: Worker, number: int, phrases: Collection[str] = frozenset()
+    ) -> None:
+        self._config, self._worker, self._number, self._phrases = config, worker, number, phrases
         self._generation = worker.generation
         self._chunk = int(config.chunk_s * LINE_RATE) * 2
         self._held = bytearray()
@@ -135,12 +139,9 @@ class VoskStream:
             raise RecogniserError(answer.reason)
         if not isinstance(answer, Words):
             raise RecogniserError("the recogniser worker gave a wrong reply")
-        return Heard(
-            text=answer.text,
-            confidence=answer.confidence,
-            unknown_ratio=answer.unknown_ratio,
-            duration_s=self._bytes / BYTES_PER_SECOND,
-        )
+        said = answer.heard
+        whole = said.text in self._phrases
+        return replace(said, duration_s=self._bytes / BYTES_PER_SECOND, expected=whole)
 
     async def cancel(self) -> None:
         """Nobody wants the words any more. Idempotent; never raises."""

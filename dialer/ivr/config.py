@@ -9,7 +9,10 @@ _TIMES = (
     "no_input_s", "utterance_s", "end_silence_s", "long_end_silence_s", "free_end_silence_s", "free_speech_s",
     "play_limit_s", "hold_limit_s", "long_stop_s", "min_duration_s",
 )  # fmt: skip
-_SHARES = ("min_confidence", "yes_min_confidence", "max_unknown_ratio", "yes_max_unknown_ratio")
+_SHARES = (
+    "min_confidence", "yes_min_confidence", "max_unknown_ratio", "yes_max_unknown_ratio",
+    "min_evidence", "yes_min_evidence",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,15 +45,20 @@ class TurnSettings:
     """Questions in a row without a clear answer that end the call politely."""
     agents_available: bool = False
     """Whether a person can be asked for at all."""
-    min_confidence: float = 0.3
+    min_confidence: float = 0.6
     """Engine confidence below which nothing is believed."""
-    yes_min_confidence: float = 0.9
+    yes_min_confidence: float = 0.75
     """The same for the answer that needs no ticket: a yes, or the no to a risky question."""
     max_unknown_ratio: float = 0.6
     """Share of out-of-grammar tokens above which nothing is believed."""
     yes_max_unknown_ratio: float = 0.34
     """The same for the answer that needs no ticket."""
-    min_duration_s: float = 0.15
+    min_evidence: float = 0.9
+    """Evidence (words, rivals, length and sound together) below which nothing is believed but a wish for
+    a person, a complaint, or to hear it again."""
+    yes_min_evidence: float = 0.9
+    """The same for the answer that needs no ticket."""
+    min_duration_s: float = 0.12
     """Shorter sounds are noise."""
     min_level_dbov: float = -50.0
     """Quieter sounds are noise (dB below overload)."""

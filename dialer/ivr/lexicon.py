@@ -7,6 +7,9 @@ reads what stands in no list. No punctuation: a recogniser writes none. A string
 
 from __future__ import annotations
 
+import itertools
+
+from dialer.ivr.patterns import CONSENT, DOUBTS, KNOWN, LEFT, READ, RECEIVED, RISK, SIGNED, TURNS
 from dialer.model import QuestionKind
 
 _AGREEMENT = """是 是的 是啊 对 对的 对对对 对呀 对啊 没错 嗯 嗯嗯 嗯对 嗯是的 哦 好 好的 好啊 可以 行
@@ -59,11 +62,30 @@ _OWN: dict[QuestionKind, tuple[str, ...]] = {
     QuestionKind.FREE: (_LEFT, _SATISFACTION),
 }
 
+_PUT_TOGETHER: dict[QuestionKind, tuple[tuple[str, ...], ...]] = {
+    QuestionKind.POS: (SIGNED, RECEIVED, READ, TURNS),
+    QuestionKind.NEG: (SIGNED, RECEIVED, READ, TURNS),
+    QuestionKind.KNOW: (KNOWN, READ, TURNS, LEFT),
+    QuestionKind.BAD: (RISK, SIGNED),
+    QuestionKind.LEFT: (LEFT, KNOWN),
+    QuestionKind.CONS: (CONSENT,),
+    QuestionKind.IDENTITY: (CONSENT,),
+}
+
+
+LIKELIER = 3
+"""A listed phrase counts as much as so many that are put together."""
+
 
 def phrases(kind: QuestionKind) -> tuple[str, ...]:
     """What a customer is likely to say to a question of this kind: no duplicates, no punctuation."""
-    own = [word for part in (*_OWN[kind], *_ALWAYS) for word in part.split()]
-    return tuple(dict.fromkeys(own))
+    return tuple(dict.fromkeys(grammar(kind)))
+
+
+def grammar(kind: QuestionKind) -> tuple[str, ...]:
+    """The same for a recogniser: what is likelier stands in it more than once."""
+    listed = tuple(word for part in (*_OWN[kind], *_ALWAYS) for word in part.split())
+    return (*listed * LIKELIER, *itertools.chain(*_PUT_TOGETHER.get(kind, ()), DOUBTS))
 
 
 def all_phrases() -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from dialer.ivr.answers import Classified
 from dialer.ivr.config import TurnSettings
+from dialer.ivr.evidence import comma_turns, evidence
 from dialer.ivr.prompt import PUNCTUATION
 from dialer.ivr.script import OwnWords
 from dialer.ivr.wishes import middling
@@ -34,6 +35,8 @@ _SHORT_REPEAT = 8
 _UNDECIDED = (AnswerClass.UNCLEAR, AnswerClass.MAYBE_YES, AnswerClass.MAYBE_NO)
 _BARE = dict.fromkeys(map(ord, PUNCTUATION))
 _PARTICLES = "啊呀哦呢"
+_WISHES = (AnswerClass.HUMAN, AnswerClass.COMPLAINT, AnswerClass.REPEAT)
+"""What nobody should have to ask for twice, and what costs little where it was misheard."""
 _RISKY = (QuestionKind.BAD, QuestionKind.LEFT)
 _YES = {AnswerClass.YES: Lean.GOOD, AnswerClass.MAYBE_YES: Lean.MAYBE_GOOD}
 _NO = {AnswerClass.NO: Lean.PROBLEM, AnswerClass.MAYBE_NO: Lean.MAYBE_PROBLEM}
@@ -85,6 +88,16 @@ def weigh(
         return AnswerClass.UNCLEAR, f"confidence {heard.confidence:.2f} below {confidence:.2f}"
     if heard.unknown_ratio > unknown:
         return AnswerClass.UNCLEAR, f"unknown words {heard.unknown_ratio:.2f} above {unknown:.2f}"
+    if found.answer_class in _WISHES:
+        return found.answer_class, found.decided_by
+    score = evidence(heard, kind, found.answer_class, classify)
+    needed = turn.yes_min_evidence if good else turn.min_evidence
+    if score < needed:
+        return AnswerClass.UNCLEAR, f"evidence {score:.2f} below {needed:.2f}"
+    if good and not heard.expected:
+        return AnswerClass.UNCLEAR, "pieced together from phrases"
+    if comma_turns(heard.text, kind, found.answer_class, classify):
+        return AnswerClass.UNCLEAR, "a comma that can't be heard would turn its meaning"
     return found.answer_class, found.decided_by
 
 

@@ -105,6 +105,9 @@ class MediaConfig:
     """Aggressiveness of the voice activity detector: 0 (lets noise through) to 3 (may cut soft speech)."""
     speech_floor_dbov: float = -50.0
     """A frame quieter than this is never speech, whatever the detector says."""
+    speech_drop_db: float = 10.0
+    """Within an utterance a frame so much quieter than its loudest one is background and not speech, so that
+    a television doesn't keep an answer from ending; 0 turns it off."""
     pre_roll_s: float = 0.4
     """Audio from before the start of speech that goes along, so that no first consonant is cut."""
     bridge_delay_frames: int = 2
@@ -147,6 +150,7 @@ class MediaConfig:
             ("niceness", -20 <= self.niceness <= 19, "-20 to 19"),
             ("vad_mode", 0 <= self.vad_mode <= 3, "0 to 3"),
             ("speech_floor_dbov", -90 <= self.speech_floor_dbov <= 0, "-90 to 0"),
+            ("speech_drop_db", self.speech_drop_db == 0 or 6 <= self.speech_drop_db <= 60, "0 or 6 to 60"),
             ("pre_roll_s", 0 <= self.pre_roll_s <= 2, "0 to 2 seconds"),
             ("bridge_delay_frames", 1 <= self.bridge_delay_frames <= 25, "1 to 25"),
             ("key_s", 0.04 <= self.key_s <= 5, "0.04 to 5 seconds"),

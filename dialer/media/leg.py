@@ -261,7 +261,9 @@ class Leg:
             return
         config = self._config
         detector = new_detector(config.vad_mode)
-        self._listener = Endpointer(spec, self.codec, config.speech_floor_dbov, config.pre_roll_s, detector)
+        self._listener = Endpointer(
+            spec, self.codec, config.speech_floor_dbov, config.pre_roll_s, detector, config.speech_drop_db
+        )
 
     def watch(self, what: Watch | None) -> None:
         """Call progress from now on; None stops."""

@@ -68,12 +68,14 @@ class Endpointer:
     """Feed it packets in order of position; it gives back what it found.
 
     An utterance starts when ``min_speech_s`` of speech came within that time and two frames more. It ends
-    after ``end_silence_s`` without speech or at ``max_speech_s``. Then the next is looked for.
+    after ``end_silence_s`` without speech or at ``max_speech_s``. Then the next is looked for. Within an
+    utterance what is ``drop_db`` quieter than its loudest frame isn't speech: a street or a television
+    behind somebody must not keep the answer from ending.
     """
 
     __slots__ = (
-        "_count", "_detector", "_end_silence", "_floor", "_given", "_held", "_history", "_kept",
-        "_marks", "_max_speech", "_muted", "_needed", "_piece", "_pre_roll", "_silence", "_size",
+        "_count", "_detector", "_drop", "_end_silence", "_floor", "_given", "_held", "_history", "_kept",
+        "_loudest", "_marks", "_max_speech", "_muted", "_needed", "_piece", "_pre_roll", "_silence", "_size",
         "_speaking", "_speech_end", "_start", "_sum", "_tail", "_window", "codec", "next",
     )  # fmt: skip
 
@@ -84,12 +86,15 @@ class Endpointer:
         floor_dbov: float,
         pre_roll_s: float,
         detector: Detector,
+        drop_db: float = 0.0,
     ) -> None:
+        """``drop_db`` 0: background is told from speech by the detector alone."""
         self.codec = codec
         self._silence = SILENCE[codec]
         self._muted = self._silence * BATCH
         self._floor = _FULL_SCALE * 10 ** (floor_dbov / 10)
         self._detector = detector
+        self._drop = 10 ** (-drop_db / 10) if drop_db else 0.0
         self._needed = max(1, _frames(spec.min_speech_s))
         self._window = self._needed + _SLIP_FRAMES
         self._pre_roll = _frames(pre_roll_s)
@@ -112,6 +117,7 @@ class Endpointer:
         self._speech_end = 0
         self._sum, self._count = 0.0, 0
         """Of the levels of the utterance's frames of speech."""
+        self._loudest = 0.0
         self._piece: list[bytes] = []
         self._given = 0
         """Bytes in ``_piece``."""
@@ -232,7 +238,7 @@ class Endpointer:
             for at in range(0, len(batch), FRAME)
         ][-self._kept :]
         loud = [level for _, _, level in past[-self._window :] if level]
-        self._sum, self._count = sum(loud), len(loud)
+        self._sum, self._count, self._loudest = sum(loud), len(loud), max(loud)
         self._speaking, self._marks = True, 0
         self._history.clear()
         found: list[Found] = [Started(self._start)]
@@ -243,6 +249,10 @@ class Endpointer:
         return found
 
     def _go_on(self, start: int, data: bytes, levels: Sequence[float]) -> Sequence[Found]:
+        if levels and self._drop:
+            self._loudest = max(self._loudest, *levels)
+            quiet = self._loudest * self._drop
+            levels = [level if level > quiet else 0.0 for level in levels]
         end = start + len(data)
         if end - self._speech_end < self._end_silence and end - self._start < self._max_speech:
             for number, level in enumerate(levels, 1):

@@ -38,7 +38,7 @@ def findings(story: Any) -> str:
 
 
 async def test_killed_while_one_phone_rings_and_one_customer_talks(make_far_end: MakeFarEnd) -> None:
-    far_end, home = await make_far_end(Ring(), LISTENS, recogniser={"engine": "vosk"})
+    far_end, home = await make_far_end(Ring(), LISTENS, recogniser={"engine": "bundled"})
     first = home.start()
     await home.until("SELECT ringing_at IS NOT NULL FROM attempts WHERE task_id = 1", "no ringing", 60)
     await wait_for(lambda: recorded_s(home) >= 2.0, "no recording", 30, home.log)
@@ -165,7 +165,7 @@ async def test_a_killed_media_process_ends_its_calls_and_the_next_call_works(
 
 async def test_without_its_recogniser_a_call_goes_on_by_keys(make_far_end: MakeFarEnd) -> None:
     far_end, home = await make_far_end(
-        Talk((Speak("shi-wo"), Press("1"), Press("1"))), recogniser={"engine": "vosk"}
+        Talk((Speak("shi-wo"), Press("1"), Press("1"))), recogniser={"engine": "bundled"}
     )
     daemon = home.start()
     await home.until("SELECT answered_at IS NOT NULL FROM attempts", "not answered", 60)

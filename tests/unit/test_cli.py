@@ -440,7 +440,7 @@ def test_the_doctor_names_a_missing_model_and_prompts(tmp_path: Path) -> None:
 def test_a_keys_only_installation_needs_no_model(tmp_path: Path) -> None:
     home = configured(
         tmp_path,
-        ('engine = "vosk"', 'engine = "dtmf"'),
+        ('engine = "bundled"', 'engine = "dtmf"'),
         ('# model_dir = "models/vosk-model-small-cn-0.22"', 'model_dir = "models/none"'),
     )
     assert checks(home)["model"] == (True, "keys only")

@@ -103,23 +103,26 @@ def test_no_step_is_left_out(tmp_path: Path, steps: Any, says: str) -> None:
 
 def test_lint_says_what_is_missing_and_where(tmp_path: Path) -> None:
     ok(tmp_path, "campaign", "new", "claims", *AUTHOR)
+    file = tmp_path / "config" / "campaigns" / "claims.yaml"
+    file.write_text(file.read_text(encoding="utf-8").replace("script: claims", "script: nowhere"), "utf-8")
     done = dialer(tmp_path, "campaign", "lint", "claims", *AUTHOR, "--json")
     assert done.exit_code == 1
     found = json.loads(done.output)
     assert not found["passed"]
-    lines = (tmp_path / "config" / "campaigns" / "claims.yaml").read_text(encoding="utf-8").splitlines()
+    lines = file.read_text(encoding="utf-8").splitlines()
     places = {
         (one["rule"], one["place"], lines[one["line"] - 1].split(":")[0].strip()) for one in found["findings"]
     }
     assert places == {
         ("R9", "content.filing", "filing"),
+        ("R9", "content.script", "script"),
         ("R76", "method.verification", "verification"),
         ("R48", "people.responsible", "responsible"),
     }
     chinese = told(dialer(tmp_path, "campaign", "lint", "claims", *AUTHOR))
-    assert "缺少话术 claims" in chinese
+    assert "缺少话术 nowhere" in chinese
     assert "检查未通过" in chinese
-    assert "script claims is missing" in told(
+    assert "script nowhere is missing" in told(
         dialer(tmp_path, "--lang", "en", "campaign", "lint", "claims", *AUTHOR)
     )
 

@@ -132,12 +132,34 @@ def test_the_examples_in_comments_can_be_used() -> None:
     plain = re.sub(r"(?m)^(agents|campaigns|numbers) = \[\]\n", "", TEXT)
     text = re.sub(r"(?m)^# ([a-z_]+ = .*)$", r"\1", plain)
     text = re.sub(r"(?m)^(trunk_password_file|password_file|agents_file) = .*$", "", text)
-    found = read(text)
+    found = read(text.replace('engine = "bundled"', 'engine = "vosk"'))
     (trunk,) = found.trunks
     assert trunk.caller("2026-11") == ("4008001234", "Callback")
     assert [rule.format for rule in trunk.numbers] == ["{national}", "0{national}", "{local}"]
     assert found.transfer.agents == (Agent("1001"), Agent("1002", "sip:1002@192.0.2.20", team="2"))
     assert found.recogniser.model_dir == Path("/srv/d/models/vosk-model-small-cn-0.22")
+
+
+@pytest.mark.parametrize(
+    ("lines", "engine", "told"),
+    [
+        ('model_dir = "models/x"', "vosk", ""),
+        ('engine = "sherpa-onnx"\nmodel_dir = "models/x"', "sherpa-onnx", ""),
+        ("", "bundled", ""),
+        ('engine = "vosk"', "", "toml:2: vosk needs the key model_dir"),
+        ('engine = "sherpa-onnx"', "", "toml:2: sherpa-onnx needs the key model_dir"),
+        ('engine = "bundled"\nmodel_dir = "models/x"', "", "toml:2: bundled has its own model"),
+    ],
+)
+def test_a_model_directory_goes_with_the_engines_that_need_one(lines: str, engine: str, told: str) -> None:
+    text = f"[recogniser]\n{lines}\n"
+    if told:
+        with pytest.raises(ConfigError, match=told):
+            read(text)
+        return
+    found = read(text).recogniser
+    assert found.engine.value == engine
+    assert (found.model_dir == Path("/srv/d/models/x")) is ("model_dir" in lines)
 
 
 def test_an_empty_file_means_the_same_as_the_shipped_one_where_it_has_a_default() -> None:
@@ -420,6 +442,8 @@ def test_every_setting_reaches_its_value(one: tuple[str, Field[Any]]) -> None:
         shipped = re.sub(rf'(?m)^{key} = "\w*"$', f'{key} = "{needed}"', shipped)
     if field.name == "driver":
         shipped = shipped.replace('transport = "tls"', 'transport = "udp"')  # PJSIP's are UDP and TCP
+    if field.name == "model_dir":
+        shipped = re.sub(r"(?m)^# (?=model_dir = )", "", shipped.replace('"bundled"', '"vosk"'))
     if field.name in ("tls_key_file", "tls_client_key_file"):
         certificate = field.name.replace("key", "certificate")
         shipped = re.sub(rf"(?m)^# (?={certificate} = )", "", shipped)
@@ -485,6 +509,7 @@ _OTHERS = {
     ("progress", "use"): '"note"',
     ("turns", "min_level_dbov"): "-40.0",
     ("media", "speech_floor_dbov"): "-40.0",
+    ("media", "speech_drop_db"): "12.0",
     ("media", "realtime_priority"): "0",
     ("media", "niceness"): "-5",
     ("recogniser", "model_dir"): '"other"',

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from dialer.asr import AsrConfig, DtmfOnly, Engine, VoskRecogniser, make_recogniser
+from dialer.asr import AsrConfig, DtmfOnly, Engine, WorkerRecogniser, make_recogniser
 
 
 async def test_speech_is_taken_and_never_understood() -> None:
@@ -17,4 +17,4 @@ async def test_speech_is_taken_and_never_understood() -> None:
 
 def test_the_setting_chooses_the_engine() -> None:
     assert isinstance(make_recogniser(AsrConfig(Path("m"), engine=Engine.DTMF)), DtmfOnly)
-    assert isinstance(make_recogniser(AsrConfig(Path("m"))), VoskRecogniser)
+    assert isinstance(make_recogniser(AsrConfig(Path("m"))), WorkerRecogniser)

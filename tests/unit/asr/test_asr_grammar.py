@@ -36,7 +36,11 @@ def test_unknown_is_always_there_once_even_with_no_phrases() -> None:
 
 
 def test_the_json_is_a_list_of_phrases_with_blanks_between_words() -> None:
-    assert json.loads(build(["是 我 签的", "是我签的"], knows).json) == ["是我 签的", UNKNOWN]
+    assert json.loads(build(["是 我 签的"], knows).json) == ["是我 签的", UNKNOWN]
+
+
+def test_what_is_given_twice_counts_twice() -> None:
+    assert build(["是我", "是", "是我"], knows).phrases == ("是我", "是", "是我", UNKNOWN)
 
 
 @given(

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from dialer.asr import AsrConfig, VoskRecogniser
-from dialer.asr.recogniser import VoskStream
+from dialer.asr import AsrConfig, WorkerRecogniser
+from dialer.asr.recogniser import WorkerStream
 from dialer.errors import MissingModel, RecogniserError
 
 ROOT = Path(__file__).parents[3]
@@ -25,8 +25,8 @@ DEADLINE_S = 1.5
 
 
 @pytest_asyncio.fixture
-async def recogniser() -> AsyncIterator[VoskRecogniser]:
-    async with VoskRecogniser(AsrConfig(DEMO, deadline_s=DEADLINE_S)) as listening:
+async def recogniser() -> AsyncIterator[WorkerRecogniser]:
+    async with WorkerRecogniser(AsrConfig(DEMO, deadline_s=DEADLINE_S)) as listening:
         yield listening
 
 
@@ -35,13 +35,13 @@ def speech() -> bytes:
         return file.readframes(file.getnframes())
 
 
-async def half_said(recogniser: VoskRecogniser) -> VoskStream:
+async def half_said(recogniser: WorkerRecogniser) -> WorkerStream:
     stream = await recogniser.open(WORDS)
     await stream.feed(speech()[:8000])
     return stream
 
 
-async def hears_again(recogniser: VoskRecogniser) -> bool:
+async def hears_again(recogniser: WorkerRecogniser) -> bool:
     """The next utterances work once the worker is back; opening may miss its deadline while it loads."""
     until = time.monotonic() + 20
     while time.monotonic() < until:
@@ -65,7 +65,7 @@ async def becomes(state: Callable[[], bool]) -> bool:
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP, signal.SIGSEGV])
 async def test_a_worker_lost_in_mid_utterance_is_an_error_within_the_deadline(
-    recogniser: VoskRecogniser, how: signal.Signals
+    recogniser: WorkerRecogniser, how: signal.Signals
 ) -> None:
     stream = await half_said(recogniser)
     (pid,) = recogniser.pids
@@ -79,7 +79,7 @@ async def test_a_worker_lost_in_mid_utterance_is_an_error_within_the_deadline(
     assert recogniser.pids != [pid]
 
 
-async def test_an_utterance_does_not_go_on_in_the_next_process(recogniser: VoskRecogniser) -> None:
+async def test_an_utterance_does_not_go_on_in_the_next_process(recogniser: WorkerRecogniser) -> None:
     stream = await half_said(recogniser)
     (pid,) = recogniser.pids
     os.kill(pid, signal.SIGKILL)
@@ -90,7 +90,7 @@ async def test_an_utterance_does_not_go_on_in_the_next_process(recogniser: VoskR
         await stream.finish()
 
 
-async def test_a_stopped_worker_never_blocks_the_audio(recogniser: VoskRecogniser) -> None:
+async def test_a_stopped_worker_never_blocks_the_audio(recogniser: WorkerRecogniser) -> None:
     stream = await half_said(recogniser)
     os.kill(recogniser.pids[0], signal.SIGSTOP)
     started = time.monotonic()
@@ -105,7 +105,7 @@ async def test_a_stopped_worker_never_blocks_the_audio(recogniser: VoskRecognise
 async def test_the_other_worker_serves_while_one_is_down() -> None:
     # A long pause before the restart: what is heard now, the other one heard.
     config = AsrConfig(DEMO, workers=2, deadline_s=DEADLINE_S, restart_delay_s=60, restart_delay_max_s=60)
-    async with VoskRecogniser(config) as recogniser:
+    async with WorkerRecogniser(config) as recogniser:
         first, second = recogniser.pids
         os.kill(first, signal.SIGKILL)
         assert await becomes(lambda: recogniser.ready == 1)
@@ -123,7 +123,7 @@ async def test_the_other_worker_serves_while_one_is_down() -> None:
 
 
 async def test_a_start_that_is_given_up_leaves_no_process() -> None:
-    recogniser = VoskRecogniser(AsrConfig(DEMO, workers=2))
+    recogniser = WorkerRecogniser(AsrConfig(DEMO, workers=2))
     start = asyncio.create_task(recogniser.start())
     assert await becomes(lambda: len(recogniser.pids) == 2)
     pids = recogniser.pids
@@ -136,7 +136,7 @@ async def test_a_start_that_is_given_up_leaves_no_process() -> None:
 
 
 async def test_closing_ends_the_processes_even_a_stopped_one() -> None:
-    recogniser = VoskRecogniser(AsrConfig(DEMO, workers=2))
+    recogniser = WorkerRecogniser(AsrConfig(DEMO, workers=2))
     await recogniser.start()
     pids = recogniser.pids
     os.kill(pids[0], signal.SIGSTOP)
@@ -151,7 +151,7 @@ async def test_a_model_that_libvosk_refuses_is_named_and_leaves_no_process(tmp_p
     broken = tmp_path / "broken"
     shutil.copytree(DEMO, broken)
     (broken / "am" / "final.mdl").write_bytes(b"not a network")
-    recogniser = VoskRecogniser(AsrConfig(broken, deadline_s=DEADLINE_S))
+    recogniser = WorkerRecogniser(AsrConfig(broken, deadline_s=DEADLINE_S))
     with pytest.raises(MissingModel, match="broken: libvosk"):
         await recogniser.start()
     assert recogniser.pids == []
@@ -163,4 +163,4 @@ async def test_a_model_without_the_unknown_word_is_refused(tmp_path: Path) -> No
     words = deaf / "graph" / "words.txt"
     words.write_text(words.read_text(encoding="utf-8").replace("[unk]", "[other]"), encoding="utf-8")
     with pytest.raises(MissingModel, match=r"no word \[unk\]"):
-        await VoskRecogniser(AsrConfig(deaf)).start()
+        await WorkerRecogniser(AsrConfig(deaf)).start()

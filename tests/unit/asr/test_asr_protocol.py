@@ -25,9 +25,11 @@ from dialer.asr.protocol import (
     reply,
     request,
 )
+from dialer.model import Heard, Reading
 
 REQUESTS: list[Request] = [Open(1, ("是的", "不是")), Feed(1, b"\x00\xff" * 800), Finish(1), Cancel(2)]
-REPLIES: list[Reply] = [Ready(), Ready("no"), Opened(1, ("退",)), Words(1, "是", 0.9, 0.0), Failed(2, "x")]
+WORDS = Words(1, Heard("是", 0.9, readings=(Reading("是", 0.9), Reading("", 0.1, False))))
+REPLIES: list[Reply] = [Ready(), Ready("no"), Opened(1, ("退",)), WORDS, Failed(2, "x")]
 
 
 def test_every_message_survives_the_way() -> None:

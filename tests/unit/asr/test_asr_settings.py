@@ -12,10 +12,10 @@ from typing import cast
 
 import pytest
 
-from dialer.asr import AsrConfig, VoskRecogniser
+from dialer.asr import AsrConfig, WorkerRecogniser
 from dialer.asr.process import Worker
 from dialer.asr.protocol import Feed, Frames, Request
-from dialer.asr.recogniser import VoskStream
+from dialer.asr.recogniser import WorkerStream
 from dialer.errors import RecogniserError
 from dialer.testing.virtual import run_virtual
 
@@ -37,7 +37,7 @@ def slow_program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 async def test_how_long_a_worker_may_load_its_model(start_deadline_s: float, slow_program: Path) -> None:
     before = time.monotonic()
     with pytest.raises(RecogniserError, match=f"start_deadline_s = {start_deadline_s:g}"):
-        await VoskRecogniser(AsrConfig(DEMO, start_deadline_s=start_deadline_s)).start()
+        await WorkerRecogniser(AsrConfig(DEMO, start_deadline_s=start_deadline_s)).start()
     # A process that isn't ready has half a second to go by itself.
     assert start_deadline_s - 0.01 <= time.monotonic() - before < start_deadline_s + 0.5 + 0.7
 
@@ -50,7 +50,7 @@ def test_each_worker_is_started_with_the_model(
     model_dir.symlink_to(DEMO)
     config = AsrConfig(model_dir=model_dir, workers=workers, start_deadline_s=0.3)
     with pytest.raises(RecogniserError, match="not ready"):
-        asyncio.run(VoskRecogniser(config).start())
+        asyncio.run(WorkerRecogniser(config).start())
     said = slow_program.read_text(encoding="utf-8").splitlines()
     assert [line.split("--model ")[1] for line in said] == [str(model_dir)] * workers
 
@@ -71,7 +71,7 @@ class Taker:
 @pytest.mark.parametrize(("chunk_s", "pieces"), [(0.04, [640] * 5), (0.1, [1600] * 2), (1.0, [])])
 async def test_speech_reaches_the_engine_in_pieces(chunk_s: float, pieces: list[int]) -> None:
     taker = Taker()
-    stream = VoskStream(AsrConfig(DEMO, chunk_s=chunk_s), cast(Worker, taker), 1)
+    stream = WorkerStream(AsrConfig(DEMO, chunk_s=chunk_s), cast(Worker, taker), 1)
     for _ in range(10):
         await stream.feed(b"\x00" * 320)
     assert taker.sizes == pieces
@@ -81,7 +81,7 @@ async def test_speech_reaches_the_engine_in_pieces(chunk_s: float, pieces: list[
 def test_how_long_an_utterance_waits_for_a_worker(deadline_s: float) -> None:
     async def main(clock: Callable[[], datetime]) -> float:
         with pytest.raises(RecogniserError, match="no recogniser worker is up"):
-            await VoskRecogniser(AsrConfig(DEMO, deadline_s=deadline_s)).open(("是的",))
+            await WorkerRecogniser(AsrConfig(DEMO, deadline_s=deadline_s)).open(("是的",))
         return asyncio.get_running_loop().time()
 
     assert run_virtual(main, START) == deadline_s

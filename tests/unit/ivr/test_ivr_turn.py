@@ -40,8 +40,9 @@ SOUND = {"confidence": 0.9, "unknown_ratio": 0.0, "duration_s": 0.6, "level_dbov
     ("change", "good", "problem"),
     [
         ({}, Y, N),
-        ({"confidence": 0.4}, U, N),
-        ({"confidence": 0.2}, U, U),
+        ({"confidence": 0.4}, U, U),
+        ({"confidence": 0.9, "duration_s": 1.6}, U, U),
+        ({"confidence": 0.95, "snr_db": 10.0}, U, U),
         ({"unknown_ratio": 0.5}, U, N),
         ({"unknown_ratio": 0.7}, U, U),
         ({"duration_s": 0.1}, U, U),

@@ -229,6 +229,13 @@ def test_what_is_under_the_floor_is_no_speech(speech_floor_dbov: float, utteranc
     assert len(heard("speech_floor_dbov", speech_floor_dbov, pcm).of(SpeechEnded)) == utterances
 
 
+@pytest.mark.parametrize(("speech_drop_db", "utterances"), [(0.0, 1), (10.0, 2)])
+def test_background_talk_does_not_keep_an_answer_from_ending(speech_drop_db: float, utterances: int) -> None:
+    """The answer ends by itself; what goes on behind it is another utterance."""
+    pcm = np.concatenate([silence(0.5), vowel(0.5, 8000), vowel(2.0, 800), silence(1.0)])
+    assert len(heard("speech_drop_db", speech_drop_db, pcm).of(SpeechEnded)) == utterances
+
+
 @pytest.mark.parametrize("pre_roll_s", [0.0, 0.3])
 def test_audio_from_before_the_speech_goes_along(pre_roll_s: float) -> None:
     pcm = np.concatenate([silence(1.0), vowel(0.5), silence(0.8)])

@@ -115,6 +115,19 @@ class MethodCapPassed:
 
 
 @dataclass(frozen=True, slots=True)
+class ArchiveRootSigned:
+    """The archive's log of a day under one signed Merkle root: whoever keeps it can prove a later change."""
+
+    at: datetime
+    day: date
+    first: int
+    last: int
+    root: str
+    signature: str
+    public_key: str
+
+
+@dataclass(frozen=True, slots=True)
 class TrunkDown:
     """No call can be placed over this trunk. ``why`` names no telephone number."""
 
@@ -134,5 +147,5 @@ class TrunkUp:
 Event = (
     TaskImported | DeadlineDatedAnew | CallDialled | CallAnswered | CallEnded | TicketIssued | RecordingSealed
     | CampaignMoved | ContactRefreshed | TaskHandedOver | HandoverMoved | MethodCapPassed
-    | TrunkDown | TrunkUp
+    | ArchiveRootSigned | TrunkDown | TrunkUp
 )  # fmt: skip

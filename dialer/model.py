@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
@@ -491,6 +492,132 @@ class Recording:
     legal_hold: bool = False
     partial: bool = False
     """Repaired after a crash."""
+
+
+class ArchiveEvent(StrEnum):
+    """What can happen to archived calls; each is an entry of the hash-chained log."""
+
+    SEALED = "sealed"
+    """Evidence and sidecar lie on disk with these hashes."""
+    STORED = "stored"
+    """Both lie in the object store, locked until a date, under these version ids."""
+    REQUESTED = "requested"
+    GRANTED = "granted"
+    DENIED = "denied"
+    """A request, or a try to hear without a grant, was refused."""
+    REVOKED = "revoked"
+    ACCESSED = "accessed"
+    """Played or downloaded, by whom and under which grant (R62)."""
+    EXPORTED = "exported"
+    FILED = "filed"
+    """A filing was recorded before an export to a regulator (R63)."""
+    HELD = "held"
+    RELEASED = "released"
+    LISTED = "listed"
+    """May go: its retention is over. Nothing is deleted yet."""
+    APPROVED = "approved"
+    """A second person agreed that what was listed goes."""
+    EXPIRING = "expiring"
+    """The deletion begins: what is missing from here on is missing on purpose."""
+    EXPIRED = "expired"
+    """Deleted, and seen to be gone."""
+    AUDITED = "audited"
+    """A day's answered calls were compared with its recordings."""
+
+
+Detail = str | int | float | bool
+"""A value of a log entry's details."""
+
+
+@dataclass(frozen=True, slots=True)
+class LogEntry:
+    """One entry of the archive's log. ``body`` is what was hashed: canonical JSON (``dialer.proof``)."""
+
+    seq: int
+    at: datetime
+    kind: ArchiveEvent
+    call_id: CallId | None
+    """None: it isn't about one call."""
+    by: str
+    """Who did it: an account's name, or the node."""
+    details: Mapping[str, Detail]
+    body: str
+    hash: str
+    """SHA-256 of a zero byte and ``body``, which names the hash of the entry before."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewEntry:
+    """What is to be appended to the archive's log."""
+
+    kind: ArchiveEvent
+    call_id: CallId | None
+    by: str
+    at: datetime
+    details: Mapping[str, Detail]
+
+
+class KeptState(StrEnum):
+    """Where a call's evidence stands."""
+
+    SEALED = "sealed"
+    """Complete and in the log; not yet where it stays (an upload or the removal of a copy is due)."""
+    KEPT = "kept"
+    LISTED = "listed"
+    """Its retention is over; somebody has to agree that it goes."""
+    APPROVED = "approved"
+    EXPIRING = "expiring"
+    EXPIRED = "expired"
+    """A tombstone: the files are gone, the row and the log stay."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """Index entry of one call's evidence: what lies where, with which hashes, and how long.
+
+    ``audio`` and ``sidecar`` are paths below the archive's root, or keys in the bucket; their hashes and
+    sizes are those of the bytes that lie there (enciphered, where they are).
+    """
+
+    call_id: CallId
+    state: KeptState
+    place: str
+    """``local`` or ``s3``."""
+    audio: str
+    audio_sha256: str
+    audio_size: int
+    sidecar: str
+    sidecar_sha256: str
+    sidecar_size: int
+    retain_until: date
+    """The last day on which it must be there."""
+    sealed_at: datetime
+    retain_class: str = ""
+    """Which class made it longer; empty: none."""
+    audio_version: str = ""
+    sidecar_version: str = ""
+    """Version ids in the bucket."""
+    hold: bool = False
+    listed_at: datetime | None = None
+    listed_by: str = ""
+    approved_by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DayRoot:
+    """The signed Merkle root of a day's log entries. ``text`` is what was signed: canonical JSON."""
+
+    day: date
+    first: int
+    last: int
+    root: str
+    text: str
+    signature: str
+    public_key: str
+
+
+AUDIT_CATEGORY = "录音审计"
+"""Category of tickets about a recording that isn't whole: the house's own fault, not a 问题件 of R14."""
 
 
 class SayKind(StrEnum):

@@ -6,21 +6,28 @@ Two clocks: ``datetime`` is legal time (policy, rows, retention), ``float`` is l
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
 
 from dialer.events import Event
 from dialer.model import (
+    ArchiveEvent,
     Attempt,
     CallId,
     CallRecord,
+    DayRoot,
+    Detail,
     DueChange,
     Heard,
     ImportReport,
+    Kept,
+    KeptState,
+    LogEntry,
+    NewEntry,
     PhoneNumber,
     Recording,
     RtpStats,
@@ -570,6 +577,124 @@ class Archive(Protocol):
 
     def has_room(self) -> tuple[bool, str]:
         """Whether a call could be recorded now, and why not (R75)."""
+        ...
+
+
+class ArchiveLog(Protocol):
+    """The hash-chained, append-only log of the archive. Every coroutine may raise StoreError.
+
+    ``SqlStore.archive`` is one.
+    """
+
+    async def append(
+        self,
+        kind: ArchiveEvent,
+        call_id: CallId | None,
+        by: str,
+        at: datetime,
+        details: Mapping[str, Detail],
+    ) -> LogEntry:
+        """Returns once it is committed: play nothing before. ``details`` hold no numbers, names or words."""
+        ...
+
+    async def log_of(self, call_id: CallId) -> list[LogEntry]:
+        """Oldest first."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Filed:
+    """Everything that the database says about one call's recording; where a row is gone, None."""
+
+    call_id: CallId
+    recording: Recording | None
+    kept: Kept | None
+    """None: not sealed into the archive yet."""
+    log: tuple[LogEntry, ...]
+    """Its entries, oldest first."""
+
+
+class ArchiveIndex(ArchiveLog, Protocol):
+    """What the database knows of the archive. Every coroutine may raise StoreError."""
+
+    async def unsealed(self, after: CallId, limit: int) -> tuple[list[CallView], CallId]:
+        """Finished calls behind ``after`` with a recording and without evidence, oldest first; and up to
+        which call all is settled but these: ``after`` of the next time."""
+        ...
+
+    async def in_state(self, state: KeptState, after: CallId, limit: int) -> list[Kept]: ...
+
+    async def due(self, today: date, limit: int) -> list[Kept]:
+        """Evidence in its place whose retention ended before ``today``, without a legal hold."""
+        ...
+
+    async def kept(self, call_id: CallId) -> Kept | None: ...
+
+    async def change(
+        self, moves: Sequence[tuple[Kept | None, Kept]], entries: Sequence[NewEntry]
+    ) -> list[LogEntry]:
+        """One transaction: each row from the first to the second, then the entries appended.
+
+        A row that isn't in the state of its first any more (None: is there already): StoreError, nothing
+        changes.
+        """
+        ...
+
+    async def filed(self, after: CallId, limit: int) -> list[Filed]:
+        """By call id: recordings, and evidence or log entries whose recording's row is gone too."""
+        ...
+
+    async def filed_calls(self, calls: Sequence[CallId]) -> list[Filed]: ...
+
+    async def log_page(self, after: int, limit: int) -> list[LogEntry]: ...
+
+    async def last_entry(self, kind: ArchiveEvent | None = None) -> LogEntry | None:
+        """The newest; with ``kind`` the newest of that."""
+        ...
+
+    async def roots(self) -> list[DayRoot]: ...
+
+    async def add_root(self, root: DayRoot, at: datetime) -> None: ...
+
+    async def answered_between(self, start: datetime, end: datetime) -> list[CallView]:
+        """Finished calls that were answered in [start, end)."""
+        ...
+
+    async def calls_by_id(self, ids: Sequence[CallId]) -> list[CallView]: ...
+
+    async def audit_tickets(self, tickets: Sequence[Ticket]) -> list[Ticket]:
+        """Store those whose call has none of that category yet; returns what was stored."""
+        ...
+
+    async def tally(self) -> list[tuple[KeptState, str, bool, int, int]]:
+        """(state, place, hold, calls, stored bytes)"""
+        ...
+
+
+class RangeReader(Protocol):
+    """One recording's audio as the recorder wrote it (WAV), deciphered as far as it is read."""
+
+    @property
+    def size(self) -> int: ...
+
+    async def read(self, offset: int, length: int) -> bytes:
+        """Fewer bytes at the end, none behind it. Raises ArchiveError where the stored bytes were changed."""
+        ...
+
+    async def close(self) -> None: ...
+
+
+class Evidence(Protocol):
+    """What lies in the archive, to be read. Raises ArchiveError: unknown, not sealed yet, expired, changed.
+
+    Whoever reads for a person appends ACCESSED or EXPORTED to the log first. ``dialer.archive.EvidenceRoom``
+    is one.
+    """
+
+    async def open(self, call_id: CallId) -> RangeReader: ...
+
+    async def sidecar(self, call_id: CallId) -> str:
+        """Canonical JSON: the call, its answers with offsets, hashes (docs/archive.md)."""
         ...
 
 

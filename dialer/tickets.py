@@ -80,14 +80,24 @@ def _due(
     days = OPINION_WORKDAYS
     if problem.kind is ProblemKind.COMPLAINT:
         days = COMPLAINT_WORKDAYS if departments < 2 else COMPLEX_COMPLAINT_WORKDAYS
-    try:
-        due = add_workdays(today, days)
-    except CalendarError:
-        # Next year's calendar isn't out: calendar days are never later than workdays.
-        due = today + timedelta(days=days)
+    due = workdays_on(today, days, add_workdays)
     cooling_off = task.cooling_off_end
     if problem.rule.before_cooling_off and cooling_off is not None and today <= cooling_off < due:
         due = cooling_off
+    return datetime.combine(due, _END_OF_DAY, zone)
+
+
+def workdays_on(today: date, days: int, add_workdays: AddWorkdays) -> date:
+    try:
+        return add_workdays(today, days)
+    except CalendarError:
+        # Next year's calendar isn't out: calendar days are never later than workdays.
+        return today + timedelta(days=days)
+
+
+def audit_due(now: datetime, zone: tzinfo, add_workdays: AddWorkdays) -> datetime:
+    """Of a ticket about the house's own recording: as long as for an opinion (R57)."""
+    due = workdays_on(now.astimezone(zone).date(), OPINION_WORKDAYS, add_workdays)
     return datetime.combine(due, _END_OF_DAY, zone)
 
 

@@ -26,6 +26,7 @@ from dialer.policy.ledger import Rules
 from dialer.policy.verdict import Decision
 from dialer.ports import CallView, Candidate, Claim, LedgerEntry, Reachable
 from dialer.store import claims, engine, exemptions, figures, ledger, migrate, outbox, outcomes, repository
+from dialer.store.archive import SqlArchive
 from dialer.store.config import StoreConfig
 from dialer.store.engine import Database, SqliteDatabase
 from dialer.store.group import GroupWriter, Kind
@@ -53,6 +54,7 @@ class SqlStore(SqlRegisters):
         self._database = database
         self._group = GroupWriter(database, config)
         self._queue = Queue()
+        self.archive = SqlArchive(self._group)
         self._barrier = Kind(partial(claims.barrier, config=config), lambda asked: asked.claim.task.id)
         self._decide = Kind(partial(claims.record_decision, config=config), lambda made: made.task_id)
 

@@ -31,7 +31,7 @@ from sqlalchemy import (
 
 from dialer.handover import HandoverState
 from dialer.kpi import ANSWERED, UNCOUNTED, CallCount, Cause, Method, Month, MonthCount, Slice, Tally
-from dialer.model import ALL_SIGNATURES, Disposition, TaskState
+from dialer.model import ALL_SIGNATURES, AUDIT_CATEGORY, Disposition, TaskState
 from dialer.store.handovers import last_of_month
 from dialer.store.tables import ATTEMPTS, HANDOVERS, NO_DEADLINE, RECORDINGS, TASKS, TICKETS
 from dialer.tickets import TicketState
@@ -42,6 +42,8 @@ _COUNTED = ATTEMPTS.c.outcome.not_in(sorted(one.value for one in UNCOUNTED))
 _COMPLETED = ATTEMPTS.c.outcome == literal(Disposition.COMPLETED.value, literal_execute=True)
 """Written out: only so does SQLite see that the index of completed calls serves."""
 _ANSWERED = ATTEMPTS.c.outcome.in_(sorted(one.value for one in ANSWERED))
+_FOUND = TICKETS.c.category != AUDIT_CATEGORY
+"""Found by a call; a ticket about our own recording is nobody's 问题件 (R14)."""
 _SETTLED = TICKETS.c.status == TicketState.CLOSED.value
 _HANDED_TO = (Method.VISIT, Method.LETTER, Method.TEXT)
 _SHORTLY = timedelta(days=2)
@@ -139,7 +141,9 @@ def _due(month: Month, zone: tzinfo, campaign: str, open_is_success: bool) -> Se
     )
     done = func.coalesce(called.scalar_subquery(), on_paper.scalar_subquery())
     left_open: ColumnElement[bool] = (
-        false() if open_is_success else exists().where(TICKETS.c.task_id == TASKS.c.id, not_(_SETTLED))
+        false()
+        if open_is_success
+        else exists().where(TICKETS.c.task_id == TASKS.c.id, not_(_SETTLED), _FOUND)
     )
     imported = and_(TASKS.c.imported_at >= month.begin(zone), TASKS.c.imported_at < month.end(zone))
     query = select(
@@ -231,6 +235,7 @@ def _from_tickets(query: Select[Any], month: Month, zone: tzinfo, campaign: str)
         TICKETS.c.issued_at >= month.begin(zone) - _SHORTLY,
         TICKETS.c.issued_at < month.end(zone) + _SHORTLY,
         or_(and_(*_in_month(month), _COUNTED), on_paper),
+        _FOUND,
     )
     return query.where(TASKS.c.campaign == campaign) if campaign else query
 

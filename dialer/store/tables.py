@@ -605,6 +605,61 @@ class MeterAlarmRow(Base):
     told_at: Mapped[datetime]
 
 
+class ArchiveLogRow(Base):
+    """The archive's log. Triggers refuse UPDATE and DELETE; each body names the hash of the one before."""
+
+    __tablename__ = "archive_log"
+
+    seq: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    at: Mapped[datetime]
+    kind: Mapped[str]
+    call_id: Mapped[int | None] = mapped_column(index=True)
+    body: Mapped[str]
+    hash: Mapped[str]
+
+
+class KeptRow(Base):
+    __tablename__ = "evidence"
+
+    call_id: Mapped[int] = mapped_column(ForeignKey("attempts.id"), primary_key=True)
+    state: Mapped[str]
+    place: Mapped[str]
+    audio: Mapped[str]
+    audio_sha256: Mapped[str]
+    audio_size: Mapped[int]
+    audio_version: Mapped[str]
+    sidecar: Mapped[str]
+    sidecar_sha256: Mapped[str]
+    sidecar_size: Mapped[int]
+    sidecar_version: Mapped[str]
+    retain_until: Mapped[date]
+    retain_class: Mapped[str]
+    hold: Mapped[bool]
+    sealed_at: Mapped[datetime]
+    listed_at: Mapped[datetime | None]
+    listed_by: Mapped[str]
+    approved_by: Mapped[str]
+
+    __table_args__ = (
+        Index("ix_evidence_state", "state", "call_id"),
+        Index("ix_evidence_retain_until", "state", "retain_until"),
+    )
+
+
+class RootRow(Base):
+    """A day's signed Merkle root."""
+
+    __tablename__ = "archive_roots"
+
+    day: Mapped[date] = mapped_column(primary_key=True)
+    first: Mapped[int]
+    last: Mapped[int]
+    root: Mapped[str]
+    text: Mapped[str]
+    signature: Mapped[str]
+    public_key: Mapped[str]
+
+
 class OutboxRow(Base):
     __tablename__ = "outbox"
 
@@ -628,3 +683,4 @@ VERSIONS, STEPS = map(_table, (CampaignVersionRow, CampaignStepRow))
 DO_NOT_CALL, EXEMPTIONS = map(_table, (DoNotCallRow, ExemptionRow))
 HANDOVERS, HANDOVER_STEPS, METER_ALARMS = map(_table, (HandoverRow, HandoverStepRow, MeterAlarmRow))
 RULES, DUE_CHANGES = map(_table, (RulesRow, DueChangeRow))
+ARCHIVE_LOG, KEPT, ROOTS = map(_table, (ArchiveLogRow, KeptRow, RootRow))

@@ -27,7 +27,9 @@ from dialer.store.tables import Base
 def definitions(path: Path) -> dict[str, list[str]]:
     """Each table's and index's parts; a column that was added later stands behind the constraints."""
     with sqlite3.connect(path) as connection:
-        found = connection.execute("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL").fetchall()
+        found = connection.execute(
+            "SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL AND type != 'trigger'"
+        ).fetchall()
     connection.close()
     return {name: parts(re.sub(r"\s+|\"", " ", sql).replace("( ", "(")) for name, sql in found}
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dialer.archive.config import ArchiveConfig
+from dialer.archive.retention import RetentionClass
 from dialer.asr.config import AsrConfig, Engine
 from dialer.errors import ConfigError
 from dialer.handover import LetterConfig
@@ -149,7 +150,12 @@ HIDDEN: Mapping[str, tuple[str, ...]] = {
 """Fields that no file sets: they come from another key, a secret or the call, or are for tests."""
 
 
-_TEXTS = {Window: Window.parse, TierTable: TierTable.parse, DeadlineType: DeadlineType.parse}
+_TEXTS = {
+    Window: Window.parse,
+    TierTable: TierTable.parse,
+    DeadlineType: DeadlineType.parse,
+    RetentionClass: RetentionClass.parse,
+}
 """Values that the file writes as text."""
 
 _MODEL = Path("models") / "demo-cn"
@@ -224,7 +230,12 @@ def read_settings(text: str, file: str, home: Path, environ: Mapping[str, str]) 
         store=toml.table(
             "store", StoreConfig, HIDDEN["store"], {"url": environ.get(secrets.database_url_env, "")}
         ),
-        archive=replace(archive, root=home / archive.root),
+        archive=replace(
+            archive,
+            root=home / archive.root,
+            key_file=home / archive.key_file if archive.key_file else None,
+            sign_key_file=home / archive.sign_key_file,
+        ),
         intake=toml.table("intake", IntakeConfig),
         reports=toml.table("reports", ReportConfig),
         letters=toml.table("letters", LetterConfig),

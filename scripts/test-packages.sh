@@ -12,6 +12,10 @@ check openssl openssl
 check espeak-ng espeak-ng
 check sox sox
 ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 || need="$need postgresql"
+check radosgw radosgw
+check ceph-mon ceph-mon
+check ceph-osd ceph-osd
+check ceph ceph-common
 check iptables iptables
 check ip iproute2
 [ -z "$need" ] && exit 0

@@ -2,9 +2,57 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 
+from dialer.model import AnswerClass
+from dialer.ports import CallView
+
 MIN_YEARS = 3
+CAMPAIGN = "campaign:"
+KINDS = ("ticket", "major", "complaint", "transferred")
+
+
+@dataclass(frozen=True, slots=True)
+class RetentionClass:
+    """A kind of call that is kept longer, and how many years."""
+
+    name: str
+    """``ticket``: any problem was found; ``major``: a major anomaly (R56); ``complaint``; ``transferred``;
+    or ``campaign:`` and its name."""
+    years: int
+
+    @classmethod
+    def parse(cls, text: str) -> RetentionClass:
+        """``major 10``. Raises ValueError."""
+        name, _, years = text.strip().rpartition(" ")
+        if not years.isdigit() or not MIN_YEARS <= int(years) <= 100:
+            raise ValueError(f"{text!r}: write a kind and its years (3 to 100), e.g. 'major 10'")
+        name = name.strip()
+        if name not in KINDS and (not name.startswith(CAMPAIGN) or name == CAMPAIGN):
+            raise ValueError(f"{text!r}: no such kind: {', '.join(KINDS)} or campaign:NAME")
+        return cls(name, int(years))
+
+
+def classes_of(view: CallView) -> frozenset[str]:
+    """The kinds that a finished call belongs to, by its own data."""
+    found = {CAMPAIGN + view.task.campaign}
+    if view.record is not None:
+        tickets = view.record.tickets
+        found |= {"ticket"} if tickets else set()
+        found |= {"major"} if any(one.major for one in tickets) else set()
+        complained = any(one.answer_class is AnswerClass.COMPLAINT for one in view.record.answers)
+        found |= {"complaint"} if complained else set()
+        found |= {"transferred"} if view.record.transferred else set()
+    return frozenset(found)
+
+
+def longest(view: CallView, years: int, longer: Sequence[RetentionClass]) -> tuple[int, str]:
+    """(years, the class that made it so or empty)"""
+    mine = classes_of(view)
+    best = max((one for one in longer if one.name in mine), key=lambda one: one.years, default=None)
+    return (best.years, best.name) if best is not None and best.years > years else (years, "")
 
 
 def retain_until(end: datetime, years: int = MIN_YEARS) -> date:

@@ -495,6 +495,8 @@ _OTHERS = {
     ("store", "excluding_rules"): '["R19"]',
     ("archive", "zone"): '"Asia/Urumqi"',
     ("archive", "retain_years"): "5",
+    ("archive", "key_command"): '["kms", "-x"]',
+    ("archive", "longer"): '["major 10"]',
     ("transfer", "agents"): '[{ name = "x", uri = "sip:x@192.0.2.1" }]',
     ("transfer", "accept_key"): '"2"',
     ("media", "advertised_host"): '"192.0.2.4"',

@@ -31,6 +31,9 @@ QUEUE = "unit/test_scheduler.py"
 TURNS = f"{BEHAVIOUR}::test_every_setting_of_turns_changes_the_call"
 TRANSFER = f"{BEHAVIOUR}::test_every_setting_of_transfer_changes_the_call"
 ARCHIVE = f"{BEHAVIOUR}::test_every_setting_of_the_archive_changes_it"
+KEPT = "unit/archive"
+SWEPT = f"{KEPT}/test_archive_sweeper.py"
+STORED = f"{KEPT}/test_archive_settings.py::test_where_and_as_whom_it_stores"
 INTAKE = "unit/intake/test_intake_reader.py"
 JUDGED = "unit/reports/test_reports_month.py::test_the_goal_and_the_cap"
 REPORTED = "unit/test_cli_report.py::test_the_settings_judge_the_month"
@@ -262,6 +265,19 @@ PROOFS = {
     "archive.min_free_bytes": ARCHIVE,
     "archive.retain_years": ARCHIVE,
     "archive.zone": ARCHIVE,
+    "archive.key_file": f"{KEPT}/test_archive_examine.py::test_an_untouched_archive_fits",
+    "archive.key_command": f"{KEPT}/test_archive_cipher.py::test_recordings_rest_enciphered_by_the_service",
+    "archive.sign_key_file": f"{KEPT}/test_archive_settings.py::test_which_key_signs",
+    "archive.longer": f"{KEPT}/test_archive_sweeper.py::test_longer_by_class",
+    "archive.expire_after_days": f"{SWEPT}::test_what_was_listed_goes_by_itself_only_where_that_is_set",
+    "archive.expire_cap": f"{SWEPT}::test_a_batch_over_the_cap_is_refused_whole",
+    "archive.audit_tolerance_s": f"{KEPT}/test_archive_settings.py::test_how_much_shorter_a_recording_may_be",
+    "archive.s3_bucket": STORED,
+    "archive.s3_endpoint": STORED,
+    "archive.s3_region": STORED,
+    "archive.s3_prefix": STORED,
+    "archive.s3_key_id_env": STORED,
+    "archive.s3_key_env": STORED,
     "intake.max_bytes": f"{INTAKE}::test_limits",
     "intake.max_unpacked_bytes": f"{INTAKE}::test_a_bomb_is_not_unpacked",
     "intake.max_rows": f"{INTAKE}::test_limits",

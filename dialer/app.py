@@ -7,19 +7,22 @@ import dataclasses
 import gc
 import logging
 import signal
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from ipaddress import ip_address
 from pathlib import Path
+from typing import Any
 
 import uvloop
 
 from dialer import logs, tickets
 from dialer import settings as reading
 from dialer.alarm import TrunkAlarm, watch_calendar, watch_meter
+from dialer.archive.process import WorkerProcess
 from dialer.archive.vault import LocalVault
+from dialer.archiving import open_archive, run_archive
 from dialer.asr import make_recogniser
 from dialer.asr.directory import check_directory
 from dialer.bus.local import LogSink, run_bus
@@ -63,6 +66,8 @@ class Daemon:
     trunk: TrunkGroup
     sinks: Sequence[EventSink]
     clock: Clock
+    archiving: Callable[[asyncio.Event], Coroutine[Any, Any, object]] = asyncio.Event.wait
+    """Brings what ends into the archive, until its event is set and nothing is left."""
 
     async def run(self, stop: asyncio.Event) -> None:
         """Until ``stop``; then live calls may end by themselves for ``site.drain_s``."""
@@ -71,6 +76,8 @@ class Daemon:
         bus_stop = asyncio.Event()
         bus = asyncio.create_task(run_bus(self.store, list(self.sinks), bus_stop))
         media = asyncio.create_task(_keep_media(self.media))
+        archive_stop = asyncio.Event()
+        archiving = asyncio.create_task(self.archiving(archive_stop))
         zone = find_zone(self.site.settings.calling.zone) or UTC
         calendar = asyncio.create_task(watch_calendar(self.site.calendar, zone, self.clock))
         cap = self.site.settings.reports.visit_letter_cap
@@ -87,6 +94,8 @@ class Daemon:
             media.cancel()
             calendar.cancel()
             meter.cancel()
+            archive_stop.set()
+            await archiving
             bus_stop.set()
             await bus
 
@@ -145,9 +154,13 @@ async def open_daemon(site: Site, clock: Clock, sinks: Sequence[EventSink] = ())
     async with AsyncExitStack() as stack:
         stack.enter_context(node_lock(site.home))
         _require_files(site)
-        archive = LocalVault(settings.archive)
+        worker = WorkerProcess(settings.archive)
+        await worker.start()
+        stack.push_async_callback(worker.close)
+        archive = LocalVault(settings.archive, worker)
         store = await SqlStore.open(settings.site.database, settings.store)
         stack.push_async_callback(store.close)
+        records = await stack.enter_async_context(open_archive(settings, store.archive, site.ticket_due))
         found = await recover(store, archive, settings.site.node, clock)
         log.info(
             "recovered", extra={"unknown": found.unknown, "repaired": found.repaired, "claims": found.claims}
@@ -193,7 +206,10 @@ async def open_daemon(site: Site, clock: Clock, sinks: Sequence[EventSink] = ())
             transfer.staff,
             book,
         )
-        yield Daemon(site, store, scheduler, media, trunk, (LogSink(), *sinks), clock)
+        yield Daemon(
+            site, store, scheduler, media, trunk, (LogSink(), *sinks), clock,
+            lambda done: run_archive(records, worker, clock, done, site.caller_shown),
+        )  # fmt: skip
 
 
 async def run_daemon(home: Path, clock_at: datetime | None = None) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from dialer import __version__
+from dialer.cli_archive import archive_group
 from dialer.cli_campaign import campaign_group
 from dialer.cli_lists import GROUPS as LISTS
 from dialer.cli_models import models_group
@@ -209,6 +210,7 @@ main.add_command(calendar_group)
 main.add_command(script_group)
 main.add_command(prompts_group)
 main.add_command(models_group)
+main.add_command(archive_group)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from dialer.archive.keys import public_hex, signing_key, wrapping
 from dialer.archive.vault import LocalVault
 from dialer.asr.directory import check_directory
 from dialer.campaignbook import CampaignBook
@@ -45,6 +46,7 @@ async def examine(home: Path, now: datetime) -> list[Check]:
         _check("model", lambda: _model(site)),
         _check("prompts", lambda: _prompts(site)),
         _check("disk", lambda: _disk(site)),
+        _check("archive", lambda: _archive(site)),
         await _database(site),
         await _campaigns(site, now),
         *await _trunks(site),
@@ -78,6 +80,16 @@ def _disk(site: Site) -> str:
     if not room:
         raise DialerError(english(why))
     return str(site.settings.archive.root)
+
+
+def _archive(site: Site) -> str:
+    """Its keys can be used; what isn't enciphered is said."""
+    config = site.settings.archive
+    at_rest = "enciphered" if wrapping(config) is not None else "in clear (archive.key_file isn't set)"
+    signed = "its signing key is made at the first start"
+    if config.sign_key_file.exists():
+        signed = f"signed by {public_hex(signing_key(config.sign_key_file))}"
+    return f"recordings rest {at_rest}; {signed}"
 
 
 async def _database(site: Site) -> Check:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
 from dialer.errors import ConfigError
-from dialer.kpi import ANSWERED, Month, MonthCount, sample_positions
+from dialer.kpi import ANSWERED, Month, sample_positions
 from dialer.office import with_store
 from dialer.policy.zones import find_zone
 from dialer.ports import CallView
@@ -35,15 +35,17 @@ async def report(asked: Asked, now: datetime) -> MonthReport:
     if zone is None:
         raise ConfigError(f"calling.zone: {settings.calling.zone!r} is not an IANA zone")
 
-    async def count(store: SqlStore) -> MonthCount:
-        return await store.month_count(
+    async def look(store: SqlStore) -> MonthReport:
+        count = await store.month_count(
             asked.month,
             zone,
             campaign=asked.campaign,
             open_is_success=settings.reports.open_ticket_is_success,
         )
+        roots = [one for one in await store.archive.roots() if f"{one.day:%Y-%m}" == str(asked.month)]
+        return replace(month_report(count, settings.reports, now), roots=tuple(roots))
 
-    return month_report(await with_store(asked.home, count), settings.reports, now)
+    return await with_store(asked.home, look)
 
 
 async def fill(asked: Asked, made: MonthReport, book: Workbook) -> None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from dialer import settings as reading
 from dialer.campaigns import Plan, read_plan
@@ -23,9 +24,11 @@ from dialer.ivr.session import Session
 from dialer.model import PhoneNumber, Reason, Task
 from dialer.policy.calendar import Calendar, calendar_from, parse_overrides
 from dialer.policy.zones import find_zone
+from dialer.ports import CallView
 from dialer.settings import Settings
 from dialer.sip.numbering import refused_by_all
 from dialer.speakable import Speakable
+from dialer.tickets import audit_due
 from dialer.transfer import WHISPER
 from dialer.tts.book import PromptBook
 
@@ -131,6 +134,14 @@ class Site:
     def destination(self, number: PhoneNumber) -> str:
         """Empty where some trunk may dial the number, else why none may."""
         return refused_by_all(number, [(trunk.allow, trunk.deny) for trunk in self.settings.trunks])
+
+    def ticket_due(self, issued: datetime) -> datetime:
+        """When an audit ticket is due, by the calendar (R57)."""
+        return audit_due(issued, ZoneInfo(self.settings.archive.zone), self.calendar.add_workdays)
+
+    def caller_shown(self, view: CallView) -> str:
+        """The number that the first trunk shows to this call's customer."""
+        return self.settings.trunks[0].caller(view.task.campaign)[0]
 
     def script_of(self, task: Task) -> tuple[Script, str]:
         """The script and form that the task names. Raises ConfigError where there is none."""

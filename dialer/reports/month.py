@@ -7,7 +7,7 @@ from datetime import datetime
 
 from dialer import kpi
 from dialer.kpi import Dimension, Method, MonthCount, Tally
-from dialer.model import Disposition
+from dialer.model import DayRoot, Disposition
 from dialer.reports.config import ReportConfig
 
 
@@ -69,6 +69,8 @@ class MonthReport:
     sample: int
     """How many conversations are to be checked."""
     by: dict[Dimension, tuple[Line, ...]]
+    roots: tuple[DayRoot, ...] = ()
+    """Signed roots of the archive's log of the month's days: whoever keeps the report can prove a change."""
 
 
 def month_report(count: MonthCount, config: ReportConfig, made_at: datetime) -> MonthReport:

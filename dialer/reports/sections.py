@@ -50,6 +50,7 @@ def sections(
         _outcomes(report, lang, outcome_names),
         _slots(report, lang),
         *(_split(report, dimension, lang, wide) for dimension in by),
+        *([_roots(report, lang)] if report.roots else []),
     ]
 
 
@@ -122,6 +123,11 @@ def _slots(report: MonthReport, lang: str) -> Section:
         for one in report.slots
     )
     return Section(SECTIONS["slots"][lang], _titles(lang, "slot", "calls", "answered", "share"), rows)
+
+
+def _roots(report: MonthReport, lang: str) -> Section:
+    rows = tuple((str(one.day), f"{one.first}-{one.last}", one.root, one.public_key) for one in report.roots)
+    return Section(SECTIONS["roots"][lang], _titles(lang, "day", "entries", "root", "public_key"), rows)
 
 
 def _window(index: str, lang: str) -> str:

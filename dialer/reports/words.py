@@ -37,6 +37,7 @@ DIMENSIONS: Mapping[Dimension, Named] = {
 }
 SECTIONS: Mapping[str, Named] = {
     "methods": _pair("各种回访方式所占比例", "methods"),
+    "roots": _pair("录音档案每日签名根", "signed roots of the archive's days"),
     "causes": _pair("问题件分类、占比及原因", "tickets by category and cause"),
     "outcomes": _pair("拨打结果", "calls by outcome"),
     "slots": _pair("拨打时段", "calls by window"),
@@ -73,6 +74,10 @@ _WORDS: Mapping[str, Named] = {
     "major": _pair("重大异常", "major"),
     "outcome": _pair("结果", "outcome"),
     "slot": _pair("时段", "window"),
+    "day": _pair("日期", "day"),
+    "entries": _pair("日志条目", "log entries"),
+    "root": _pair("默克尔根", "Merkle root"),
+    "public_key": _pair("公钥", "public key"),
     "window": _pair("时段", "window"),
     "agreed": _pair("预约", "agreed time"),
     "ticket_share": _pair("占问题件总量", "share of all tickets"),

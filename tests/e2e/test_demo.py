@@ -50,3 +50,20 @@ async def test_the_demonstration_comes_out_as_expected(tmp_path: Path) -> None:
         assert seconds == pytest.approx(view["record"]["recording"]["duration_s"], abs=0.02)
         for side, samples in zip(("prompt", "customer"), read(file), strict=True):
             assert abs(samples).max() > 1000, f"{file}: silence on the {side} side"
+
+    # Every call is proven unchanged, and one bit is enough to name the one that isn't.
+    proven = await home.cli("archive", "verify", "--all")
+    assert proven["findings"] == []
+    assert proven["seen"]["calls"] == len(answered)
+    audio = home.recording(answered[3])
+    with audio.open("r+b") as file:
+        file.seek(4000)
+        byte = file.read(1)[0]
+        file.seek(4000)
+        file.write(bytes([byte ^ 1]))
+    verify = [sys.executable, "-m", "dialer.cli", "--home", str(place), "--lang", "en", "archive", "verify"]
+    found = subprocess.run(  # noqa: ASYNC221
+        verify, capture_output=True, text=True, env=environment(), timeout=60
+    )
+    assert found.returncode == 1
+    assert f"call {answered[3]['attempt']['id']}: " in found.stdout

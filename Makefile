@@ -5,7 +5,7 @@ UV := sh scripts/uv.sh
 HOME_DIR ?= build/demo
 PYTEST_ARGS ?=
 
-.PHONY: demo test test-pjsua2 pjsua2 check fuzz interop setup prompts diagram clean bench-setup bench-report bench-import bench-calls bench-srtp bench-stall bench-progress bench-policy bench-asr
+.PHONY: demo test test-pjsua2 pjsua2 check fuzz interop setup prompts diagram clean bench-setup bench-report bench-import bench-calls bench-srtp bench-stall bench-progress bench-policy bench-asr bench-archive
 
 setup: .venv/.ready
 
@@ -86,6 +86,10 @@ bench-policy: setup
 # Call set-ups per second, without a store and on each store. ARGS="--store sqlite --rate 150". Needs SIPp.
 bench-setup: setup
 	$(UV) run --frozen python -m bench.setup --seconds $(or $(SECONDS),20) $(ARGS)
+
+# What sealing a call costs, how fast the archive is verified (ARGS=--clear: not enciphered).
+bench-archive: setup
+	$(UV) run --frozen python -m bench.archive --calls $(or $(CALLS),300) $(ARGS)
 
 clean:
 	rm -rf build .venv .uv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

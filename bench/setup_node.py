@@ -27,6 +27,7 @@ import uvloop
 from bench import measure
 from dialer import tickets
 from dialer.app import keep_what_is_there, use_fast_loop
+from dialer.archive.process import WorkerProcess
 from dialer.archive.vault import LocalVault
 from dialer.conductor import Conductor
 from dialer.conversation import House
@@ -215,11 +216,13 @@ async def add(store: Any, waiting: list[Task], now: datetime) -> float:
     return len(waiting) / (time.perf_counter() - began)
 
 
-def house_of(site: Site, trunk: Any, store: Any, endpoint: SipEndpoint, clock: Any) -> House:
+def house_of(
+    site: Site, trunk: Any, store: Any, endpoint: SipEndpoint, worker: WorkerProcess, clock: Any
+) -> House:
     return House(
         trunk=trunk,
         store=store,
-        archive=LocalVault(site.settings.archive),
+        archive=LocalVault(site.settings.archive, worker),
         recogniser=NoRecogniser(),
         prompts=site.prompts,
         transfer=WarmTransfer(trunk, site.prompts, site.settings.transfer, endpoint.lookup),
@@ -240,17 +243,18 @@ async def run(job: Job) -> Figures:
         return BEGIN + timedelta(seconds=loop.time() - job.zero)
 
     media = ProcessMediaPlane(site.settings.media)
-    endpoint = SipEndpoint(site.settings.sip)
+    endpoint, worker = SipEndpoint(site.settings.sip), WorkerProcess(site.settings.archive)
     marks, waiting = Marks(), tasks(job.tasks)
     try:
         async with opened(job, site) as real:
             stored_per_s = await add(real, waiting, clock()) if waiting else 0.0
             await media.start()
+            await worker.start()
             await endpoint.start()
             trunk = SipTrunk(site.settings.trunks[0], media, endpoint)
             await trunk.start()
             store: Any = WatchedStore(real, marks)
-            house = house_of(site, WatchedTrunk(trunk, marks), store, endpoint, clock)
+            house = house_of(site, WatchedTrunk(trunk, marks), store, endpoint, worker, clock)
             scheduler = Scheduler(
                 store, house.trunk, house.archive, Conductor(house).conduct, site.calendar,
                 site.settings.calling, site.settings.scheduler, clock, site.approval,
@@ -274,6 +278,7 @@ async def run(job: Job) -> Figures:
     finally:
         await endpoint.close()
         await media.close()
+        await worker.close()
     return Figures(
         seconds=until - since,
         waits_ms=[

@@ -21,6 +21,7 @@
     ├── StoreError             the database is lost, locked or refuses
     │   └── Fenced             this claim is no longer ours
     ├── ArchiveError           the recording can't be written, sealed or found
+    ├── AccessRefused          no right, no grant, or not any more
     └── NodeRunning            a second daemon on the same home
 """
 
@@ -106,6 +107,10 @@ class Fenced(StoreError):
 
 class ArchiveError(DialerError):
     """The recording can't be written, sealed or found."""
+
+
+class AccessRefused(DialerError):
+    """This person may not do that, or not any more. ``str()`` tells the person why."""
 
 
 class NodeRunning(DialerError):

@@ -13,7 +13,9 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
 
+from dialer.access.search import CallQuery, Found
 from dialer.events import Event
+from dialer.kpi import Month
 from dialer.model import (
     ArchiveEvent,
     Attempt,
@@ -548,6 +550,18 @@ class Store(Protocol):
     async def calls(self, task_id: TaskId | None = None) -> list[CallView]: ...
 
     async def call(self, call_id: CallId) -> CallView | None: ...
+
+    async def calls_by_id(self, ids: Sequence[CallId]) -> list[CallView]:
+        """In the order of their ids; those that aren't there are left out."""
+        ...
+
+    async def search(self, query: CallQuery) -> Found:
+        """Finished calls, newest first."""
+        ...
+
+    async def month_conversations(self, month: Month) -> list[CallId]:
+        """The month's calls in which somebody was spoken with, oldest first: what is sampled (R59)."""
+        ...
 
     async def tickets(self) -> list[Ticket]: ...
 

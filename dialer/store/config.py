@@ -15,6 +15,10 @@ class StoreConfig:
     """PostgreSQL: ``postgresql://user:password@host/name?sslmode=verify-full&sslrootcert=ca.pem``.
     It holds a password, so it comes from the environment; empty: the file of ``[site]`` database."""
 
+    number_secret: bytes = field(default=b"", repr=False)
+    """Secret behind the keyed hashes by which numbers are found (``[secrets]`` number_key); empty: the
+    database's own salt alone."""
+
     busy_timeout_s: float = 2.0
     """How long one statement waits for another process's lock."""
 

@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import cast
 
+from dialer.access.search import CallQuery, Found
 from dialer.errors import StoreError
 from dialer.events import Event
 from dialer.kpi import Month, MonthCount
@@ -25,7 +26,19 @@ from dialer.model import (
 from dialer.policy.ledger import Rules
 from dialer.policy.verdict import Decision
 from dialer.ports import CallView, Candidate, Claim, LedgerEntry, Reachable
-from dialer.store import claims, engine, exemptions, figures, ledger, migrate, outbox, outcomes, repository
+from dialer.store import (
+    claims,
+    engine,
+    exemptions,
+    figures,
+    ledger,
+    migrate,
+    outbox,
+    outcomes,
+    repository,
+    search,
+)
+from dialer.store.access import SqlAccess
 from dialer.store.archive import SqlArchive
 from dialer.store.config import StoreConfig
 from dialer.store.engine import Database, SqliteDatabase
@@ -41,7 +54,6 @@ _CLAIM = Kind(claims.claim, lambda asked: asked.task_id, lasting=False)
 _RELEASE = Kind(claims.release, lambda claim: claim.task.id, lasting=False)
 _RENEW = Kind(claims.renew, lambda asked: asked.claim.task.id, lasting=False)
 _NOTE = Kind(outcomes.note, lambda noted: (noted.call_id, noted.answered))
-_FINISH = Kind(outcomes.finish, lambda finished: finished.record.call_id)
 
 
 class SqlStore(SqlRegisters):
@@ -56,6 +68,12 @@ class SqlStore(SqlRegisters):
         self._queue = Queue()
         self.archive = SqlArchive(self._group)
         self._barrier = Kind(partial(claims.barrier, config=config), lambda asked: asked.claim.task.id)
+        self._number_key = b""
+        self._finish = Kind(
+            lambda connection, some, loop: outcomes.finish(connection, some, loop, self._number_key),
+            lambda finished: finished.record.call_id,
+        )
+        self.access = SqlAccess(self._group)
         self._decide = Kind(partial(claims.record_decision, config=config), lambda made: made.task_id)
 
     @classmethod
@@ -72,6 +90,9 @@ class SqlStore(SqlRegisters):
             if config.quick_check and isinstance(database, SqliteDatabase):
                 await store._group.read(database.quick_check)
             await store._group.alone(migrate.upgrade)
+            store._number_key = await store._group.alone(
+                lambda connection, _: search.prepare(connection, config.number_secret)
+            )
         except BaseException:
             await store.close()
             raise
@@ -195,13 +216,13 @@ class SqlStore(SqlRegisters):
 
     async def finish(self, claim: Claim, record: CallRecord) -> list[Ticket]:
         asked = outcomes.Finished(claim, record)
-        return cast("list[Ticket]", await self._group.submit(_FINISH, asked))
+        return cast("list[Ticket]", await self._group.submit(self._finish, asked))
 
     async def open_attempts(self, node: str) -> list[Attempt]:
         return await self._group.read(lambda connection: repository.open_attempts(connection, node))
 
     async def close_unknown(self, record: CallRecord) -> None:
-        await self._group.submit(_FINISH, outcomes.Finished(None, record))
+        await self._group.submit(self._finish, outcomes.Finished(None, record))
 
     async def calls(self, task_id: TaskId | None = None) -> list[CallView]:
         if task_id is not None:
@@ -242,8 +263,16 @@ class SqlStore(SqlRegisters):
         found = await self._group.read(lambda connection: figures.month_calls(connection, month, campaign))
         return [CallId(one) for one in found]
 
+    async def month_conversations(self, month: Month) -> list[CallId]:
+        """The month's calls in which somebody was spoken with, oldest first: what is sampled (R59)."""
+        found = await self._group.read(lambda connection: figures.month_conversations(connection, month))
+        return [CallId(one) for one in found]
+
     async def calls_by_id(self, ids: Sequence[CallId]) -> list[CallView]:
         return await self._group.read(lambda connection: repository.calls_by_id(connection, ids))
+
+    async def search(self, query: CallQuery) -> Found:
+        return await self._group.read(lambda connection: search.search(connection, query, self._number_key))
 
     async def tickets(self) -> list[Ticket]:
         return await self._group.read(repository.tickets)

@@ -92,6 +92,12 @@ def month_calls(connection: Connection, month: Month, campaign: str = "") -> lis
     return list(connection.execute(_of_campaign(query, ATTEMPTS.c.task_id, campaign)).scalars())
 
 
+def month_conversations(connection: Connection, month: Month) -> list[int]:
+    """Of these, the ones in which somebody was spoken with, in the same order."""
+    query = select(ATTEMPTS.c.id).where(*_in_month(month), _ANSWERED).order_by(ATTEMPTS.c.id)
+    return list(connection.execute(query).scalars())
+
+
 def _merged(connection: Connection, queries: Iterable[Select[Any]]) -> dict[Key, Counts]:
     """Of each slice what the queries counted: their columns are the four dimensions, then the counts."""
     merged: dict[Key, Counts] = defaultdict(Counts)

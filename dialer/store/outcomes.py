@@ -16,7 +16,7 @@ from dialer.errors import Fenced, StoreError
 from dialer.events import CallAnswered, CallEnded, Event, RecordingSealed, TicketIssued
 from dialer.model import CallId, CallRecord, TaskId, TaskState, Ticket, TicketId
 from dialer.ports import Claim
-from dialer.store import outbox, repository, rows
+from dialer.store import outbox, repository, rows, search
 from dialer.store.claims import InLoop
 from dialer.store.effects import appointment_after_call, pass_after_call, state_after_call
 from dialer.store.tables import (
@@ -102,7 +102,7 @@ def note(connection: Connection, noted: Sequence[Noted], _: InLoop) -> list[Stor
 
 
 def finish(
-    connection: Connection, finished: Sequence[Finished], _: InLoop
+    connection: Connection, finished: Sequence[Finished], _: InLoop, number_key: bytes
 ) -> list[list[Ticket] | StoreError]:
     """A second finish of the same call changes nothing and returns the same tickets.
 
@@ -128,6 +128,7 @@ def finish(
         results |= {call: before[call] for call in known}
     if ended:
         results |= _close(connection, ended)
+        search.put(connection, [one.record.call_id for _, one in ended], number_key)
     return [results[one.record.call_id] for one in finished]
 
 

@@ -380,6 +380,11 @@ class AnswerRow(Base):
     decided_by: Mapped[str]
     final: Mapped[bool]
 
+    __table_args__ = (
+        Index("ix_answers_question", "question", "answer_class", "call_id"),
+        Index("ix_answers_class", "answer_class", "call_id"),
+    )
+
 
 class TicketRow(Base):
     __tablename__ = "tickets"
@@ -403,7 +408,7 @@ class TicketRow(Base):
     repeat_of: Mapped[int] = mapped_column(server_default="0")
     """The earlier ticket about the same matter; 0: none."""
 
-    __table_args__ = (_KEEP_IDS,)
+    __table_args__ = (Index("ix_tickets_category", "category", "call_id"), _KEEP_IDS)
 
 
 class RecordingRow(Base):
@@ -672,6 +677,125 @@ class OutboxRow(Base):
     __table_args__ = (_KEEP_IDS,)
 
 
+class FoundCallRow(Base):
+    """What a finished call is found by (``search.py``): one row, written with the call's end."""
+
+    __tablename__ = "found_calls"
+
+    call_id: Mapped[int] = mapped_column(ForeignKey("attempts.id"), primary_key=True, autoincrement=False)
+    at: Mapped[datetime]
+    number_key: Mapped[str]
+    """HMAC-SHA256 of the number called: an index can't be read backwards."""
+    name: Mapped[str]
+    policy_no: Mapped[str]
+    branch: Mapped[str]
+    campaign: Mapped[str]
+    seller: Mapped[str]
+    agent: Mapped[str]
+    outcome: Mapped[str]
+    talk_s: Mapped[float]
+    """Length of the recording; 0 without one."""
+
+    __table_args__ = (
+        Index("ix_found_calls_at", "at", "call_id"),
+        *(
+            Index(f"ix_found_calls_{name}", name, "call_id")
+            for name in (
+                "number_key",
+                "name",
+                "policy_no",
+                "branch",
+                "campaign",
+                "seller",
+                "agent",
+                "outcome",
+            )
+        ),
+        Index("ix_found_calls_talk", "talk_s", "call_id"),
+    )
+
+
+class IndexKeyRow(Base):
+    """The key of ``found_calls.number_key``: this salt, with the installation's secret where it has one."""
+
+    __tablename__ = "index_key"
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    """Always 1."""
+    salt: Mapped[str]
+    check: Mapped[str]
+    """HMAC of a fixed text: tells a wrong secret from the right one."""
+
+
+class AccountRow(Base):
+    __tablename__ = "accounts"
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+    roles: Mapped[str]
+    """With commas between them."""
+    password_hash: Mapped[str]
+    active: Mapped[bool]
+    failures: Mapped[int]
+    locked_until: Mapped[datetime | None]
+
+
+class SessionRow(Base):
+    __tablename__ = "sessions"
+
+    token_sha256: Mapped[str] = mapped_column(primary_key=True)
+    account: Mapped[str] = mapped_column(ForeignKey("accounts.name"), index=True)
+    csrf: Mapped[str]
+    expires_at: Mapped[datetime] = mapped_column(index=True)
+
+
+class AccessRequestRow(Base):
+    __tablename__ = "access_requests"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    by: Mapped[str] = mapped_column(ForeignKey("accounts.name"))
+    at: Mapped[datetime]
+    purpose: Mapped[str]
+    use: Mapped[str]
+    hours: Mapped[int]
+    filing_no: Mapped[str]
+    search: Mapped[str]
+    state: Mapped[str]
+    decided_by: Mapped[str]
+    decided_at: Mapped[datetime | None]
+    why: Mapped[str]
+    expires_at: Mapped[datetime | None]
+
+    __table_args__ = (
+        Index("ix_access_requests_by", "by", "id"),
+        Index("ix_access_requests_state", "state", "id"),
+        _KEEP_IDS,
+    )
+
+
+class RequestedCallRow(Base):
+    __tablename__ = "requested_calls"
+
+    request_id: Mapped[int] = mapped_column(ForeignKey("access_requests.id"), primary_key=True)
+    call_id: Mapped[int] = mapped_column(ForeignKey("attempts.id"), primary_key=True, index=True)
+
+
+class ScoreCardRow(Base):
+    __tablename__ = "score_cards"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    call_id: Mapped[int] = mapped_column(ForeignKey("attempts.id"), index=True)
+    by: Mapped[str] = mapped_column(ForeignKey("accounts.name"))
+    at: Mapped[datetime] = mapped_column(index=True)
+    marks: Mapped[str]
+    """A JSON list of [item, mark]."""
+    score: Mapped[float]
+    findings: Mapped[str]
+    """A JSON list of Finding."""
+    note: Mapped[str]
+
+    __table_args__ = (_KEEP_IDS,)
+
+
 def _table(row: type[Base]) -> Table:
     return cast(Table, row.__table__)
 
@@ -684,3 +808,6 @@ DO_NOT_CALL, EXEMPTIONS = map(_table, (DoNotCallRow, ExemptionRow))
 HANDOVERS, HANDOVER_STEPS, METER_ALARMS = map(_table, (HandoverRow, HandoverStepRow, MeterAlarmRow))
 RULES, DUE_CHANGES = map(_table, (RulesRow, DueChangeRow))
 ARCHIVE_LOG, KEPT, ROOTS = map(_table, (ArchiveLogRow, KeptRow, RootRow))
+FOUND_CALLS, INDEX_KEY = map(_table, (FoundCallRow, IndexKeyRow))
+ACCOUNTS, SESSIONS, SCORE_CARDS = map(_table, (AccountRow, SessionRow, ScoreCardRow))
+ACCESS_REQUESTS, REQUESTED_CALLS = map(_table, (AccessRequestRow, RequestedCallRow))

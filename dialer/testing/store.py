@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from heapq import heappop, heappush
 
+from dialer.access.search import CallQuery, Found
 from dialer.errors import Fenced, StoreError
 from dialer.events import (
     CallAnswered,
@@ -20,6 +21,7 @@ from dialer.events import (
     TaskImported,
     TicketIssued,
 )
+from dialer.kpi import ANSWERED, Month
 from dialer.model import (
     Attempt,
     CallId,
@@ -53,6 +55,7 @@ from dialer.store.effects import (
     stopped_by,
 )
 from dialer.testing.registers import Books, MemoryRegisters
+from dialer.testing.search import matches
 
 
 @dataclass(slots=True)
@@ -375,6 +378,21 @@ class MemoryStore(MemoryRegisters):
     async def call(self, call_id: CallId) -> CallView | None:
         found = self._calls.get(call_id)
         return None if found is None else self._view(found)
+
+    async def calls_by_id(self, ids: Sequence[CallId]) -> list[CallView]:
+        return [self._view(self._calls[one]) for one in sorted(set(ids)) if one in self._calls]
+
+    async def search(self, query: CallQuery) -> Found:
+        newest_first = [view for view in reversed(await self.calls()) if matches(view, query)]
+        found = tuple(view.attempt.id for view in newest_first[: query.limit])
+        return Found(found, len(newest_first) > query.limit)
+
+    async def month_conversations(self, month: Month) -> list[CallId]:
+        return [
+            view.attempt.id
+            for view in await self.calls()
+            if view.attempt.slot.startswith(f"{month}-") and view.attempt.outcome in ANSWERED
+        ]
 
     async def tickets(self) -> list[Ticket]:
         return list(self._tickets.values())

@@ -31,7 +31,16 @@ def definitions(path: Path) -> dict[str, list[str]]:
             "SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL AND type != 'trigger'"
         ).fetchall()
     connection.close()
-    return {name: parts(re.sub(r"\s+|\"", " ", sql).replace("( ", "(")) for name, sql in found}
+    return {
+        name: parts(re.sub(r"\s+|\"", " ", sql).replace("( ", "("))
+        for name, sql in found
+        if not words_of_calls(name)
+    }
+
+
+def words_of_calls(name: str | None) -> bool:
+    """FTS5's table and those that it keeps beside it: SQLAlchemy has no word for them."""
+    return (name or "").startswith("call_words")
 
 
 def parts(sql: str) -> list[str]:
@@ -56,7 +65,8 @@ async def test_models_and_migrations_agree(tmp_path: Path) -> None:
     await (await SqlStore.open(path)).close()
     engine = create_engine(f"sqlite:///{path}")
     with engine.connect() as connection:
-        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        opts = {"compare_type": True, "include_name": lambda name, kind, _: not words_of_calls(name)}
+        context = MigrationContext.configure(connection, opts=opts)
         assert compare_metadata(context, Base.metadata) == []
     engine.dispose()
 

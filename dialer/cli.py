@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from dialer import __version__
+from dialer.cli_access import calls_group, users_group, web_command
 from dialer.cli_archive import archive_group
 from dialer.cli_campaign import campaign_group
 from dialer.cli_lists import GROUPS as LISTS
@@ -96,17 +97,6 @@ def tasks(ctx: Context, as_json: bool) -> None:
 
     found = asyncio.run(office.with_store(ctx.site(), lambda store: store.tasks()))
     _out(as_json, found, lambda: views.tasks_table(found, ctx.lang))
-
-
-@main.command(help="通话列表 / calls")
-@json_option
-@click.pass_obj
-@_errors
-def calls(ctx: Context, as_json: bool) -> None:
-    from dialer import office, views
-
-    found = asyncio.run(office.with_store(ctx.site(), lambda store: store.calls()))
-    _out(as_json, found, lambda: views.calls_table(found, ctx.lang))
 
 
 @main.command(help="问题件列表 / tickets")
@@ -201,6 +191,9 @@ def trunks(ctx: Context, as_json: bool) -> None:
 
 for command in (*LISTS, campaign_group, *OUTREACH):
     main.add_command(command)
+main.add_command(calls_group)
+main.add_command(users_group)
+main.add_command(web_command)
 main.add_command(verdict_command)
 main.add_command(why_command)
 main.add_command(simulate_command)

@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from dialer.access.config import AccessConfig, QualityConfig
+from dialer.access.quality import ScoreItem
 from dialer.archive.config import ArchiveConfig
 from dialer.archive.retention import RetentionClass
 from dialer.asr.config import AsrConfig, Engine
@@ -32,6 +34,7 @@ from dialer.store.config import StoreConfig
 from dialer.tomlread import TomlFile, read_toml
 from dialer.transfer import TransferConfig
 from dialer.tts.config import PromptConfig
+from dialer.web.config import WebConfig
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +90,11 @@ class SecretSettings:
     """Environment variable with the URL of a PostgreSQL database; unset: the file of [site] database."""
     agents_file: Path | None = None
     """File with one ``name:password`` a line: the agents' phones that may register here."""
+    number_key_env: str = "DIALER_NUMBER_KEY"
+    """Environment variable with the secret behind the hashes by which numbers are found. The same for every
+    node of a database, and for its whole life."""
+    number_key_file: Path | None = None
+    """File whose first line is that secret, used where the variable is unset; none: the database's salt."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +119,9 @@ class Settings:
     reports: ReportConfig
     letters: LetterConfig
     transfer: TransferConfig
+    access: AccessConfig
+    quality: QualityConfig
+    web: WebConfig
 
 
 TABLES = (
@@ -133,6 +144,9 @@ TABLES = (
     "reports",
     "letters",
     "transfer",
+    "access",
+    "quality",
+    "web",
 )
 
 ONE_TRUNK = "trunk"
@@ -145,7 +159,7 @@ HIDDEN: Mapping[str, tuple[str, ...]] = {
     "sip": ("timers",),
     "media": ("progress",),
     "turns": ("agents_available",),
-    "store": ("url",),
+    "store": ("url", "number_secret"),
 }
 """Fields that no file sets: they come from another key, a secret or the call, or are for tests."""
 
@@ -155,6 +169,7 @@ _TEXTS = {
     TierTable: TierTable.parse,
     DeadlineType: DeadlineType.parse,
     RetentionClass: RetentionClass.parse,
+    ScoreItem: ScoreItem.parse,
 }
 """Values that the file writes as text."""
 
@@ -207,6 +222,7 @@ def read_settings(text: str, file: str, home: Path, environ: Mapping[str, str]) 
     prompts = toml.table(
         "prompts", PromptConfig, given=_unless_set(toml, "prompts", "synthetic", shipped / _VOICE)
     )
+    web = toml.table("web", WebConfig)
     return Settings(
         site=replace(site, database=home / site.database),
         calling=toml.table("calling", PolicySettings),
@@ -228,7 +244,13 @@ def read_settings(text: str, file: str, home: Path, environ: Mapping[str, str]) 
             built=home / prompts.built,
         ),
         store=toml.table(
-            "store", StoreConfig, HIDDEN["store"], {"url": environ.get(secrets.database_url_env, "")}
+            "store",
+            StoreConfig,
+            HIDDEN["store"],
+            {
+                "url": environ.get(secrets.database_url_env, ""),
+                "number_secret": _number_secret(toml, secrets, home, environ),
+            },
         ),
         archive=replace(
             archive,
@@ -240,23 +262,37 @@ def read_settings(text: str, file: str, home: Path, environ: Mapping[str, str]) 
         reports=toml.table("reports", ReportConfig),
         letters=toml.table("letters", LetterConfig),
         transfer=toml.table("transfer", TransferConfig),
+        access=toml.table("access", AccessConfig),
+        quality=toml.table("quality", QualityConfig),
+        web=replace(
+            web, certificate_file=_place(home, web.certificate_file), key_file=_place(home, web.key_file)
+        ),
     )
+
+
+def _place(home: Path, file: Path | None) -> Path | None:
+    return None if file is None else home / file
+
+
+def _number_secret(toml: TomlFile, secrets: SecretSettings, home: Path, environ: Mapping[str, str]) -> bytes:
+    if found := environ.get(secrets.number_key_env):
+        return found.encode()
+    if secrets.number_key_file is None:
+        return b""
+    lines = _secret_lines(toml, home / secrets.number_key_file, "secrets.number_key_file")
+    return lines[0].encode() if lines else b""
 
 
 def _sip(toml: TomlFile, home: Path) -> EndpointConfig:
     """``[sip]``, its files found from the installation's folder."""
     sip = toml.table("sip", EndpointConfig, HIDDEN["sip"], _unless_set(toml, "sip", "bind_host", _LOOPBACK))
-
-    def place(file: Path | None) -> Path | None:
-        return None if file is None else home / file
-
     return replace(
         sip,
-        tls_certificate_file=place(sip.tls_certificate_file),
-        tls_key_file=place(sip.tls_key_file),
-        tls_ca_file=place(sip.tls_ca_file),
-        tls_client_certificate_file=place(sip.tls_client_certificate_file),
-        tls_client_key_file=place(sip.tls_client_key_file),
+        tls_certificate_file=_place(home, sip.tls_certificate_file),
+        tls_key_file=_place(home, sip.tls_key_file),
+        tls_ca_file=_place(home, sip.tls_ca_file),
+        tls_client_certificate_file=_place(home, sip.tls_client_certificate_file),
+        tls_client_key_file=_place(home, sip.tls_client_key_file),
     )
 
 

@@ -130,6 +130,10 @@ _WORDS: dict[str, tuple[str, str]] = {
     "condition": ("条件", "when"),
     "notes": ("说明", "notes"),
     "prompt": ("问句", "asked"),
+    "account": ("账号", "account"),
+    "roles": ("角色", "roles"),
+    "active": ("启用", "active"),
+    "locked": ("锁定至", "locked until"),
 }
 
 _OUTCOMES: dict[Disposition, str] = {

@@ -16,6 +16,8 @@ check radosgw radosgw
 check ceph-mon ceph-mon
 check ceph-osd ceph-osd
 check ceph ceph-common
+check chromium chromium
+fc-list ":lang=zh" 2>/dev/null | grep -q . || need="$need fontconfig fonts-wqy-zenhei"
 check iptables iptables
 check ip iproute2
 [ -z "$need" ] && exit 0

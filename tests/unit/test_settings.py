@@ -131,7 +131,7 @@ def _lines(table: str) -> list[tuple[int, str]]:
 def test_the_examples_in_comments_can_be_used() -> None:
     plain = re.sub(r"(?m)^(agents|campaigns|numbers) = \[\]\n", "", TEXT)
     text = re.sub(r"(?m)^# ([a-z_]+ = .*)$", r"\1", plain)
-    text = re.sub(r"(?m)^(trunk_password_file|password_file|agents_file) = .*$", "", text)
+    text = re.sub(r"(?m)^(trunk_password_file|password_file|agents_file|number_key_file) = .*$", "", text)
     found = read(text.replace('engine = "bundled"', 'engine = "vosk"'))
     (trunk,) = found.trunks
     assert trunk.caller("2026-11") == ("4008001234", "Callback")
@@ -412,7 +412,17 @@ def test_the_databases_url_comes_from_the_environment(tmp_path: Path) -> None:
     assert read(text, tmp_path, {}).store.url == ""
 
 
-@pytest.mark.parametrize("key", ["trunk_password_file", "agents_file"])
+def test_the_secret_of_numbers_comes_from_the_environment_or_a_file(tmp_path: Path) -> None:
+    (tmp_path / "key").write_text("hush-hush\n", encoding="utf-8")
+    text = TRUNK + "[secrets]\nnumber_key_env = 'OUR_KEY'\nnumber_key_file = 'key'\n"
+    assert read(text, tmp_path, {"OUR_KEY": "ours"}).store.number_secret == b"ours"
+    found = read(text, tmp_path, {"DIALER_NUMBER_KEY": "no"})
+    assert found.store.number_secret == b"hush-hush"
+    assert "hush-hush" not in repr(found)
+    assert read("", tmp_path).store.number_secret == b""
+
+
+@pytest.mark.parametrize("key", ["trunk_password_file", "agents_file", "number_key_file"])
 def test_a_missing_secret_file_is_named(key: str, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=f"secrets.{key}: .*nowhere.* can't be read") as found:
         read(f"{TRUNK}[secrets]\n{key} = 'nowhere'\n", tmp_path)
@@ -472,6 +482,8 @@ def test_every_setting_reaches_its_value(one: tuple[str, Field[Any]]) -> None:
 
 
 _OTHERS = {
+    ("quality", "items"): '["courtesy R47 10: 敬语 / polite"]',
+    ("web", "host"): '"::1"',
     ("calling", "windows"): '["09:30-11:30", "14:00-17:00"]',
     ("calling", "government_windows"): '["15:00-15:30"]',
     ("calling", "zone"): '"Asia/Urumqi"',

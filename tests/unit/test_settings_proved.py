@@ -62,6 +62,13 @@ RESTARTED = f"{ASR}::test_a_dead_worker_is_started_later_each_time"
 BOOK = "unit/tts/test_tts_book.py::test_a_recording_wins_and_the_own_synthesis_comes_last"
 VOICE = "unit/tts/test_tts_build.py::test_voice_and_speed_reach_the_program"
 
+WISHES = "unit/access/test_access_requests.py::test_the_settings_bound_a_wish"
+LOCKS = "unit/access/test_access_accounts.py::test_wrong_passwords_lock_and_a_right_one_forgives"
+PAGES = "web/test_web_settings.py"
+NUMBER_KEY = f"{SETTINGS}::test_the_secret_of_numbers_comes_from_the_environment_or_a_file"
+FINES = f"{PAGES}::test_the_sums_beside_the_findings"
+SERVED = f"{PAGES}::test_where_the_pages_are_served"
+
 PROOFS = {
     "site.node": f"{BEHAVIOUR}::test_a_node_takes_back_its_own_claims_only",
     "site.database": COMPOSED,
@@ -290,6 +297,23 @@ PROOFS = {
     "reports.sample_floor": REPORTED,
     "letters.service_phone": LETTERS,
     "letters.return_address": LETTERS,
+    "secrets.number_key_env": NUMBER_KEY,
+    "secrets.number_key_file": NUMBER_KEY,
+    "access.max_hours": WISHES,
+    "access.max_calls": WISHES,
+    "access.session_hours": f"{PAGES}::test_how_long_a_sign_in_lasts",
+    "access.max_failures": LOCKS,
+    "access.lock_minutes": LOCKS,
+    "access.disc_bytes": "web/test_bundles.py::test_a_burn_set_in_discs",
+    "quality.items": f"{PAGES}::test_the_items_of_the_score_card",
+    "quality.minor_yuan": FINES,
+    "quality.moderate_yuan": FINES,
+    "quality.serious_yuan": FINES,
+    "quality.falsified_yuan": FINES,
+    "web.host": SERVED,
+    "web.port": SERVED,
+    "web.certificate_file": SERVED,
+    "web.key_file": SERVED,
     "transfer.agents": TRANSFER,
     "transfer.ring_s": TRANSFER,
     "transfer.accept_s": TRANSFER,

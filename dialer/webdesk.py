@@ -1,0 +1,115 @@
+"""``dialer web`` and the accounts: an installation's database and archive behind the pages."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import uvicorn
+from fastapi import FastAPI
+
+from dialer.access.accounts import Account, Role
+from dialer.app import Clock
+from dialer.archiving import Archiving, open_archive
+from dialer.errors import AccessRefused, ConfigError, DialerError
+from dialer.model import Reason
+from dialer.office import with_store
+from dialer.site import Site
+from dialer.store.database import SqlStore
+from dialer.web import WebHouse, make_app
+from dialer.web.passwords import hashed
+
+
+def house(site: Site, store: SqlStore, archive: Archiving, clock: Clock) -> WebHouse:
+    settings = site.settings
+    return WebHouse(
+        store=store,
+        access=store.access,
+        log=archive.index,
+        evidence=archive.room,
+        config=settings.access,
+        quality=settings.quality,
+        sample_rate=settings.reports.sample_rate,
+        sample_floor=settings.reports.sample_floor,
+        zone=ZoneInfo(settings.archive.zone),
+        clock=clock,
+        token=lambda: secrets.token_urlsafe(32),
+    )
+
+
+@asynccontextmanager
+async def open_pages(site: Site, clock: Clock) -> AsyncIterator[FastAPI]:
+    """The pages over an open database and archive. Raises StoreError, ConfigError, ArchiveError."""
+    settings = site.settings
+    store = await SqlStore.open(settings.site.database, settings.store)
+    try:
+        async with open_archive(settings, store.archive, site.ticket_due) as archive:
+            yield make_app(house(site, store, archive, clock))
+            await archive.mirror.catch_up()
+    finally:
+        await store.close()
+
+
+async def serve(home: Path, clock: Clock) -> None:
+    """``dialer web``: until SIGTERM or SIGINT. Raises DialerError."""
+    site = Site(home)
+    web = site.settings.web
+    async with open_pages(site, clock) as pages:
+        config = uvicorn.Config(
+            pages,
+            host=web.host,
+            port=web.port,
+            ssl_certfile=web.certificate_file,
+            ssl_keyfile=web.key_file or web.certificate_file,
+            log_level="warning",
+            access_log=False,
+            server_header=False,
+            proxy_headers=True,
+            forwarded_allow_ips="127.0.0.1",
+        )
+        server = uvicorn.Server(config)
+        try:
+            await server.serve()
+        except SystemExit:
+            raise DialerError(
+                f"{web.host}:{web.port} can't be listened on: is another program there?"
+            ) from None
+
+
+async def add_account(home: Path, name: str, roles: tuple[Role, ...], password: str) -> None:
+    """New, or with other roles and password; whoever is signed in with it is signed out."""
+    try:
+        account = Account(name, roles, hashed(password))
+    except ValueError as error:
+        raise ConfigError(str(error)) from None
+
+    async def work(store: SqlStore) -> None:
+        await store.access.put_account(account)
+        await store.access.drop_sessions(name)
+
+    await with_store(home, work)
+
+
+async def set_active(home: Path, name: str, active: bool) -> None:
+    """Raises DialerError: no such account."""
+
+    async def work(store: SqlStore) -> None:
+        changed = await store.access.change_account(
+            name, lambda one: replace(one, active=active, failures=0, locked_until=None)
+        )
+        if changed is None:
+            raise AccessRefused(Reason(f"没有账号 {name}", f"there is no account {name}"))
+        await store.access.drop_sessions(name)
+
+    await with_store(home, work)
+
+
+async def accounts(home: Path) -> list[Account]:
+    return await with_store(home, lambda store: store.access.accounts())
+
+
+__all__ = ["accounts", "add_account", "house", "open_pages", "serve", "set_active"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
+from io import BytesIO
 from pathlib import Path
 
 from openpyxl import Workbook as OpenpyxlWorkbook
@@ -37,8 +38,8 @@ class Workbook:
         split = len(Dimension)
         self._report_sheet(word("monthly", lang), found[:-split])
         self._report_sheet(word("statistics", lang), found[-split:])
-        self._records = _Pages(self._book, word("records", lang), self._titles(RECORD), max_rows)
-        self._tickets = _Pages(self._book, word("handover", lang), self._titles(HANDOVER), max_rows)
+        self._records = _Pages(self._book, word("records", lang), _titles(RECORD, lang), max_rows)
+        self._tickets = _Pages(self._book, word("handover", lang), _titles(HANDOVER, lang), max_rows)
 
     def add_calls(self, views: Iterable[tuple[CallView, bool]]) -> None:
         """Calls in order, each with whether it is to be checked."""
@@ -57,10 +58,6 @@ class Workbook:
         finally:
             part.unlink(missing_ok=True)
 
-    def _titles(self, keys: Sequence[str]) -> tuple[str, ...]:
-        named = {dimension.value: name[self._lang] for dimension, name in DIMENSIONS.items()}
-        return tuple(named.get(key) or word(key, self._lang) for key in keys)
-
     def _report_sheet(self, title: str, found: Sequence[Section]) -> None:
         sheet = _sheet(self._book, title)
         for section in found:
@@ -69,6 +66,22 @@ class Workbook:
             for row in section.rows:
                 sheet.append([_cell(sheet, value) for value in row])
             sheet.append([])
+
+
+def record_book(views: Iterable[CallView], lang: str, names: Mapping[Disposition, str]) -> bytes:
+    """The record form alone, as xlsx."""
+    book = OpenpyxlWorkbook(write_only=True)
+    pages = _Pages(book, word("records", lang), _titles(RECORD, lang), MAX_ROWS)
+    for view in views:
+        pages.add(record_row(view, lang, names, checked=False))
+    made = BytesIO()
+    book.save(made)
+    return made.getvalue()
+
+
+def _titles(keys: Sequence[str], lang: str) -> tuple[str, ...]:
+    named = {dimension.value: name[lang] for dimension, name in DIMENSIONS.items()}
+    return tuple(named.get(key) or word(key, lang) for key in keys)
 
 
 class _Pages:

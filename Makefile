@@ -5,7 +5,7 @@ UV := sh scripts/uv.sh
 HOME_DIR ?= build/demo
 PYTEST_ARGS ?=
 
-.PHONY: demo test test-pjsua2 pjsua2 check fuzz interop setup prompts diagram clean bench-setup bench-report bench-import bench-calls bench-srtp bench-stall bench-progress bench-policy bench-asr bench-archive
+.PHONY: demo test test-pjsua2 pjsua2 check fuzz interop setup prompts diagram clean bench-setup bench-report bench-import bench-calls bench-srtp bench-stall bench-progress bench-policy bench-asr bench-archive bench-search
 
 setup: .venv/.ready
 
@@ -90,6 +90,10 @@ bench-setup: setup
 # What sealing a call costs, how fast the archive is verified (ARGS=--clear: not enciphered).
 bench-archive: setup
 	$(UV) run --frozen python -m bench.archive --calls $(or $(CALLS),300) $(ARGS)
+
+# Finding calls among a million. STORE=sqlite or postgres.
+bench-search: setup
+	$(UV) run --frozen python -m bench.search --store $(or $(STORE),sqlite) $(ARGS)
 
 clean:
 	rm -rf build .venv .uv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -1,6 +1,6 @@
-"""The archive: what sealing costs, how fast everything is verified.
+"""The archive: what sealing costs, how fast everything is verified, how soon a call is found among a million.
 
-    make bench-archive [CALLS=300] [ARGS=--clear]
+    make bench-archive [CALLS=300] [ARGS=--clear] [ARGS="--rows 1000000"]
 
 Calls of a minute are sealed (on disk, hashed, enciphered, with their sidecars, in the log) by the worker
 process, then all of them are verified, as `dialer archive verify --all` does.
@@ -20,6 +20,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from bench.search import measure_search
 from dialer.archive.process import WorkerProcess
 from dialer.testing.archives import House, house
 
@@ -69,9 +70,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--calls", type=int, default=300)
     parser.add_argument("--clear", action="store_true", help="recordings rest in clear")
+    parser.add_argument("--rows", type=int, default=1_000_000, help="calls to search; 0: no search")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=Path.cwd() / "build" if Path("build").is_dir() else None) as folder:
         found = asyncio.run(measure(Path(folder), asked.calls, asked.clear))
+        if asked.rows:
+            found["search_p95_ms"] = measure_search(Path(folder), asked.rows)
     table = Table(title="archive, " + ("in clear" if asked.clear else "AES-256-GCM"))
     table.add_column("figure")
     table.add_column("value", justify="right")

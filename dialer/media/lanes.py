@@ -18,7 +18,7 @@ import numpy.typing as npt
 from dialer.media.g711 import DECODE, FRAME, MAGNITUDE_BITS, PCMA, PCMU, PEAK_ENERGY
 from dialer.media.rtp import HEADER_SIZE, PACKET_SIZE, Placement
 from dialer.media.steady import Steady
-from dialer.media.vad import BATCH, Endpointer, Found
+from dialer.media.vad import BATCH, Endpointer, Found, mean_squares
 
 Bytes = npt.NDArray[np.uint8]
 Numbers = npt.NDArray[np.int64]
@@ -320,8 +320,7 @@ class Lanes(Generic[K]):
 
     def _judge(self, lanes: Numbers, start: Numbers, law: Bytes, codec: str, now: float) -> None:
         samples = DECODE[codec].take(law)
-        values = samples.reshape(-1, FRAME).astype(np.float32)
-        energies = (np.einsum("ij,ij->i", values, values) / FRAME).reshape(-1, LOOK).tolist()
+        energies = mean_squares(samples).reshape(-1, LOOK).tolist()
         whole, pcm, at = law.tobytes(), samples.tobytes(), 0
         for lane, position, energy in zip(lanes.tolist(), start.tolist(), energies, strict=True):
             listener = self._listeners[lane]

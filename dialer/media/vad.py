@@ -15,6 +15,7 @@ from typing import Final
 
 import _webrtcvad
 import numpy as np
+import numpy.typing as npt
 
 from dialer.media.conceal import conceal
 from dialer.media.g711 import FRAME, SAMPLE_RATE, SILENCE, decode
@@ -305,9 +306,7 @@ def look_at_all(listeners: Sequence[Endpointer]) -> list[Sequence[Found]]:
         return [look_at_all([listener])[0] for listener in listeners]
     gathered = [listener.gather() for listener in listeners]
     samples = decode(b"".join(gathered), listeners[0].codec)
-    squares = samples.astype(np.float32)
-    squares *= squares
-    energies: list[float] = squares.reshape(-1, FRAME).mean(1).tolist()
+    energies: list[float] = mean_squares(samples).tolist()
     pcm, frames = samples.tobytes(), 0
     found: list[Sequence[Found]] = []
     for listener, data in zip(listeners, gathered, strict=True):
@@ -326,6 +325,13 @@ def new_detector(mode: int) -> Detector:
     _webrtcvad.init(state)
     _webrtcvad.set_mode(state, mode)
     return partial(_webrtcvad.process, state)
+
+
+def mean_squares(samples: npt.NDArray[np.int16]) -> npt.NDArray[np.float32]:
+    """Of each whole frame; the same to the last bit however many frames come at once."""
+    values = samples.reshape(-1, FRAME).astype(np.float32)
+    energies: npt.NDArray[np.float32] = np.einsum("ij,ij->i", values, values) / FRAME
+    return energies
 
 
 def level_dbov(mean_square: float) -> float:

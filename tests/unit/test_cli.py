@@ -411,7 +411,7 @@ def test_the_doctor_finds_a_shipped_installation_fit_but_for_its_trunk(tmp_path:
     assert [name for name, (ok, _) in found.items() if not ok] == ["trunk trunk-1"]
     assert "127.0.0.1:9" in found["trunk trunk-1"][1]
     assert set(found) == {
-        "config", "campaigns", "calendar", "model", "prompts", "disk", "database", "trunk trunk-1",
+        "config", "campaigns", "calendar", "model", "prompts", "disk", "archive", "database", "trunk trunk-1",
     }  # fmt: skip
     table = dialer(home, "--lang", "en", "doctor")
     assert "check result detail" in told(table)
@@ -423,6 +423,7 @@ def test_the_doctor_names_a_missing_model_and_prompts(tmp_path: Path) -> None:
     home = configured(
         tmp_path,
         ('# model_dir = "models/vosk-model-small-cn-0.22"', 'model_dir = "models/none"'),
+        ('engine = "bundled"', 'engine = "vosk"'),
         ('# synthetic = "config/prompts/synthetic"', 'synthetic = "nowhere"'),
     )
     found = checks(home)
@@ -480,6 +481,7 @@ def test_run_without_a_model_is_one_line(tmp_path: Path) -> None:
         tmp_path,
         ("bind_port = 5060", "bind_port = 0"),
         ('# model_dir = "models/vosk-model-small-cn-0.22"', 'model_dir = "models/none"'),
+        ('engine = "bundled"', 'engine = "vosk"'),
         ('log_level = "INFO"', 'log_level = "ERROR"'),
     )
     found = run(home)

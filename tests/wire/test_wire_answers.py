@@ -126,7 +126,7 @@ class Spoken:
 def installation(folder: Path, trunk_port: int) -> Home:
     tables: dict[str, dict[str, object]] = {
         "site": {"node": "test", "drain_s": 60.0, "rehearsal_numbers": [REHEARSAL]},
-        "recogniser": {"engine": "vosk"},
+        "recogniser": {"engine": "bundled"},
         "turns": {"no_input_s": NO_INPUT_S},
         "scheduler": {"heartbeat_s": 0.3, "cps": 5.0},
     }

@@ -40,11 +40,14 @@ def need(program: str, package: str) -> str:
 
 
 def free_ports(count: int = 1) -> list[int]:
-    """Even UDP ports that are free now, with the next odd one."""
+    """Even ports that are free now, for UDP with the next one; no connection out is given them."""
     chooser, found = random.Random(), []
     while len(found) < count:
-        port = chooser.randrange(20000, 60000, 2)
+        port = chooser.randrange(20000, 32000, 2)
         try:
+            with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                probe.bind(("127.0.0.1", port))
             for number in (port, port + 1):
                 with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
                     probe.bind(("127.0.0.1", number))

@@ -41,7 +41,7 @@ async def test_the_daemon_registers_and_calls_with_the_password_from_its_environ
         assert "trunk registered" in daemon.log()
         daemon.terminate()
         assert await daemon.exit_code(20) == 0
-        said = [daemon.log_file, *(home.path / "config").iterdir(), *callee.folder.glob("*_messages.log")]
+        said = [daemon.log_file, *(home.path / "config").rglob("*.*"), *callee.folder.glob("*_messages.log")]
         assert all("secret" not in file.read_text(errors="replace") for file in said)
     finally:
         home.stop()

@@ -34,7 +34,7 @@ async def started(processes: int, low: int, count: int = 40) -> AsyncIterator[Pr
 
 @pytest.mark.parametrize("processes", [1, 2])
 async def test_calls_are_shared_out(processes: int) -> None:
-    low = 42000 + 40 * processes
+    low = 12000 + 40 * processes
     async with started(processes, low) as plane:
         assert len(set(plane.pids)) == processes
         streams = [await plane.open(Events()) for _ in range(4)]
@@ -48,14 +48,14 @@ async def test_calls_are_shared_out(processes: int) -> None:
 
 
 async def test_many_opened_at_once_are_shared_out_too() -> None:
-    low = 42120
+    low = 12120
     async with started(2, low) as plane:
         streams = await asyncio.gather(*(plane.open(Events()) for _ in range(8)))
         assert sum(stream.local[1] < low + 20 for stream in streams) == 4
 
 
 async def test_a_stream_beside_another_can_be_bridged_with_it(peer: Peer, other_peer: Peer) -> None:
-    async with started(2, 42160) as plane:
+    async with started(2, 12160) as plane:
         customer = await plane.open(Events())
         stranger = await plane.open(Events())
         agent = await plane.open(Events(), beside=customer)
@@ -66,13 +66,13 @@ async def test_a_stream_beside_another_can_be_bridged_with_it(peer: Peer, other_
         await customer.bridge(agent)
         peer.speak(customer.local, [b"\x2a" * 160] * 30)
         await until(lambda: any(packet.payload == b"\x2a" * 160 for _, packet in other_peer.audio()))
-        async with started(1, 42280) as other:
+        async with started(1, 12280) as other:
             with pytest.raises(MediaError, match="one media plane"):
                 await other.open(Events(), beside=customer)
 
 
 async def test_the_death_of_one_ends_its_calls_only_and_start_brings_it_back(peer: Peer) -> None:
-    low = 42200
+    low = 12200
     async with started(2, low) as plane:
         sinks = [Events(), Events()]
         doomed, lucky = [await plane.open(sink) for sink in sinks]
@@ -101,7 +101,7 @@ async def test_the_death_of_one_ends_its_calls_only_and_start_brings_it_back(pee
 
 
 async def test_where_one_has_no_port_left_the_other_gives_one() -> None:
-    low = 42240
+    low = 12240
     async with started(2, low, 8) as plane:
         streams = [await plane.open(Events()) for _ in range(4)]
         for stream in [one for one in streams if one.local[1] < low + 4]:

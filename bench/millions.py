@@ -26,10 +26,11 @@ _KIND = "(i * 7919 % 100)"
 """Which of the hundred the task is; neighbours differ."""
 
 
-def fill(connection: Connection, tasks: int) -> None:
-    """``tasks`` tasks with their phones, attempts and decisions, into empty tables."""
+def fill(connection: Connection, first: int, last: int) -> None:
+    """The tasks of these numbers with their phones, attempts and decisions, behind those before them."""
     count = (
-        f"WITH RECURSIVE n(i) AS (SELECT CAST(1 AS bigint) UNION ALL SELECT i + 1 FROM n WHERE i < {tasks}) "
+        f"WITH RECURSIVE n(i) AS (SELECT CAST({first} AS bigint)"
+        f" UNION ALL SELECT i + 1 FROM n WHERE i < {last}) "
     )
     thrice = "(SELECT 1 AS k UNION ALL SELECT 2 UNION ALL SELECT 3) AS thrice"
     for table, values, source in (

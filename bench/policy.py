@@ -43,6 +43,8 @@ MILLION = 1_000_000
 NODE = "bench"
 LOOK = 8
 """So many tasks the node looks at for its next call."""
+_PART = 50_000
+"""Tasks written at once: the store bounds how long a statement may take."""
 WARM = 50
 """Claims that aren't counted: the database's caches are cold."""
 
@@ -107,10 +109,12 @@ async def measure_claims(name: str, place: Path | str, tasks: int, count: int) -
     store = await SqlStore.open(place)
     begun = time.perf_counter()
 
-    def work(connection: Connection, _: object) -> None:
-        fill(connection, tasks)
+    for first in range(1, tasks + 1, _PART):
 
-    await store._group.alone(work)
+        def work(connection: Connection, _: object, first: int = first) -> None:
+            fill(connection, first, min(first + _PART - 1, tasks))
+
+        await store._group.alone(work)
     filled = time.perf_counter() - begun
     try:
         took = await Node(store, Site(ROOT).calendar, PolicySettings()).claims(count)

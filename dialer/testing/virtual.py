@@ -6,49 +6,83 @@ Days of calling run in seconds, and every run is the same.
 from __future__ import annotations
 
 import asyncio
-import selectors
-from collections.abc import Callable, Coroutine, Mapping
+from asyncio import Handle, TimerHandle
+from collections import deque
+from collections.abc import Callable, Coroutine
+from contextvars import Context
 from datetime import datetime, timedelta
-from typing import Any, TypeVar
+from heapq import heapify, heappop, heappush
+from typing import Any, TypeVar, TypeVarTuple
 
 T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
 
-
-class _NoWaiting(selectors.BaseSelector):
-    """Never sleeps: what the loop would have slept is added to its time."""
-
-    def __init__(self) -> None:
-        self._real = selectors.DefaultSelector()
-        self.passed = 0.0
-
-    def register(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
-        return self._real.register(fileobj, events, data)
-
-    def unregister(self, fileobj: Any) -> selectors.SelectorKey:
-        return self._real.unregister(fileobj)
-
-    def get_map(self) -> Mapping[Any, selectors.SelectorKey]:
-        return self._real.get_map()
-
-    def close(self) -> None:
-        self._real.close()
-
-    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        if timeout is None:
-            raise RuntimeError("everybody waits and no timer is set: the run would never end")
-        self.passed += max(timeout, 0.0)
-        return []
+_SAME_S = 1e-9
+"""Timers this near are due together."""
+_MANY = 100
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):
-    """For code that waits only for timers, events and other tasks; no sockets, no threads."""
+    """For code that waits only for timers, events and other tasks; no sockets, no threads.
+
+    It has a queue of timers and a turn of its own: asyncio's looks at sockets each time, and compares timers
+    in Python. Timers of the same time ring in the order in which they were set.
+    """
+
+    # asyncio's own, from Python 3.8 on.
+    _ready: deque[Handle]
+    _stopping: bool
 
     def __init__(self) -> None:
-        self._waits = _NoWaiting()
-        super().__init__(self._waits)
+        super().__init__()
+        self._passed = 0.0
+        self._timers: list[tuple[float, int, TimerHandle]] = []
+        self._set = 0
+        """Timers ever set."""
+        self._dropped = 0
+        """About how many of those that stand in the queue were cancelled."""
 
     def time(self) -> float:
-        return self._waits.passed
+        return self._passed
+
+    def call_soon(
+        self, callback: Callable[[*Ts], object], *args: *Ts, context: Context | None = None
+    ) -> Handle:
+        handle = Handle(callback, args, self, context)
+        self._ready.append(handle)
+        return handle
+
+    def call_at(
+        self, when: float, callback: Callable[[*Ts], object], *args: *Ts, context: Context | None = None
+    ) -> TimerHandle:
+        timer = TimerHandle(when, callback, args, self, context)
+        self._set += 1
+        heappush(self._timers, (when, self._set, timer))
+        return timer
+
+    def _timer_handle_cancelled(self, _handle: TimerHandle) -> None:
+        self._dropped += 1
+
+    def _run_once(self) -> None:
+        """What is ready is called; where nothing is, time goes on to the next timer."""
+        ready, timers = self._ready, self._timers
+        if self._dropped > _MANY and self._dropped * 2 > len(timers):
+            timers[:] = [one for one in timers if not one[2].cancelled()]
+            heapify(timers)
+            self._dropped = 0
+        while timers and timers[0][2].cancelled():
+            heappop(timers)
+        if not ready and not self._stopping:
+            if not timers:
+                raise RuntimeError("everybody waits and no timer is set: the run would never end")
+            self._passed += max(0.0, timers[0][0] - self._passed)
+        end = self._passed + _SAME_S
+        while timers and timers[0][0] < end:
+            ready.append(heappop(timers)[2])
+        for _ in range(len(ready)):
+            handle = ready.popleft()
+            if not handle.cancelled():
+                handle._run()
 
 
 def run_virtual(main: Callable[[Callable[[], datetime]], Coroutine[Any, Any, T]], start: datetime) -> T:
@@ -56,5 +90,16 @@ def run_virtual(main: Callable[[Callable[[], datetime]], Coroutine[Any, Any, T]]
     if start.tzinfo is None:
         raise ValueError("start needs a zone")
     loop = VirtualLoop()
+    last = (0.0, start)
+
+    def clock() -> datetime:
+        nonlocal last
+        passed, moment = last
+        if passed != loop.time():
+            passed = loop.time()
+            moment = start + timedelta(seconds=passed)
+            last = (passed, moment)
+        return moment
+
     with asyncio.Runner(loop_factory=lambda: loop) as runner:
-        return runner.run(main(lambda: start + timedelta(seconds=loop.time())))
+        return runner.run(main(clock))

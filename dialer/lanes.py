@@ -51,6 +51,8 @@ class Lanes:
 
     def rest_s(self) -> float:
         """Until the next look: a heartbeat, or the moment at which a window opens."""
+        if not self._shut:
+            return self._heartbeat_s
         now = self._clock()
         # With all lines busy nobody has looked since: what has opened meanwhile isn't waited for.
         opens = (self._opens(lane, now) for lane in self._shut if not self._open(lane, now))

@@ -134,7 +134,11 @@ class Disposition(StrEnum):
 
     @property
     def counts_as_attempt(self) -> bool:
-        return self not in (Disposition.TRUNK_FAILURE, Disposition.NOT_DIALLED)
+        return self not in NOT_COUNTED
+
+
+NOT_COUNTED = (Disposition.TRUNK_FAILURE, Disposition.NOT_DIALLED)
+"""R42: faults of the line, no attempts."""
 
 
 class Tone(StrEnum):

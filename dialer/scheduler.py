@@ -19,7 +19,7 @@ from dialer.errors import StoreError
 from dialer.lanes import Lanes
 from dialer.livecalls import Conduct, LiveCalls
 from dialer.means import Approval, Destination, Means, Staff
-from dialer.model import Task, TaskState
+from dialer.model import Task, TaskId, TaskState
 from dialer.policy.calendar import Calendar
 from dialer.policy.deadlines import call_order
 from dialer.policy.ruling import INTERNAL_ERROR, Inputs, finding_of
@@ -50,6 +50,7 @@ class Campaigns(Protocol):
 
 _PER_LINE = 4
 """How many tasks are looked at for each free line: some will have to wait."""
+_NOW = timedelta()
 _SOON = timedelta(seconds=1)
 """So near to the last permitted moment, the time until the call leaves is counted."""
 
@@ -131,6 +132,8 @@ class Scheduler:
         self._wake, self._drain = asyncio.Event(), asyncio.Event()
         self._beat = asyncio.Lock()
         """Held while a heartbeat works."""
+        self._chosen: dict[TaskId, tuple[Hearing, Inputs]] = {}
+        """By which verdict each task in preparation was chosen, until its barrier."""
         self._refused = Refused(store, config.refused_recheck_s, self._verdict)
         self._lanes = Lanes(calendar, self._settings_of, clock, config.heartbeat_s)
 
@@ -240,6 +243,7 @@ class Scheduler:
     async def _heartbeat(self) -> None:
         """Raises StoreError."""
         await self._departures.settle()
+        self._chosen = {key: heard for key, heard in self._chosen.items() if key in self._departures}
         now, running = self._clock(), self._running()
         await self._rules.keep(self._store, running or (), now)
         free = self._free()
@@ -249,10 +253,12 @@ class Scheduler:
         limit = min(self._config.batch, _PER_LINE * free) + len(self._departures) + more
         found = await self._store.candidates(now, limit, running, self._lanes.reachable(now))
         keeping: list[asyncio.Task[bool]] = []
+        kept: list[bool] = []
         try:
             begun = await self._take_turns(found, now, keeping)
         finally:
-            kept = await asyncio.gather(*keeping)
+            if keeping:
+                kept = await asyncio.gather(*keeping)
         if more or (len(found) >= limit and (begun or any(kept))):
             self.wake()  # there may be more
 
@@ -261,7 +267,9 @@ class Scheduler:
     ) -> int:
         """Prepare a call for each that may be dialled, record what the others wait for. Raises StoreError."""
         begun = 0
-        for one in sorted(found, key=lambda c: self._order(c, now)):
+        if len(found) > 1:
+            found = sorted(found, key=lambda c: self._order(c, now))
+        for one in found:
             if one.task.id in self._departures:
                 continue
             if (
@@ -276,6 +284,7 @@ class Scheduler:
                 keeping.append(asyncio.create_task(self._fail(one.task, error)))
                 continue
             if isinstance(heard.verdict, Dial):
+                self._chosen[one.task.id] = heard, inputs
                 self._departures.begin(one.task)
                 begun += 1
             else:
@@ -292,16 +301,27 @@ class Scheduler:
     def _free(self) -> int:
         return self._means.free(self.live, len(self._departures))
 
-    def _hear(self, one: Candidate, preparing: int, ahead: timedelta = timedelta()) -> tuple[Hearing, Inputs]:
+    def _hear(
+        self,
+        one: Candidate,
+        preparing: int,
+        ahead: timedelta = _NOW,
+        before: tuple[Hearing, Inputs] | None = None,
+    ) -> tuple[Hearing, Inputs]:
         """The verdict on these rows with what this node has, at this moment or a little later.
 
-        ``preparing``: the other calls that have a line in view.
+        ``preparing``: the other calls that have a line in view. ``before``: what was heard of the task; the
+        rules aren't asked again where nothing that they look at has changed, not even the time.
         """
-        resources, now = self._means.for_task(one.task, self.live, preparing), self._clock() + ahead
+        resources, now = self._means.for_task(one.task, self.live, preparing), self._clock()
+        if ahead:
+            now += ahead
         about = (one.task, one.attempts, one.customer_attempts)
         settings, rules = self._rules.of(one.task.campaign)
-        heard = hear(*about, now, self._calendar, settings, resources)
-        return heard, Inputs(now, *about, resources, rules.fingerprint)
+        inputs = Inputs(now, *about, resources, rules.fingerprint)
+        if before is not None and before[1] == inputs:
+            return before[0], inputs
+        return hear(*about, now, self._calendar, settings, resources), inputs
 
     def _verdict(self, one: Candidate) -> Verdict | None:
         try:
@@ -312,7 +332,7 @@ class Scheduler:
     def _check_departure(self, one: Candidate) -> Decision:
         """The verdict at the barrier: it must hold when the call's turn comes, too."""
         others = len(self._departures) - 1
-        heard, inputs = self._hear(one, others)
+        heard, inputs = self._hear(one, others, before=self._chosen.pop(one.task.id, None))
         ahead = timedelta(seconds=self._departures.turn_s())
         if isinstance(heard.verdict, Dial) and ahead and self._ends_soon(heard.verdict):
             heard, inputs = self._hear(one, others, ahead)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
-from dialer.model import Attempt, Disposition, Phone, Task
+from dialer.model import NOT_COUNTED, Attempt, Disposition, Phone, Task
 from dialer.policy.calendar import Calendar
 from dialer.policy.once import once
 from dialer.policy.ruling import Resources
@@ -15,9 +15,12 @@ from dialer.policy.windows import Slot, slots_of
 from dialer.policy.zones import at_least
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class Case:
-    """``now`` is local to the customer. What rules ask again and again is worked out once."""
+    """``now`` is local to the customer. What rules ask again and again is worked out once.
+
+    Nobody changes one; it isn't frozen because each verdict makes one, which takes half the time so.
+    """
 
     task: Task
     attempts: tuple[Attempt, ...]
@@ -37,18 +40,21 @@ class Case:
     @once
     def everything(self) -> tuple[Attempt, ...]:
         """All attempts to this customer, each once."""
+        if not self.customer_attempts:
+            return self.attempts
         mine = {attempt.id for attempt in self.attempts}
         return self.attempts + tuple(a for a in self.customer_attempts if a.id not in mine)
 
     @once
     def counted(self) -> tuple[Attempt, ...]:
         """R43: the attempts of this pass that count, since the last call-back that succeeded."""
-        return tuple(a for a in self.tried if a.pass_no == self.task.pass_no)
+        pass_no = self.task.pass_no
+        return tuple([a for a in self.tried if a.pass_no == pass_no])
 
     @once
     def tried(self) -> tuple[Attempt, ...]:
         """The counted attempts of all passes, since the last call-back that succeeded."""
-        made = tuple(a for a in self.attempts if counts(a))
+        made = tuple([a for a in self.attempts if counts(a)])
         if not self.task.recurs:
             return made
         done = [n for n, a in enumerate(made) if a.outcome is Disposition.COMPLETED]
@@ -65,19 +71,24 @@ class Case:
         A number must be verified, but for the first one in pass 1 and, in later passes, one that no
         earlier pass dialled (R24: re-verified or another).
         """
-        return next((one for one in self.usable if one.number not in self.resources.not_dialable), None)
+        barred, usable = self.resources.not_dialable, self.usable
+        if not barred:
+            return usable[0] if usable else None
+        return next((one for one in usable if one.number not in barred), None)
 
     @once
     def usable(self) -> tuple[Phone, ...]:
         """The same, whatever the trunks may dial; best first."""
-        dead = {a.number for a in self.counted if a.outcome is Disposition.UNALLOCATED}
-        dialled = {a.number for a in self.tried if a.pass_no < self.task.pass_no}
-        first_pass = self.task.pass_no == 1
+        pass_no = self.task.pass_no
+        dead = [a.number for a in self.counted if a.outcome is Disposition.UNALLOCATED]
+        dialled = [a.number for a in self.tried if a.pass_no < pass_no]
         return tuple(
-            phone
-            for index, phone in enumerate(self.task.phones)
-            if phone.number not in dead
-            and (phone.verified or (index == 0 if first_pass else phone.number not in dialled))
+            [
+                phone
+                for index, phone in enumerate(self.task.phones)
+                if (phone.verified or (index == 0 if pass_no == 1 else phone.number not in dialled))
+                and phone.number not in dead
+            ]
         )
 
     @once
@@ -94,10 +105,11 @@ class Case:
         phone = self.phone
         if phone is None:
             return 0
-        return sum(
-            counts(a) and a.number == phone.number and a.invited_at.astimezone(self.zone).date() == day
-            for a in self.everything
-        )
+        made = 0
+        for attempt in self.everything:
+            if counts(attempt) and attempt.number == phone.number:
+                made += attempt.invited_at.astimezone(self.zone).date() == day
+        return made
 
     @once
     def appointment(self) -> datetime | None:
@@ -110,4 +122,4 @@ class Case:
 
 def counts(attempt: Attempt) -> bool:
     """A live call counts until it is known how it ended."""
-    return attempt.outcome is None or attempt.outcome.counts_as_attempt
+    return attempt.outcome not in NOT_COUNTED

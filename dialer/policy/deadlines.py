@@ -8,7 +8,7 @@ from functools import lru_cache
 
 from dialer.model import Attempt, Task
 from dialer.policy.case import Case, counts
-from dialer.policy.ruling import Passed, Ruling
+from dialer.policy.ruling import Finding, Ruling, passed
 from dialer.policy.tiers import TierTable
 from dialer.policy.windows import NOON, day_label
 from dialer.policy.zones import find_zone
@@ -42,15 +42,14 @@ def call_order(
 def deadline(case: Case) -> Ruling:
     """A passed deadline doesn't stop the call-back (R17: every policy), but the operator sees it."""
     task = case.task
-    zh, en = _told(task.cooling_off_end, task.due, task.due_provisional, task.deadline_type, case.today)
-    return Passed("R10", zh, en)
+    return _told(task.cooling_off_end, task.due, task.due_provisional, task.deadline_type, case.today)
 
 
 @lru_cache(maxsize=4096)
 def _told(
     cooling_off_end: date | None, due: date | None, due_provisional: bool, deadline_type: str, today: date
-) -> tuple[str, str]:
-    """In both languages; many tasks have the same days."""
+) -> Finding:
+    """Many tasks have the same days."""
     zh, en = [], []
     for name, english, day, provisional in (
         ("犹豫期至", "cooling-off ends", cooling_off_end, False),
@@ -64,4 +63,4 @@ def _told(
     if due is not None and deadline_type:
         zh.append(f"期限类型 {deadline_type}")
         en.append(f"deadline type {deadline_type}")
-    return ",".join(zh) or "未设期限", ", ".join(en) or "no deadline set"
+    return passed("R10", ",".join(zh) or "未设期限", ", ".join(en) or "no deadline set")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dialer.model import Signature, Task, TaskState, english
-from dialer.policy.ruling import WITH_AGENT, Escalate, Passed, Refuse, Resources, Ruling
+from dialer.policy.ruling import WITH_AGENT, Escalate, Refuse, Resources, Ruling, passed
 
 _OVER = {
     TaskState.DONE: ("R10", "任务已完成回访", "the call-back is done"),
@@ -25,13 +25,20 @@ _SIGNATURES = {
     Signature.SELLER: ("销售人员", "the seller"),
     Signature.SALES_MANAGER: ("销售管理部门经理", "the sales manager"),
 }
+_OPEN = passed("R10", "任务待回访", "the task is open")
+_LISTED_EXEMPT = passed("R10", "任务已列入免访", "the task is exempt")
+_NO_WAIVER = passed("R19", "无免访声明", "no waiver")
+_IN_FORCE = passed("R11", "保单未退保", "the policy is in force")
+_NOT_LISTED = passed("R38", "不在禁呼名单内", "not on the do-not-call list")
+_CALLS_WELCOME = passed("R37", "客户未拒绝电话方式", "calls were not declined")
+_APPROVED = passed("R49", "项目与话术已审批", "campaign and script are approved")
 
 
 def open_state(task: Task) -> Ruling:
     """What was decided before. Why an exempt task is exempt is for the rules behind this one to say."""
     match task.state:
         case TaskState.OPEN:
-            return Passed("R10", "任务待回访", "the task is open")
+            return _OPEN
         case TaskState.CONTACT_REFRESH:
             return Escalate(
                 "contact_refresh",
@@ -42,7 +49,7 @@ def open_state(task: Task) -> Ruling:
         case TaskState.VISIT | TaskState.LETTER:
             return beyond_telephone(task, "电话回访已用尽", "the passes by telephone are used up")
         case TaskState.EXCLUDED if _exempt(task):
-            return Passed("R10", "任务已列入免访", "the task is exempt")
+            return _LISTED_EXEMPT
         case _:
             return Refuse(*_OVER[task.state])
 
@@ -63,10 +70,10 @@ def beyond_telephone(task: Task, zh: str, en: str) -> Escalate:
 def waiver(task: Task) -> Ruling:
     """R19: the waiver with its three signatures is the only exemption."""
     if not task.waiver:
-        return Passed("R19", "无免访声明", "no waiver")
+        return _NO_WAIVER
     missing = [_SIGNATURES[one] for one in task.missing_signatures]
     if missing:
-        return Passed(
+        return passed(
             "R19",
             f"免访声明缺 {'、'.join(zh for zh, _ in missing)} 签字,不免访",
             f"the waiver lacks the signature of {', '.join(en for _, en in missing)}: it exempts nobody",
@@ -78,13 +85,13 @@ def surrendered(task: Task) -> Ruling:
     """R11 takes policies surrendered before the call-back out of the due ones."""
     if task.surrendered:
         return Refuse("R11", "保单已退保或撤单", "the policy was surrendered or withdrawn")
-    return Passed("R11", "保单未退保", "the policy is in force")
+    return _IN_FORCE
 
 
 def do_not_call(task: Task) -> Ruling:
     if task.do_not_call:
         return Refuse("R38", "号码在禁呼名单内", "the number is on the do-not-call list")
-    return Passed("R38", "不在禁呼名单内", "not on the do-not-call list")
+    return _NOT_LISTED
 
 
 def opted_out(task: Task) -> Ruling:
@@ -96,7 +103,7 @@ def opted_out(task: Task) -> Ruling:
             "客户不愿接听电话,转短信或邮件回访",
             "the customer declines calls: go on by text message or e-mail",
         )
-    return Passed("R37", "客户未拒绝电话方式", "calls were not declined")
+    return _CALLS_WELCOME
 
 
 def approved(resources: Resources) -> Ruling:
@@ -108,4 +115,4 @@ def approved(resources: Resources) -> Ruling:
             f"回访项目或话术未审批:{why or '未说明'}",
             f"campaign or script isn't approved: {english(why) or 'no reason given'}",
         )
-    return Passed("R49", "项目与话术已审批", "campaign and script are approved")
+    return _APPROVED

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from datetime import datetime, time, timedelta
 
-from dialer.model import Attempt, Disposition
+from dialer.model import Disposition
 from dialer.policy.appointments import appointment_slot
 from dialer.policy.case import Case, counts
 from dialer.policy.dispositions import RETRIES, Retry
 from dialer.policy.windows import SEARCH_DAYS, Slot, slots_after, start_of_next_day
 from dialer.policy.zones import at_least, instant
+
+_REJECTIONS = tuple(one for one, asks in RETRIES.items() if asks is Retry.NEXT_DAY)
 
 
 def next_permitted(case: Case, not_before: datetime) -> datetime:
@@ -41,7 +43,10 @@ def open_slot(case: Case) -> Slot | None:
 def _open_window(case: Case) -> Slot | None:
     if not case.calendar.is_workday(case.today):
         return None
-    return next((slot for slot in case.slots_today if slot.may_start(case.now)), None)
+    for slot in case.slots_today:
+        if slot.may_start(case.now):
+            return slot
+    return None
 
 
 def due_appointment(case: Case) -> Slot | None:
@@ -59,12 +64,8 @@ def due_appointment(case: Case) -> Slot | None:
 
 def rejected_today(case: Case) -> datetime | None:
     """R43: start of the day after the last rejection (603), whatever the pass."""
-    days = [start_of_next_day(a.invited_at, case.zone) for a in case.tried if _rejected(a)]
+    days = [start_of_next_day(a.invited_at, case.zone) for a in case.tried if a.outcome in _REJECTIONS]
     return _ahead(case, max(days)) if days else None
-
-
-def _rejected(attempt: Attempt) -> bool:
-    return attempt.outcome is not None and RETRIES[attempt.outcome] is Retry.NEXT_DAY
 
 
 def paused_until(case: Case) -> datetime | None:

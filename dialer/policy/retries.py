@@ -4,31 +4,37 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from functools import lru_cache
 
-from dialer.model import Disposition, english
+from dialer.model import Disposition, PhoneNumber, english
 from dialer.policy.appointments import appointment_slot
 from dialer.policy.case import Case
 from dialer.policy.eligibility import beyond_telephone
 from dialer.policy.permitted import next_permitted, paused_until
-from dialer.policy.ruling import DESTINATION, ONE_LIVE_CALL, Escalate, Passed, Refuse, Ruling, Wait
+from dialer.policy.ruling import DESTINATION, ONE_LIVE_CALL, Escalate, Finding, Refuse, Ruling, Wait, passed
 from dialer.policy.windows import moment_en, moment_label
 from dialer.policy.zones import at_least
+
+_NOT_OVER = passed("R10", "尚未回访成功", "not called back yet")
+_NO_LIVE_CALL = passed(ONE_LIVE_CALL, "该客户无进行中的通话", "no call to this customer is under way")
+_MAY_BE_DIALLED = passed(DESTINATION, "线路允许拨打该号码", "a trunk may dial the number")
+_NO_FAULT = passed("R42", "无须等待线路恢复", "no fault of the line to wait for")
 
 
 def not_over(case: Case) -> Ruling:
     """A customer who was called back, or declined, isn't called again, whatever the task's state says."""
-    said = {a.outcome for a in case.counted}
+    said = [a.outcome for a in case.counted]
     if Disposition.COMPLETED in said:
         return Refuse("R10", "任务已完成回访", "the call-back is done")
     if Disposition.REFUSED in said:
         return Refuse("R38", "客户已拒访", "the customer declined the call-back")
-    return Passed("R10", "尚未回访成功", "not called back yet")
+    return _NOT_OVER
 
 
 def one_live_call(case: Case) -> Ruling:
     """One live call per customer, whatever the number of tasks."""
-    if not any(attempt.live for attempt in case.everything):
-        return Passed(ONE_LIVE_CALL, "该客户无进行中的通话", "no call to this customer is under way")
+    if None not in [attempt.outcome for attempt in case.everything]:
+        return _NO_LIVE_CALL
     # How the call ends isn't known yet: the next time is given as if it didn't count.
     ended = replace(
         case,
@@ -53,15 +59,11 @@ def attempts_left(case: Case) -> Ruling:
             f"{settings.max_passes} passes by telephone are over",
         )
     if made < settings.attempts_per_pass:
-        return Passed(
-            "R43",
-            f"第 {task.pass_no} 轮已拨 {made} 次,共 {settings.attempts_per_pass} 次",
-            f"pass {task.pass_no}: {made} of {settings.attempts_per_pass} attempts made",
-        )
+        return _so_many(task.pass_no, made, settings.attempts_per_pass)
     if settings.appointment_extra_attempt:
         slot = appointment_slot(case)
         if slot is not None and at_least(slot.latest_start, case.now):
-            return Passed(
+            return passed(
                 "R79",
                 f"本轮已拨 {made} 次,客户约定的一次仍可拨打",
                 f"{made} attempts made in this pass, the call that the customer asked for is still due",
@@ -80,11 +82,18 @@ def attempts_left(case: Case) -> Ruling:
     )
 
 
+@lru_cache(maxsize=256)
+def _so_many(pass_no: int, made: int, most: int) -> Finding:
+    return passed(
+        "R43",
+        f"第 {pass_no} 轮已拨 {made} 次,共 {most} 次",
+        f"pass {pass_no}: {made} of {most} attempts made",
+    )
+
+
 def usable_number(case: Case) -> Ruling:
     if case.phone is not None:
-        return Passed(
-            "R22", f"拨打号码 {case.phone.number.masked}", f"number to dial: {case.phone.number.masked}"
-        )
+        return _to_dial(case.phone.number.e164)
     if any(a.outcome is Disposition.UNALLOCATED for a in case.counted):
         return Escalate(
             "contact_refresh",
@@ -102,6 +111,12 @@ def usable_number(case: Case) -> Ruling:
     return Escalate("contact_refresh", "R22", "没有可拨打的号码", "there is no number to dial")
 
 
+@lru_cache(maxsize=1024)
+def _to_dial(e164: str) -> Finding:
+    masked = PhoneNumber(e164).masked
+    return passed("R22", f"拨打号码 {masked}", f"number to dial: {masked}")
+
+
 def destination(case: Case) -> Ruling:
     """A number that no trunk may dial is refused before a try is spent on it; another one is taken."""
     if case.phone is None and case.usable:
@@ -112,14 +127,14 @@ def destination(case: Case) -> Ruling:
             f"号码 {number.masked} 不能拨打:{why}",
             f"number {number.masked} can't be dialled: {english(why)}",
         )
-    return Passed(DESTINATION, "线路允许拨打该号码", "a trunk may dial the number")
+    return _MAY_BE_DIALLED
 
 
 def trunk_pause(case: Case) -> Ruling:
     """A try that doesn't count may be repeated in its slot, but not at once."""
     ends = paused_until(case)
     if ends is None:
-        return Passed("R42", "无须等待线路恢复", "no fault of the line to wait for")
+        return _NO_FAULT
     until = next_permitted(case, ends)
     return Wait(
         until,

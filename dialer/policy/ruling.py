@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import lru_cache
-from typing import NamedTuple
 
 from dialer.model import Attempt, PhoneNumber, Task
 from dialer.policy.rulebook import (
@@ -29,7 +27,6 @@ __all__ = [
     "Escalate",
     "Finding",
     "Inputs",
-    "Passed",
     "Refuse",
     "Resources",
     "Ruling",
@@ -37,6 +34,7 @@ __all__ = [
     "Verdict",
     "Wait",
     "finding_of",
+    "passed",
 ]
 
 
@@ -139,25 +137,20 @@ class Decision:
     """Set by whoever records it; None where it is only asked for."""
 
 
-class Passed(NamedTuple):
-    """A rule that lets the call through, and why. A tuple, for each verdict makes some twenty of them."""
-
-    rule: str
-    why: str
-    en: str = ""
+Ruling = Finding | Stop
+"""What a rule says: a finding, ``passed``, where it lets the call through."""
+_RESULTS: Mapping[type[Stop], str] = {Wait: "wait", Refuse: "refuse", Escalate: "escalate"}
 
 
-Ruling = Passed | Stop
-_RESULTS: Mapping[type[Ruling], str] = {Passed: "pass", Wait: "wait", Refuse: "refuse", Escalate: "escalate"}
+def passed(rule: str, why: str, en: str = "") -> Finding:
+    """A rule that lets the call through, and why.
+
+    Each verdict has some twenty of them, most with the same words: rules keep those that they can.
+    """
+    return Finding(rule, "pass", why, version_of(rule), en)
 
 
 def finding_of(ruling: Ruling) -> Finding:
-    return _passed(ruling) if isinstance(ruling, Passed) else _finding(ruling)
-
-
-def _finding(ruling: Ruling) -> Finding:
+    if isinstance(ruling, Finding):
+        return ruling
     return Finding(ruling.rule, _RESULTS[type(ruling)], ruling.why, version_of(ruling.rule), ruling.en)
-
-
-_passed = lru_cache(maxsize=4096)(_finding)
-"""Most rules pass, and with the same words."""

@@ -12,6 +12,7 @@ from itertools import pairwise
 
 from dialer.model import Segment
 from dialer.policy.duedates import DEADLINE_TYPES, REGULATED, DeadlineType
+from dialer.policy.once import once
 from dialer.policy.tiers import TierTable
 from dialer.policy.zones import find_zone
 
@@ -62,9 +63,12 @@ def _tables(*texts: str) -> tuple[TierTable, ...]:
     return tuple(TierTable.parse(text) for text in texts)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class PolicySettings:
-    """The rules' figures. Every field changes a verdict; a wrong value raises ValueError."""
+    """The rules' figures. Every field changes a verdict; a wrong value raises ValueError.
+
+    What rules ask of them again and again is worked out once.
+    """
 
     windows: tuple[Window, ...] = _windows("10:00-11:00", "14:00-16:00")
     """R44: when a call may start ringing on a workday, in the customer's local time."""
@@ -159,12 +163,19 @@ class PolicySettings:
             if window.seconds <= self.ring_total.total_seconds():
                 raise ValueError(f"{name}: {window} is too short for one ring")
 
-    @property
+    def __hash__(self) -> int:
+        return self._hash
+
+    @once
+    def _hash(self) -> int:
+        return hash(tuple(getattr(self, one.name) for one in dataclasses.fields(self)))
+
+    @once
     def ring_total(self) -> timedelta:
         """From INVITE to CANCEL at the longest: a call may not start later than this before the end."""
         return timedelta(seconds=self.ring_s + self.no_18x_ring_after_s)
 
-    @property
+    @once
     def tiers(self) -> TierTable:
         return next(table for table in self.tier_tables if table.name == self.tier_table)
 

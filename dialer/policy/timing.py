@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from functools import lru_cache
 
 from dialer.errors import CalendarError
 from dialer.model import Segment, english
@@ -18,16 +19,26 @@ from dialer.policy.permitted import (
     tier_due_from,
 )
 from dialer.policy.retries import last_try
-from dialer.policy.ruling import DAILY_CAP, Passed, Ruling, Wait
+from dialer.policy.ruling import DAILY_CAP, Finding, Ruling, Wait, passed
+from dialer.policy.tiers import TABLES
 from dialer.policy.windows import day_label, moment_en, moment_label, slots_of
 from dialer.policy.zones import at_least
+
+_NOT_REJECTED = passed("R43", "今天未被拒接", "not rejected today")
+_ANY_DAY = passed("R84", "不限起始日", "no first day to wait for")
+_ONCE = {
+    name: passed(name, "不按客户等级定期回访", "doesn't come round by the customer's tier") for name in TABLES
+}
+_NO_APPOINTMENT = passed("R79", "无待履行的约定", "no appointment ahead")
+_CAN_RECORD = passed("R75", "可以录音", "the call can be recorded")
+_TRUNK_UP = passed("R7", "专用线路可用", "the trunk is up")
 
 
 def not_rejected_today(case: Case) -> Ruling:
     """603 is the callee's word: leave the day alone."""
     rejected = rejected_today(case)
     if rejected is None:
-        return Passed("R43", "今天未被拒接", "not rejected today")
+        return _NOT_REJECTED
     until = next_permitted(case, rejected)
     return Wait(
         until,
@@ -41,7 +52,7 @@ def period_begun(case: Case) -> Ruling:
     """R84: a call-back of the following month isn't made in this one."""
     begins = period_from(case)
     if begins is None:
-        return Passed("R84", "不限起始日", "no first day to wait for")
+        return _ANY_DAY
     until = _or_itself(case, begins)
     return Wait(
         until,
@@ -53,18 +64,18 @@ def period_begun(case: Case) -> Ruling:
 
 def tier_due(case: Case) -> Ruling:
     """R77, R78, R96: a call-back that comes round by tier waits until its interval is over."""
-    table, tier = case.settings.tiers, case.task.tier
     if not case.task.recurs:
-        return Passed(table.name, "不按客户等级定期回访", "doesn't come round by the customer's tier")
+        return _ONCE[case.settings.tier_table]
+    table, tier = case.settings.tiers, case.task.tier
     if table.of(tier) is None:
-        return Passed(table.name, f"{tier} 级未设频次", f"the table sets no interval for tier {tier}")
+        return passed(table.name, f"{tier} 级未设频次", f"the table sets no interval for tier {tier}")
     last = last_called_back(case)
     if last is None:
-        return Passed(table.name, f"{tier} 级客户尚未回访", f"tier {tier}: not called back yet")
+        return passed(table.name, f"{tier} 级客户尚未回访", f"tier {tier}: not called back yet")
     due = tier_due_from(case)
     zh, en = f"{tier} 级客户上次回访 {moment_label(last)}", f"tier {tier} was called back {moment_en(last)}"
     if due is None:
-        return Passed(table.name, f"{zh},已到期", f"{en}, due again")
+        return passed(table.name, f"{zh},已到期", f"{en}, due again")
     until = _or_itself(case, due)
     return Wait(until, table.name, f"{zh},{day_label(due)}起再访", f"{en}, due again from {due.date()}")
 
@@ -81,12 +92,12 @@ def appointment_kept(case: Case) -> Ruling:
     """R79: a pending appointment is kept; nothing is dialled before it."""
     agreed = case.appointment
     if agreed is None:
-        return Passed("R79", "无待履行的约定", "no appointment ahead")
+        return _NO_APPOINTMENT
     slot, label, en = appointment_slot(case), moment_label(agreed), moment_en(agreed)
     if slot is not None and not at_least(case.now, slot.start):
         return Wait(slot.start, "R79", f"客户约定 {label} 回访", f"the customer asked for {en}")
     if slot is not None and slot.may_start(case.now):
-        return Passed("R79", f"客户约定的时间 {label} 已到", f"it is the time that was asked for: {en}")
+        return passed("R79", f"客户约定的时间 {label} 已到", f"it is the time that was asked for: {en}")
     if not at_least(case.now, agreed):
         until = next_permitted(case, agreed)
         return Wait(
@@ -95,7 +106,7 @@ def appointment_kept(case: Case) -> Ruling:
             f"客户约定的 {label} 不在许可时段,顺延至 {moment_label(until)}",
             f"{en}, asked for by the customer, is outside the windows: moved to {moment_en(until)}",
         )
-    return Passed(
+    return passed(
         "R79",
         f"约定的 {label} 已过,按普通时段拨打",
         f"the appointment of {en} has lapsed, ordinary windows apply",
@@ -107,9 +118,7 @@ def window_open(case: Case) -> Ruling:
     government = case.task.segment is Segment.GOVERNMENT
     slot = open_slot(case)
     if slot is not None:
-        return Passed(
-            "R45" if government else "R44", f"在许可时段 {slot.label} 内", f"inside the window {slot.en}"
-        )
+        return _inside("R45" if government else "R44", slot.label, slot.en)
     until = next_permitted(case, case.now)
     then, next_en = f",下次 {moment_label(until)}", f"; next {moment_en(until)}"
     if not case.calendar.is_workday(case.today):
@@ -140,12 +149,17 @@ def window_open(case: Case) -> Ruling:
     )
 
 
+@lru_cache(maxsize=1024)
+def _inside(rule: str, label: str, en: str) -> Finding:
+    return passed(rule, f"在许可时段 {label} 内", f"inside the window {en}")
+
+
 def slot_unused(case: Case) -> Ruling:
     """R43: another slot each time."""
     slot = open_slot(case)
     if due_appointment(case) is not None or slot is None or not case.used(slot):
         zh, en = last_try(case)
-        return Passed("R43", f"本时段未拨打过({zh})", f"no attempt in this slot ({en})")
+        return _unused(zh, en)
     until = next_permitted(case, case.now)
     return Wait(
         until,
@@ -155,15 +169,16 @@ def slot_unused(case: Case) -> Ruling:
     )
 
 
+@lru_cache(maxsize=1024)
+def _unused(zh: str, en: str) -> Finding:
+    return passed("R43", f"本时段未拨打过({zh})", f"no attempt in this slot ({en})")
+
+
 def under_daily_cap(case: Case) -> Ruling:
     """A customer's own appointment isn't held up by the cap."""
     made, cap = case.calls_on(case.today), case.settings.daily_cap
     if due_appointment(case) is not None or made < cap:
-        return Passed(
-            DAILY_CAP,
-            f"该号码今天已拨 {made} 次,上限 {cap} 次",
-            f"calls to this number today: {made}, at most {cap}",
-        )
+        return _calls_today(made, cap)
     until = next_permitted(case, case.now)
     return Wait(
         until,
@@ -173,10 +188,19 @@ def under_daily_cap(case: Case) -> Ruling:
     )
 
 
+@lru_cache(maxsize=256)
+def _calls_today(made: int, cap: int) -> Finding:
+    return passed(
+        DAILY_CAP,
+        f"该号码今天已拨 {made} 次,上限 {cap} 次",
+        f"calls to this number today: {made}, at most {cap}",
+    )
+
+
 def can_record(case: Case) -> Ruling:
     """R75: a call that can't be recorded isn't made."""
     if case.resources.can_record:
-        return Passed("R75", "可以录音", "the call can be recorded")
+        return _CAN_RECORD
     why = case.resources.can_record_why
     return Wait(
         _later(case, case.settings.fault_recheck_s),
@@ -189,7 +213,7 @@ def can_record(case: Case) -> Ruling:
 def trunk_up(case: Case) -> Ruling:
     """R7, R36: only the dedicated trunk."""
     if case.resources.trunk_up:
-        return Passed("R7", "专用线路可用", "the trunk is up")
+        return _TRUNK_UP
     why = case.resources.trunk_why
     return Wait(
         _later(case, case.settings.fault_recheck_s),
@@ -202,8 +226,13 @@ def trunk_up(case: Case) -> Ruling:
 def line_free(case: Case) -> Ruling:
     free = case.resources.lines_free
     if free > 0:
-        return Passed("R7", f"空闲线路 {free} 条", f"{free} lines are free")
+        return _lines(free)
     return Wait(_later(case, case.settings.busy_recheck_s), "R7", "没有空闲线路", "no line is free")
+
+
+@lru_cache(maxsize=1024)
+def _lines(free: int) -> Finding:
+    return passed("R7", f"空闲线路 {free} 条", f"{free} lines are free")
 
 
 def _later(case: Case, seconds: float) -> datetime:

@@ -17,7 +17,6 @@ from dialer.policy.ruling import (
     Escalate,
     Finding,
     Inputs,
-    Passed,
     Refuse,
     Resources,
     Ruling,
@@ -113,7 +112,7 @@ def hear(
     said: list[Ruling] = []
     for ruling in rulings:
         said.append(ruling)
-        if not isinstance(ruling, Passed):
+        if not isinstance(ruling, Finding):
             return Hearing(ruling, tuple(said))
     if case is None:
         raise AssertionError("the rules passed a case without a zone")

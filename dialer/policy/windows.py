@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from dialer.model import Segment
 from dialer.policy.calendar import Calendar
 from dialer.policy.once import once
-from dialer.policy.settings import PolicySettings, Window
+from dialer.policy.settings import PolicySettings
 from dialer.policy.zones import at_least, instant
 
 SEARCH_DAYS = 60
@@ -32,10 +32,17 @@ class Slot:
 
     def holds(self, moment: datetime) -> bool:
         """Whether ``moment`` lies in the window at all."""
-        return at_least(moment, self.start) and not at_least(moment, self.end)
+        begin, _, end = self._instants
+        return begin <= moment < end
 
     def may_start(self, moment: datetime) -> bool:
-        return at_least(moment, self.start) and at_least(self.latest_start, moment)
+        begin, latest, _ = self._instants
+        return begin <= moment <= latest
+
+    @once
+    def _instants(self) -> tuple[datetime, datetime, datetime]:
+        """In UTC: datetimes of one zone compare by wall clock, which is wrong where clocks change."""
+        return self.start.astimezone(UTC), self.latest_start.astimezone(UTC), self.end.astimezone(UTC)
 
     @property
     def morning(self) -> bool:
@@ -66,17 +73,13 @@ def moment_en(moment: datetime) -> str:
     return f"{moment.date()} {moment.hour:02}:{moment.minute:02}"
 
 
+@lru_cache(maxsize=1024)
 def slots_of(day: date, segment: Segment, zone: ZoneInfo, settings: PolicySettings) -> tuple[Slot, ...]:
     """The slots of a local day, whether or not it is a workday."""
-    return _slots(day, settings.windows_for(segment), zone, settings.ring_total)
-
-
-@lru_cache(maxsize=256)
-def _slots(day: date, windows: tuple[Window, ...], zone: ZoneInfo, ring: timedelta) -> tuple[Slot, ...]:
     slots = []
-    for index, window in enumerate(windows):
+    for index, window in enumerate(settings.windows_for(segment)):
         start, end = instant(day, window.start, zone), instant(day, window.end, zone)
-        latest = (end.astimezone(UTC) - ring).astimezone(zone)
+        latest = (end.astimezone(UTC) - settings.ring_total).astimezone(zone)
         slots.append(Slot(f"{day.isoformat()}/{index}", start, end, latest))
     return tuple(slots)
 

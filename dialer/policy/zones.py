@@ -26,6 +26,7 @@ def at_least(moment: datetime, other: datetime) -> bool:
 
     Two datetimes of one zone compare by wall clock in Python, which is wrong where clocks change.
     """
-    if moment.tzinfo is other.tzinfo and moment.utcoffset() != other.utcoffset():
+    zone = moment.tzinfo
+    if zone is other.tzinfo and zone is not UTC and moment.utcoffset() != other.utcoffset():
         return moment.astimezone(UTC) >= other.astimezone(UTC)
     return moment >= other

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from dialer.access.search import CallQuery, Found
 from dialer.events import Event
@@ -423,8 +423,7 @@ class Candidate:
     """Attempts to the same customer by other tasks, for the daily cap and the one-live-call rule."""
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Lane:
+class Lane(NamedTuple):
     """Tasks of one campaign, zone and segment: their windows open and close together."""
 
     campaign: str

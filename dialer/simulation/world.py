@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta
+from functools import cache
 from typing import cast
 from zoneinfo import ZoneInfo
 
@@ -62,9 +63,9 @@ class Plan:
         return zone
 
 
-@dataclass
+@dataclass(repr=False)
 class Ran:
-    """What happened."""
+    """What happened. Without a text of it all, which asyncio would make of a job's result."""
 
     plan: Plan
     tasks: list[Task] = field(default_factory=list)
@@ -177,7 +178,7 @@ class _World:
     # --- what the scheduler sees -----------------------------------------------------------------
 
     def state(self) -> TrunkState:
-        return TrunkState(True, self._plan.scheduler.lines - self._live)
+        return _up(self._plan.scheduler.lines - self._live)
 
     def has_room(self) -> tuple[bool, str]:
         return True, ""
@@ -360,6 +361,11 @@ class _World:
     def _drained(self, day: date) -> bool:
         more = any(morning.day > day for morning in self._plan.mornings)
         return not more and not self._back and not self._store.has_open()
+
+
+@cache
+def _up(lines_free: int) -> TrunkState:
+    return TrunkState(True, lines_free)
 
 
 def _rings_too_long(behaviour: Behaviour, cancel_s: float) -> bool:

@@ -62,6 +62,8 @@ from dialer.testing.search import matches
 class Kept:
     task: Task
     lane: Lane
+    heap: list[tuple[date, TaskId]]
+    """Its lane's."""
     deadline: date
     hidden_until: datetime | None = None
     fence: int = 0
@@ -141,7 +143,8 @@ class MemoryStore(MemoryRegisters):
             accepted += 1
             task_id = TaskId(len(self._tasks) + 1)
             lane = Lane(task.campaign, task.zone, task.segment.value)
-            kept = Kept(self.exempted(replace(task, id=task_id)), lane, deadline(task) or date.max)
+            own = self.exempted(replace(task, id=task_id))
+            kept = Kept(own, lane, self._lanes[lane], deadline(task) or date.max)
             self._tasks[task_id] = kept
             self._enqueue(kept)
             self._agree(kept)
@@ -156,16 +159,17 @@ class MemoryStore(MemoryRegisters):
         reachable: Reachable = lambda _lane: True,
     ) -> list[Candidate]:
         self._wake(now)
-        found = {
-            kept.task.id: kept
-            for kept in self._due_now(now)
-            if self._ready(kept) and (campaigns is None or kept.task.campaign in campaigns)
-        }
+        found: dict[TaskId, Kept] = {}
+        for kept in self._due_now(now):
+            if self._ready(kept) and (campaigns is None or kept.task.campaign in campaigns):
+                found[kept.task.id] = kept
         asked = set(found)
         for lane, heap in self._lanes.items():
             if heap and (campaigns is None or lane.campaign in campaigns) and reachable(lane):
                 found |= {kept.task.id: kept for kept in self._head(lane, limit)}
-        ordered = sorted(found.values(), key=lambda k: (k.deadline, k.task.id))
+        ordered = list(found.values())
+        if len(ordered) > 1:
+            ordered.sort(key=lambda k: (k.deadline, k.task.id))
         if len(ordered) > limit:
             ordered.sort(key=lambda k: k.task.id not in asked)
             ordered = sorted(ordered[:limit], key=lambda k: (k.deadline, k.task.id))
@@ -232,11 +236,13 @@ class MemoryStore(MemoryRegisters):
         return len(self._tasks)
 
     def has_open(self) -> bool:
-        return any(kept.task.state is TaskState.OPEN for kept in self._tasks.values())
+        wanted = TaskState.OPEN
+        return any(kept.task.state is wanted for kept in self._tasks.values())
 
     def at_contact_refresh(self) -> list[Task]:
         """Whose number the business side is to confirm."""
-        return [k.task for k in self._tasks.values() if k.task.state is TaskState.CONTACT_REFRESH]
+        wanted = TaskState.CONTACT_REFRESH
+        return [task for kept in self._tasks.values() if (task := kept.task).state is wanted]
 
     def confirm_contact(self, task_id: TaskId, phones: tuple[Phone, ...]) -> None:
         """The business side's answer: the next pass begins (R24)."""
@@ -319,7 +325,8 @@ class MemoryStore(MemoryRegisters):
         self._live_tasks.add(claim.task.id)
         self._of_customer[call.customer_key].append(call)
         kept.calls.append(call)
-        self._emit(CallDialled(now, attempt.id, claim.task.id))
+        if self._remember:
+            self._emit(CallDialled(now, attempt.id, claim.task.id))
         return decision, attempt
 
     async def renew(self, claim: Claim, lease_s: float) -> None:
@@ -422,7 +429,7 @@ class MemoryStore(MemoryRegisters):
     def _enqueue(self, kept: Kept) -> None:
         if not kept.queued and kept.task.state is TaskState.OPEN and kept.hidden_until is None:
             kept.queued = True
-            heappush(self._lanes[kept.lane], (kept.deadline, kept.task.id))
+            heappush(kept.heap, (kept.deadline, kept.task.id))
 
     def _agree(self, kept: Kept) -> None:
         if kept.task.appointment is not None:
@@ -523,15 +530,21 @@ class MemoryStore(MemoryRegisters):
             for n, ticket in enumerate(self.repeated(record.tickets), start=len(self._tickets) + 1)
         ]
         self._tickets.update({ticket.id: ticket for ticket in issued})
-        call.attempt = replace(
-            call.attempt,
-            ringing_at=record.ringing_at or call.attempt.ringing_at,
-            answered_at=record.answered_at or call.attempt.answered_at,
-            ended_at=record.ended_at,
-            outcome=record.outcome,
-            sip_code=record.sip_code,
-            reason=record.reason,
-            appointment=record.appointment,
+        made = call.attempt
+        call.attempt = Attempt(
+            made.id,
+            made.task_id,
+            made.number,
+            made.pass_no,
+            made.slot,
+            made.invited_at,
+            record.ringing_at or made.ringing_at,
+            record.answered_at or made.answered_at,
+            record.ended_at,
+            record.outcome,
+            record.sip_code,
+            record.reason,
+            record.appointment,
         )
         if self._remember:
             call.record = replace(
@@ -542,7 +555,8 @@ class MemoryStore(MemoryRegisters):
             )
         else:
             del self._calls[record.call_id]
-        self._emit(CallEnded(record.ended_at, record.call_id, record.task_id, record.outcome))
+        if self._remember:
+            self._emit(CallEnded(record.ended_at, record.call_id, record.task_id, record.outcome))
         for ticket in issued:
             self._emit(
                 TicketIssued(ticket.issued_at, ticket.id, record.call_id, ticket.category, ticket.major)

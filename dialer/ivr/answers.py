@@ -47,6 +47,7 @@ _OPPOSITES = {
     frozenset({Meaning.PROMISED, Meaning.NO_PROMISE}),
     frozenset({Meaning.MORE, Meaning.NO_MORE}),
 }
+_SIGNING = (Meaning.SIGNED, Meaning.SIGNED_UNSAID, Meaning.OTHER_SIGNED)
 _OUTWEIGHING = frozenset(
     {
         Meaning.KNOWN,
@@ -60,7 +61,10 @@ _OUTWEIGHING = frozenset(
 """What still counts after a concession: 收到是收到了, but ..."""
 _SUPERSEDED: tuple[tuple[Meaning, frozenset[Meaning]], ...] = (
     (Meaning.SIGNED_UNSAID, frozenset({Meaning.SIGNED, Meaning.OTHER_SIGNED})),
-    (Meaning.QUERY, frozenset({Meaning.MORE, Meaning.NOT_KNOWN})),
+    (
+        Meaning.QUERY,
+        frozenset({Meaning.MORE, Meaning.NOT_KNOWN, Meaning.NOT_TOLD, Meaning.NOT_RECEIVED}),
+    ),
     (Meaning.NOT_TOLD, frozenset({Meaning.NO_PROMISE})),
     (Meaning.TOLD, frozenset()),
     (Meaning.MATTER, frozenset()),
@@ -92,11 +96,19 @@ def classify(kind: QuestionKind, text: str) -> Classified:
     for reading in heard:
         if reading.intent is not None:
             intents.setdefault(reading.intent, reading.clause.text)
+    signed = any(sense.meaning in _SIGNING for sense in said)
     for sense in said:
+        if sense.meaning is Meaning.WRONG and signed:
+            continue  # 签名的不是我,是我儿子: who signed, not who answers
+        if sense.meaning is Meaning.REPEAT and _explained(said[said.index(sense) + 1 :]):
+            continue  # 啥合同,没给过我
         if sense.meaning in (Meaning.WRONG, Meaning.BUSY, Meaning.REFUSE, Meaning.REPEAT):
             intents.setdefault(sense.meaning, sense.words)
     if Meaning.BUSY in intents and any(words in intents.get(Meaning.REFUSE, "") for words in HANGING_UP):
         del intents[Meaning.REFUSE]  # 开车呢,不说了
+    calling = any(reading.clause.has(Tag.CALL, Tag.LATER) for reading in heard)
+    if Meaning.BUSY in intents and not calling and any(s.meaning in _SIGNING for s in said):
+        del intents[Meaning.BUSY]  # 我人在外地,我弟签的
     for meaning in _PRECEDENCE:
         if meaning in intents:
             return _one(kind, Sense(meaning, intents[meaning]))
@@ -110,6 +122,11 @@ def classify(kind: QuestionKind, text: str) -> Classified:
         + (told_after_denial(spoken) if kind is QuestionKind.BAD else [])
     )
     return _checked(kind, found, " ".join(rest))
+
+
+def _explained(later: list[Sense]) -> bool:
+    """What follows a question answers it: the question was indignation."""
+    return any(sense.meaning in _LACKING for sense in later)
 
 
 def _unread_negations(heard: Sequence[Reading]) -> list[str]:
@@ -153,12 +170,26 @@ def _corrected(said: list[Sense]) -> list[Sense]:
     return said
 
 
+_LACKING = frozenset(
+    {
+        Meaning.NOT_RECEIVED, Meaning.NOT_KNOWN, Meaning.NOT_SIGNED, Meaning.NOT_READ, Meaning.OTHER_SIGNED,
+        Meaning.NOT_TOLD, Meaning.DISSATISFIED,
+    }
+)  # fmt: skip
+
+
 def _joined(said: list[Sense]) -> list[Sense]:
     """Statements that complete each other: 签了,我本人; 跟我讲清楚了; 我想问一下怎么领钱."""
     meanings = {sense.meaning for sense in said}
     if {Meaning.SIGNED_UNSAID, Meaning.ME} <= meanings:
         said = [
             replace(s, meaning=Meaning.SIGNED) if s.meaning is Meaning.SIGNED_UNSAID else s
+            for s in said
+            if s.meaning is not Meaning.ME
+        ]
+    if {Meaning.NO_PROXY, Meaning.ME} <= meanings:
+        said = [
+            replace(s, meaning=Meaning.SIGNED) if s.meaning is Meaning.NO_PROXY else s
             for s in said
             if s.meaning is not Meaning.ME
         ]
@@ -170,6 +201,8 @@ def _joined(said: list[Sense]) -> list[Sense]:
         ]
     if any(s.meaning is Meaning.CONSENT and s.words.endswith(INVITING) for s in said):
         said = [s for s in said if s.meaning is not Meaning.NO_PROBLEM]  # 没问题你问
+    if any(s.meaning in _LACKING for s in said):
+        said = [s for s in said if s.meaning is not Meaning.NO_PROBLEM]  # 没问题,就是没收到
     emptier = {
         vague
         for vague, clear in _SUPERSEDED
@@ -220,13 +253,15 @@ def _merge(kind: QuestionKind, facts: list[Sense], *, weak: bool) -> Classified:
     for fact in facts:
         same = next((k for k in kept if k.meaning is fact.meaning), None)
         if same is not None:
-            kept[kept.index(same)] = replace(same, weak=same.weak or fact.weak)
+            kept[kept.index(same)] = replace(same, weak=fact.weak)
             continue
         rival = next((k for k in kept if frozenset({k.meaning, fact.meaning}) in _OPPOSITES), None)
         if rival is None:
             kept.append(fact)
         elif _one(kind, fact).answer_class in _YES and kind is not QuestionKind.BAD:
             return Classified(AnswerClass.UNCLEAR, rival.words + fact.words)
+        elif kind is QuestionKind.BAD and fact.weak and rival.meaning is Meaning.OTHER_SIGNED:
+            continue  # 他签一半我签一半
         else:
             kept[kept.index(rival)] = fact
     if any(k.conceded for k in kept):
@@ -242,6 +277,12 @@ def _merge(kind: QuestionKind, facts: list[Sense], *, weak: bool) -> Classified:
     if kind is QuestionKind.BAD:
         risky = [vote for vote, _ in votes if vote.answer_class in _YES]
         chosen = min(risky, key=lambda vote: _YES.index(vote.answer_class)) if risky else chosen
+    elif (
+        kind is QuestionKind.KNOW
+        and chosen.answer_class in _YES
+        and any(k.meaning is Meaning.PROMISED for k in kept)
+    ):
+        return Classified(AnswerClass.UNCLEAR, "".join(k.words for k in kept))  # 知道保本的
     elif kind is QuestionKind.KNOW:
         chosen = next((vote for vote, _ in votes if vote.answer_class in _NO), chosen)
     elif classes & set(_YES) and classes & set(_NO) and not _papers(kept):
@@ -274,6 +315,8 @@ def _one(kind: QuestionKind, sense: Sense) -> Classified:
         answer = _IDENTITY.get(sense.meaning, general)
     else:
         answer = ROWS[sense.meaning][kind]
+    if sense.weak and sense.meaning is Meaning.SIGNED and answer is AnswerClass.NO:
+        answer = AnswerClass.UNCLEAR  # 一半我签的: and the other half?
     if sense.weak:
         answer = _CONFIRM.get(answer, answer)
     return Classified(answer, sense.words)

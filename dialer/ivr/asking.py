@@ -87,13 +87,22 @@ def rhetoric(reader: Reader) -> None:
     if following is not None and following.word == "记得":
         reader.say(Meaning.UNSURE)  # 哪记得清
         return
-    if token.word in ("还能是谁", "还会是谁", "还能有谁"):
+    if token.word == "谁" and any(t.word == "除了我" for t in before):
+        reader.subject = Tag.SELF  # 除了我谁还能签
+        return
+    if token.word in ("还能是谁", "还会是谁", "还能有谁", "还有谁", "还有哪个"):
         if reader.senses and reader.senses[-1].meaning is Meaning.OTHER_SIGNED:
             reader.amend(Meaning.SIGNED)  # 不是我签的还能是谁
         reader.subject = Tag.SELF  # 除了我还能是谁签的
         return
-    if reader.negations and token.word in ("怎么", "哪里", "哪儿", "哪"):
+    if token.word == "难道" and reader.senses and reader.senses[-1].meaning is Meaning.OTHER_SIGNED:
+        reader.amend(Meaning.SIGNED)  # 不是我签的难道是你签的
+        reader.reset()
         return
+    if reader.negations and token.word in ("怎么", "哪里", "哪儿", "哪", "哪个", "谁"):
+        return
+    if then is not None and token.word in ("怎么", "咋") and (reader.peek() or token).word.startswith("还"):
+        return  # 怎么还没收到: why not yet
     if reader.senses and reader.senses[-1].meaning is Meaning.UNSURE:
         return  # 随便你怎么写
     if token.word in ("怎么", "咋") and any(t.tag is Tag.YOU or t.word == "你说" for t in before):

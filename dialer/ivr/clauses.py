@@ -20,6 +20,10 @@ _WAITING = (Tag.SELF, Tag.YOU, Tag.OTHER, Tag.THIS)
 """我现在有空: a subject alone is no statement that a conjunction could end."""
 _ALSO_REPAIR = ("啊不", "哦不", "噢不")
 """Before 是 a particle and 不是: 是啊不是我签的."""
+_DENIED_AFTER = frozenset(
+    {Tag.GRASP, Tag.RECEIVE, Tag.READ, Tag.CONTENT, Tag.MODAL, Tag.WILL, Tag.CONSENT, Tag.PREP}
+)
+"""What 可不 denies: 这我可不清楚; alone it agrees."""
 _UNKNOWN_COST = 8
 MAX_CHARS = 200
 """Longer utterances are cut: VAD ends one after some 12 s."""
@@ -74,6 +78,8 @@ def segment(text: str) -> list[Token]:
         word = text[at : at + step[at]]
         tokens.append(Token(word, WORDS.get(word, Tag.NUMBER if word.isdigit() else None)))
         at += step[at]
+        if tokens[-1].tag in _DENIED_AFTER and len(tokens) > 1 and tokens[-2].word == "可不":
+            tokens[-2:-1] = [Token("可", WORDS["可"]), Token("不", WORDS["不"])]
         if word == "是" and len(tokens) > 1 and tokens[-2].word in _ALSO_REPAIR:
             particle = tokens[-2].word[0]
             tokens[-2:] = [Token(particle, WORDS.get(particle)), Token("不是", WORDS["不是"])]

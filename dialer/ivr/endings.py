@@ -26,6 +26,8 @@ def end(reader: Reader) -> None:
             reader.amend(Meaning.UNSURE)  # 收到没有
         elif reader.rhetoric:
             reader.say(Meaning.AGREE, weak=True)
+        elif _unsaid(reader):
+            reader.say(Meaning.UNSURE)
         elif (
             reader.token.tag is Tag.TELL and reader.negations[-1] == "不" and reader.subject is not Tag.OTHER
         ):
@@ -52,6 +54,12 @@ def end(reader: Reader) -> None:
         Tag.BUT
     ):
         reader.say(Meaning.AGREE)
+
+
+def _unsaid(reader: Reader) -> bool:
+    """没有才怪, 没说没有: no plain denial."""
+    twice = len(reader.negations) > 1 and reader.negations[0] == "没" and reader.clause.has(Tag.TELL)
+    return twice or reader.clause.has(Tag.SCORN)
 
 
 def _withheld(clause: Clause) -> bool:

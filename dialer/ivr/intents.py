@@ -34,17 +34,27 @@ _PERSON = re.compile(
     r"(经理|领导|主管|负责人|老板|主任|客服|真人|活人|人工)"
 )
 _AGAIN = re.compile(
-    r"再(给我)?(说|讲|问|念|来|重复)一?(遍|次|下|回|说|讲)|慢一?(点|些)"
+    r"再(给我)?(说|讲|问|念|来|重复)一?(遍|次|下|哈|回|说|讲)|慢一?(点|些)"
     r"|大一?(点|些)声|大声一?(点|些)|声音?再?大"
     r"|(没|不)有?(太|大|怎么)?听(太|得)?(清|见|到|着|准|真|全)(?!过)|听得?不(太|大|怎么)?(清|见|到|着|真|准)"
 )
+_FOLLOWED_NOT = re.compile(r"听得?(不|没)(太|大|怎么)?(懂|明白)")
 _NOTHING_TO_SAY = re.compile(
-    r"没(什么|啥)(好|可)(说|聊|谈|讲)|没(那个)?(兴趣|心思|心情)"
+    r"没(空|闲?功夫|闲?工夫|时间|精力)(来)?(跟|和|陪|听)你们?(扯|啰|废|磨|闲|瞎|唠|耗)"
+    r"|没(什么|啥)(好|可)(说|聊|谈|讲)|没(那个)?(兴趣|心思|心情)"
     r"|不(想)?(跟|和)你们?(说|讲|聊|谈)"
 )
 _OUTRAGE = re.compile(
     r"兑现|不像话|过分|生气|欺负|天理|媒体|热线|凭(什么|啥)扣|为(什么|啥)扣"
-    r"|不给我?退|退不了|把.{0,6}退了"
+    r"|不是.{0,2}(骗|坑|忽悠|欺|抢|误导).{0,4}吗|不是.{0,5}(说|讲|承诺)的那(样|么)"
+    r"|(收|拿|吞|卷)(了|走|走了)我的?.{0,3}(钱|现金)"
+    r"|(跟|和|与).{0,6}(说|讲|承诺|宣传)的.{0,3}(差|不符|不同|两回事|对不上|两样|两码)|上.{1,4}的?当了"
+    r"|不退我?就|不给我?退|不退我?(钱|款)|退不了|把.{0,6}退了"
+)
+_NOT_HERE = re.compile(
+    r"号码?(是|我|都)*(刚|新|才)(刚)?(换|办|买|申请|领)|(不用|不使|停用|注销).{0,3}(手机|号|电话)"
+    r"|找的?(是)?(谁|哪个|哪位)|(替|帮|代).{1,4}接的?电话"
+    r"|^(我们?)?(这|这里|这儿|这边|我们这)是.{0,6}(店|馆|厂|学校|医院|餐厅|超市|单位|派出所|公司|食堂|宿舍)(啊|呀)?$"
 )
 _NUMBER = frozenset({"电话", "手机", "号码", "号", "机主"})
 HANGING_UP = ("不说了", "挂了", "挂电话", "不聊了", "不聊")
@@ -79,9 +89,11 @@ def _human(clause: Clause) -> Meaning | None:
 
 
 def _wrong(clause: Clause, said: list[Sense]) -> Meaning | None:
-    if clause.has(Tag.WRONG):
+    if clause.has(Tag.WRONG) or _NOT_HERE.search(clause.text):
         return Meaning.WRONG
-    if clause.has(Tag.ABSENT) and not (clause.has(Tag.REPROACH) or any(s.meaning in _FACTUAL for s in said)):
+    if clause.has(Tag.ABSENT) and not (
+        clause.has(Tag.REPROACH, Tag.SIGN) or any(s.meaning in _FACTUAL for s in said)
+    ):
         pairs = zip(clause.tokens, [*clause.tokens[1:], None], strict=True)
         mine = any(
             token.tag is Tag.SELF and "本人" not in token.word and (then is None or then.tag is not Tag.OTHER)
@@ -113,6 +125,8 @@ def _refused(clause: Clause, said: list[Sense]) -> Meaning | None:
         now = any(token.word in ("现在", "今天", "目前") for token in clause.tokens)
         if now and clause.tokens[places[0]].word in ("不行", "不可以"):
             return Meaning.BUSY
+        if clause.has(Tag.BYE) and clause.tokens[places[0]].word in HANGING_UP:
+            return Meaning.UNSURE  # 好了不说了拜拜
         if clause.has(Tag.BUSY) and clause.tokens[places[0]].word in HANGING_UP:
             return Meaning.BUSY  # 先不说了在开会
         return Meaning.UNSURE if _negated(clause, places[0]) else Meaning.REFUSE
@@ -151,6 +165,8 @@ def _busy(clause: Clause, said: list[Sense]) -> Meaning | None:
     if places:
         if clause.tokens[places[0]].word in ("有事", "有点事") and clause.has(Tag.CHECK):
             return Meaning.MATTER
+        if any(sense.meaning in _FACTUAL for sense in said) and clause.tokens[0].tag is Tag.OTHER:
+            return None  # 他骑车给我送来的
         if clause.tokens[0].word in ("他", "她") and not clause.has(Tag.LATER, Tag.CALL):
             return Meaning.WRONG
         return Meaning.CONSENT if _negated(clause, places[0]) else Meaning.BUSY
@@ -170,9 +186,9 @@ def _busy(clause: Clause, said: list[Sense]) -> Meaning | None:
 
 def _said_of_policy(clause: Clause) -> bool:
     """业务员讲的没听明白, 条款没听懂: what wasn't understood is the policy, not the question just asked."""
-    follow = any(token.word in NOT_FOLLOWED for token in clause.tokens)
+    follow = any(token.word in NOT_FOLLOWED for token in clause.tokens) or _FOLLOWED_NOT.search(clause.text)
     conceded = re.match(r"(讲|说|介绍|解释)(是|倒是)\1", clause.text) is not None
-    return follow and (conceded or clause.has(Tag.OTHER, Tag.PAPER, Tag.TOPIC))
+    return bool(follow) and (conceded or clause.has(Tag.OTHER, Tag.PAPER, Tag.TOPIC))
 
 
 def _foretold(clause: Clause, said: list[Sense]) -> bool:
@@ -194,7 +210,7 @@ def _somewhere(clause: Clause) -> bool:
     """在菜市场, 我正在拖地呢: at a place or at something that the dictionary doesn't know."""
     tokens = [t for t in clause.tokens if t.tag not in (Tag.SELF, Tag.BUT, Tag.FILLER, Tag.PAUSE)]
     at = len(tokens) > 1 and tokens[0].word in ("在", "正在")
-    return at and all(t.tag is None for t in tokens[1:])
+    return at and tokens[1].tag is None
 
 
 def _broken_promise(clause: Clause, said: list[Sense]) -> bool:

@@ -11,11 +11,16 @@ from dialer.ivr.sense import DENIALS, FACTS, PREDICATES, Reader, positive, scorn
 from dialer.ivr.tags import Tag
 
 IN_PLACE_OF = frozenset({"帮", "替", "代", "帮着", "代替", "帮忙"})
+REFLEXIVE = frozenset({"自己", "自个", "自个儿", "自己个", "亲笔", "亲自", "亲手", "本人"})
+"""The person named before: 业务员自己签的."""
 _ADVERBS = frozenset({"亲笔", "亲自", "亲手"})
 _COMING = frozenset({"明天", "后天", "大后天", "下周", "下星期", "下礼拜", "过两天", "过几天", "过些天"})
 _MOMENTS = frozenset({"时候", "那天", "以后", "之后", "之前", "那会儿"})
 _HANDED = ("送", "给", "交")
-_TOPICAL = frozenset({"退保", "退钱", "退款", "扣钱", "解约", "退掉", "强制", "捆绑"})
+_TOPICAL = frozenset(
+    {"退保", "退钱", "退款", "扣钱", "解约", "退掉", "强制", "捆绑", "亏钱", "亏了", "本金亏", "扣款"}
+)
+_LOSSES = frozenset({"扣钱", "亏钱", "亏了", "本金亏", "扣款"})
 CONTRACT = frozenset({"合同", "保单", "保险合同", "保险单", "合同书"})
 _UNFINISHED = frozenset({"看", "读", "翻", "收", "拿", "领", "取", "浏览", "阅读", "细看"})
 _DECEIT = ("骗", "误导", "忽悠", "欺", "坑", "瞒", "隐瞒")
@@ -35,7 +40,8 @@ def fact(reader: Reader, tag: Tag) -> None:
         reader.say(Meaning.RECEIVED, weak=weak)  # 没有收到了: perhaps 没有, 收到了
         return
     yes = positive(reader)
-    if tag is Tag.GRASP and not yes and reader.clause.tokens[max(0, reader.at - 2)].word == "听":
+    heard = reader.clause.tokens[max(0, reader.at - 2)].word == "听"
+    if tag is Tag.GRASP and not yes and heard and not reader.clause.has(Tag.PAPER, Tag.TOPIC):
         reader.say(Meaning.REPEAT)  # 没听太清楚
         return
     if tag is Tag.PROMISE and yes and reader.clause.has(Tag.BELIEF):
@@ -52,9 +58,13 @@ def fact(reader: Reader, tag: Tag) -> None:
         reader.say(Meaning.NOTHING_UNKNOWN, weak=False)
     elif tag is Tag.RECEIVE and yes and any(t.word in _COMING for t in reader.clause.tokens):
         reader.say(Meaning.NOT_RECEIVED)
+    elif yes and tag is Tag.GRASP and _filled_in(reader):
+        reader.say(Meaning.UNSURE)  # 你帮我填清楚
+    elif yes and tag is Tag.READ and reader.subject is Tag.OTHER and not _present(reader):
+        reader.say(Meaning.UNSURE)  # 我爸看的
     elif yes and _said_of_another(reader, tag):
         reader.say(Meaning.UNSURE)
-    elif yes and tag is Tag.RECEIVE and reader.subject is Tag.OTHER and not token.word.startswith(_HANDED):
+    elif yes and tag is Tag.RECEIVE and reader.subject is Tag.OTHER and not _handed(token.word):
         reader.say(Meaning.RECEIVED, weak=True)  # 我老婆收到了
     elif tag is Tag.TROUBLE and not yes and (token.word != "问题" or _of_any(reader)):
         reader.say(Meaning.NO_QUERY)
@@ -62,14 +72,45 @@ def fact(reader: Reader, tag: Tag) -> None:
         reader.say(FACTS[tag][0 if yes else 1])
 
 
+def _filled_in(reader: Reader) -> bool:
+    previous = reader.peek(-1)
+    return previous is not None and previous.tag is Tag.HANDLE and not previous.word.endswith("的")
+
+
+def _handed(word: str) -> bool:
+    """送来, 捎给我: another's deed that puts the paper into the customer's hands."""
+    return word.startswith(_HANDED) or word.endswith(("给我", "给我了", "到我"))
+
+
+def _present(reader: Reader) -> bool:
+    """业务员陪我看的: the customer too; the 我 of 我爸 is no person of its own."""
+    tokens = reader.clause.tokens[: reader.at]
+    return any(
+        t.tag is Tag.SELF and t.word not in REFLEXIVE and after.tag is not Tag.OTHER
+        for t, after in pairwise([*tokens, reader.token])
+    )
+
+
 def _said_of_another(reader: Reader, tag: Tag) -> bool:
     """What came is something else or elsewhere; what is known is known to another, or is something else."""
+    if tag in (Tag.READ, Tag.RECEIVE) and _another(reader):
+        return True
+    leaflet = any(t.tag is Tag.MEDIUM for t in reader.clause.tokens[reader.at + 1 :])
+    if tag is Tag.READ and leaflet and not reader.clause.has(Tag.PAPER):
+        return True  # 看过宣传单
     if reader.token.word in _UNFINISHED and not _finished(reader):
         return True  # 到时候看, 我去拿
     if tag is Tag.RECEIVE:
         kept = reader.subject is Tag.OTHER and reader.token.word.endswith("着")  # 业务员拿着呢
         return kept or _on_its_way(reader) or _other_paper(reader)
     return tag is Tag.GRASP and (_known_to_others(reader) or _of_something_else(reader))
+
+
+def _another(reader: Reader) -> bool:
+    """看的是别的, 签过别的合同."""
+    rest = reader.clause.tokens[reader.at + 1 :]
+    other = any(t.word in ("别的", "其他", "其它", "另外的") or t.tag is Tag.DEPOSIT for t in rest)
+    return other and not reader.negations
 
 
 def _finished(reader: Reader) -> bool:
@@ -90,6 +131,22 @@ def _no_statement(reader: Reader, tag: Tag) -> bool:
         return tag is Tag.TROUBLE or reader.token.word == "看"
     if follower is not None and follower.word == "得" and tag is Tag.READ:
         return True
+    if tag is Tag.READ and follower is not None and follower.word in ("也", "都"):
+        denied, then = reader.peek(2), reader.peek(3)
+        if denied is not None and denied.tag is Tag.NOT and then is not None and then.tag is Tag.GRASP:
+            return True  # 看了也不懂: had it been read
+    if tag is Tag.MORE and follower is not None and follower.tag is Tag.NOT:
+        known = reader.peek(2)
+        if known is not None and known.tag is Tag.GRASP:
+            return True  # 别的不知道
+    asking, first = reader.peek(-1), reader.peek(-2)
+    if (
+        asking is not None
+        and asking.tag in (Tag.QUESTION, Tag.SCORN)
+        and first is not None
+        and first.word == reader.token.word
+    ):
+        return True  # 明白什么明白: the first one was turned
     asked = bool(reader.senses) and reader.senses[-1].meaning in (Meaning.QUERY, Meaning.REPEAT)
     if asked and tag is not Tag.COMPLAINT:
         return True
@@ -119,14 +176,19 @@ def _no_receipt(reader: Reader, follower: Token) -> bool:
     """见到他 is of a person; 给我 before a verb says for whom."""
     if follower.tag is Tag.OTHER:
         return reader.peek(2) is None
-    verbs = (Tag.TELL, Tag.SAID, Tag.GRASP, Tag.HANDLE, Tag.SIGN)
-    to_me = reader.token.word == "给我" and follower.tag in verbs
+    given = (
+        Tag.BOUND, Tag.PAUSE, Tag.LINK, Tag.PAPER, Tag.NUMBER, Tag.THIS, Tag.COURTESY, Tag.CHECK, Tag.SCORN,
+        Tag.PLACE, Tag.MEDIUM, Tag.ASPECT, Tag.RECEIVE, Tag.AGREE, Tag.COPULA, Tag.NOT, Tag.QUESTION, Tag.ALL,
+    )  # fmt: skip
+    to_me = reader.token.word == "给我" and follower.tag not in given
     return to_me and not (follower.tag is Tag.SIGN and positive(reader))
 
 
 def _mentioned(reader: Reader) -> bool:
     """我知道退保有损失: surrender is the topic, not the wish."""
-    follower = reader.peek()
+    follower, modal, who = reader.peek(), reader.peek(-1), reader.peek(-2)
+    if modal is not None and modal.tag is Tag.MODAL and reader.token.word in _LOSSES:
+        return who is None or who.tag is not Tag.SELF  # 提前退要扣钱
     known = any(t.tag in (Tag.GRASP, Tag.SAID, Tag.TELL, Tag.QUESTION) for t in reader.clause.tokens)
     return known or (follower is not None and follower.tag in (Tag.TOPIC, Tag.HAVE, Tag.MODAL))
 
@@ -160,7 +222,7 @@ def _other_paper(reader: Reader) -> bool:
     tokens = reader.clause.tokens
     rest = tokens[reader.at + 1 :]
     words = [t.word for t in rest[:2]]
-    of_other = len(rest) > 1 and rest[0].tag in (Tag.OTHER, Tag.YOU) and rest[1].word == "的"
+    of_other = any(t.tag in (Tag.OTHER, Tag.YOU) and after.word == "的" for t, after in pairwise(rest))
     if any(t.tag is Tag.PAPER and t.word not in ("快递", "包裹", "回执") for t in tokens):
         return False
     return words == ["的", "是"] or of_other or any(t.tag is Tag.MEDIUM for t in tokens)
@@ -210,7 +272,13 @@ def _of_something_else(reader: Reader) -> bool:
 def signing(reader: Reader, tag: Tag) -> None:
     """Who signed: the subject nearest to the verb; 代 and 替 make it somebody else."""
     token = reader.token
-    if tag is Tag.OWN_HAND and token.word in _ADVERBS:
+    others = reader.subject is Tag.OTHER and not reader.stated
+    if tag is Tag.OWN_HAND and others and token.word.startswith(("自己", "亲", "本人")):
+        tag = Tag.SIGN  # 业务员自己签的, 我儿子亲笔签的
+        following = reader.next_meaningful()
+        if token.word in _ADVERBS and following is not None and following.tag in PREDICATES:
+            return
+    elif tag is Tag.OWN_HAND and token.word in _ADVERBS:
         following = reader.next_meaningful()
         if following is not None and following.tag in (Tag.SIGN, Tag.OWN_HAND):
             reader.subject = Tag.SELF
@@ -221,9 +289,19 @@ def signing(reader: Reader, tag: Tag) -> None:
     if tag is Tag.SIGN and reader.subject is Tag.OTHER and reader.doubt[reader.at] is Doubt.NAMED:
         reader.say(Meaning.UNSURE)  # 我老公说签了
         return
+    signer = reader.peek(-1)
+    if tag is Tag.SIGN and signer is not None and signer.tag is Tag.YOU and not reader.rhetoric:
+        if not reader.stated:
+            reader.say(Meaning.UNSURE)  # 是你签的
+        return
+    if tag is Tag.SIGN and positive(reader) and (_another(reader) or reader.clause.has(Tag.HUMAN)):
+        reader.say(Meaning.UNSURE)  # 签过别的合同, 电脑签的
+        return
     when = any(t.word in _MOMENTS for t in reader.clause.tokens[reader.at + 1 :])
     if tag is Tag.SIGN and reader.subject is None and (token.word == "写" or when):
         return
+    if tag is Tag.SIGN and reader.subject is None and _handed_over(reader):
+        tag = Tag.PROXY
     if tag is Tag.OWN_HAND and any(t.word in IN_PLACE_OF for t in reader.clause.tokens[: reader.at]):
         tag = Tag.PROXY
     rest = reader.clause.tokens[reader.at + 1 :]
@@ -241,6 +319,13 @@ def signing(reader: Reader, tag: Tag) -> None:
         reader.say(Meaning.OTHER_SIGNED if yes else Meaning.NO_PROXY)
     else:
         reader.say(Meaning.SIGNED_UNSAID if yes else Meaning.NOT_SIGNED)
+
+
+def _handed_over(reader: Reader) -> bool:
+    """被签了, 叫人签的, 托人签的."""
+    words = [t.word for t in reader.clause.tokens[: reader.at]]
+    agent = any(word in ("让人", "叫人", "托人", "请人", "找人", "被") for word in words)
+    return agent or any(a in ("让", "叫", "托", "请", "找", "被") and b == "人" for a, b in pairwise(words))
 
 
 def handle(reader: Reader) -> None:
@@ -261,7 +346,8 @@ def telling(reader: Reader) -> None:
         told_me = reader.subject in (Tag.OTHER, Tag.NOBODY) or any(
             t.tag is Tag.PREP for t in reader.clause.tokens[: reader.at]
         )
-        ends = follower is None or follower.word in ("过", "这个", "这些") or follower.tag is Tag.PAUSE
+        about = follower is not None and follower.tag in (Tag.TOPIC, Tag.PAPER, Tag.THIS, Tag.PAUSE)
+        ends = follower is None or follower.word == "过" or about
         own = reader.subject is Tag.SELF or (bool(reader.negations) and reader.negations[-1] == "不")
         if ends and (told_me or not own) and not positive(reader):
             reader.say(Meaning.NOT_TOLD)

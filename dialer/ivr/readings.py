@@ -5,18 +5,23 @@ The same for every question; ``answers`` weighs it for one, ``why`` tells it to 
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from dialer.ivr.clauses import Clause, clauses
 from dialer.ivr.intents import intent
-from dialer.ivr.meanings import BARE, Meaning
+from dialer.ivr.meanings import BARE, DENYING, Meaning
 from dialer.ivr.scope import Doubt, announces, conditional
 from dialer.ivr.sense import Sense
 from dialer.ivr.senses import senses
 from dialer.ivr.tags import Tag
 
 INVITING = ("说", "讲", "问", "说吧", "讲吧", "问吧", "来吧")
+_LATELY = re.compile(
+    r"刚刚?才?(知道|明白|清楚|了解|晓得|懂)|你(这么|这样|这|给我|跟我)?一?(说|讲)(完|了|过)?我?(就|才|倒)?(知道|明白|清楚|懂)"
+)
+"""Known only since this call."""
 _LOSABLE = BARE | {Meaning.NO_MORE}
 _EASILY_LOST = frozenset({Meaning.AGREE, Meaning.WEAK, Meaning.HAVE, Meaning.NONE, Meaning.DENY})
 _STANDS_WHEN_ASKED = frozenset(
@@ -29,6 +34,9 @@ _STANDS_WHEN_ASKED = frozenset(
         Meaning.REPEAT,
         Meaning.MORE,
     }
+)
+_DENIED = frozenset(
+    {Meaning.NOT_RECEIVED, Meaning.NOT_KNOWN, Meaning.NOT_SIGNED, Meaning.NOT_READ, Meaning.OTHER_SIGNED}
 )
 _CLAIMS = frozenset(
     {
@@ -65,8 +73,19 @@ def readings(text: str) -> tuple[Reading, ...]:
         elif general is not None:
             found.append(Reading(clause, tuple(own), general))
         else:
-            found.append(Reading(clause, tuple(_doubted(clause, own))))
+            stated = [sense for reading in found for sense in reading.said]
+            said = [] if _asks_back(clause, stated) else _doubted(clause, own)
+            found.append(Reading(clause, tuple(said)))
     return tuple(found)
+
+
+def _asks_back(clause: Clause, stated: list[Sense]) -> bool:
+    """没收到,你们寄了吗: what the customer asks us casts no doubt on what he denied."""
+    first = clause.tokens[0].tag if clause.tokens else None
+    if first is Tag.RHETORIC and all(t.tag is Tag.PAUSE for t in clause.tokens[1:]) and stated:
+        return stated[-1].meaning in DENYING  # 没有没有,哪能呢
+    asks = clause.asked or any(token.word == "吗" for token in clause.tokens)
+    return bool(stated) and stated[-1].meaning in _DENIED and asks and first is Tag.YOU
 
 
 def _doubted(clause: Clause, own: list[Sense]) -> list[Sense]:
@@ -92,6 +111,7 @@ def _doubted(clause: Clause, own: list[Sense]) -> list[Sense]:
         lost = clause.unknown >= (1 if sense.meaning in _EASILY_LOST else 2) and sense.meaning in _LOSABLE
         invites = sense.words.endswith(INVITING)
         shy = asks and sense.meaning is Meaning.CONSENT and not invites
-        partly = clause.has(Tag.PARTLY) or sense.weak or shy
+        lately = sense.meaning is Meaning.KNOWN and _LATELY.search(clause.text) is not None
+        partly = clause.has(Tag.PARTLY) or lately or sense.weak or shy
         result.append(Sense(Meaning.UNSURE, clause.text) if doubt or lost else replace(sense, weak=partly))
     return result

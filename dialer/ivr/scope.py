@@ -6,6 +6,7 @@ predicate (想, 要), or the rest of the utterance (如果). What stands in a re
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from enum import IntEnum
 
@@ -24,13 +25,21 @@ class Doubt(IntEnum):
 
 
 STATED = (Tag.GRASP, Tag.RECEIVE, Tag.READ, Tag.SIGN, Tag.OWN_HAND, Tag.CONTENT)
-TOLD = frozenset({"讲清楚", "说清楚", "解释清楚", "交代清楚", "说明白", "讲明白"})
+_SUPPOSED = re.compile(
+    r"(收到|拿到|清楚|知道|明白|[签看收拿]了?|过|没问题|满意|对|是|可以|方便)的话(?!都|我)|的话(我|就|再|才|会|肯定)"
+)
+_AS_GOOD_AS = re.compile(r"(跟|和|等于|如同|形同|好比)没有?.")
+"""看了跟没看一样, 说了等于没说."""
+ENOUGH = frozenset({"好", "行", "成", "可以", "中", "好办", "对", "对头"})
+TOLD = frozenset({"说清", "讲清", "讲清楚", "说清楚", "解释清楚", "交代清楚", "说明白", "讲明白"})
 DENIALS = (Tag.NOT, Tag.NONE, Tag.NOBODY, Tag.DENY, Tag.NO_MORE)
 _SAYING = frozenset({"说", "讲", "说的", "讲的"})
 _COACHED = frozenset({"教我说", "让我说", "教我答", "让我这么说"})
 _PERSONS = (Tag.SELF, Tag.YOU, Tag.OTHER, Tag.SOMEBODY)
 _UNTIL = frozenset({"等", "等我", "等到", "等他", "等她"})
-_ORDERING = frozenset({"先", "请", "麻烦", "再", "要", "给我", "给我讲", "能", "可", "帮"})
+_ORDERING = frozenset(
+    {"先", "请", "麻烦", "再", "要", "给我", "给我讲", "能", "可", "帮", "必须", "得", "务必", "一定要"}
+)
 _CAUSING = frozenset({"让", "叫", "教", "要", "使", "喊"})
 _ECHOED = (Tag.COPULA, Tag.AGREE)
 _GOING_ON = frozenset({"在", "正在", "得", "正"})
@@ -40,7 +49,7 @@ _DONE = frozenset({"的", "得", "过", "了", "啦"})
 
 def conditional(clause: Clause) -> bool:
     """如果, 要是, ...的话: nothing in this clause or after it is stated."""
-    return clause.has(Tag.IF)
+    return clause.has(Tag.IF) or _SUPPOSED.search(clause.text) is not None
 
 
 def announces(clause: Clause) -> bool:
@@ -59,29 +68,54 @@ def doubts(clause: Clause, *, supposed: bool) -> list[Doubt]:
     tokens = clause.tokens
     rhetorical = clause.has(Tag.RHETORIC)
     asks = (clause.asked or clause.has(Tag.CHECK)) and not rhetorical
-    if asks or supposed or clause.has(Tag.HEDGE, Tag.IF):
+    if (
+        asks
+        or supposed
+        or clause.has(Tag.HEDGE, Tag.IF)
+        or _alternative(tokens)
+        or _AS_GOOD_AS.search(clause.text)
+    ):
         return [Doubt.OPEN] * len(tokens)
     found = [Doubt.NONE] * len(tokens)
     for place, token in enumerate(tokens):
         rest = len(tokens) - place - 1
         denied = place > 0 and tokens[place - 1].tag is Tag.NOT
         waiting = token.word in _UNTIL and rest and tokens[place + 1].word not in ("了", "着")
-        if token.tag is Tag.UNSURE or waiting:
+        casual = token.word == "随便" and rest and tokens[place + 1].tag is Tag.READ  # 随便翻了下
+        if (token.tag is Tag.UNSURE and not casual) or waiting:
             found[place + 1 :] = [Doubt.OPEN] * rest
             break
         if (token.tag in (Tag.HEARSAY, Tag.BELIEF) and not denied) or _reports(tokens, place):
             found[place + 1 :] = [Doubt.NAMED] * rest
             break
         after = tokens[place + 1] if rest else None
-        if token.tag is Tag.CONSENT and token.word in ("你说", "你讲") and after and after.tag in _ECHOED:
-            found[place + 1 :] = [Doubt.NAMED] * rest  # 你说是就是
+        yours = token.tag is Tag.CONSENT and token.word in ("你说", "你讲")
+        if yours and after and (after.tag in _ECHOED or after.tag in (Tag.SELF, Tag.OWN_HAND)):
+            found[place + 1 :] = [Doubt.NAMED] * rest  # 你说是就是, 你说我签了我就签了
             break
-        if token.word in _COACHED:
+        if token.word in _COACHED or _coaches(tokens, place):
             found[place:] = [Doubt.NAMED] * (rest + 1)
             break
-        if found[place] is Doubt.NONE and (_wished(tokens, place) or _ordered(tokens, place)):
+        if found[place] is Doubt.NONE and (
+            _suffices(tokens, place) or _wished(tokens, place) or _ordered(tokens, place)
+        ):
             found[place] = Doubt.NAMED
     return found
+
+
+def _alternative(tokens: tuple[Token, ...]) -> bool:
+    """是还是不是, 收到了还是没收到: the customer asks which; not 看了还是不懂."""
+    for place, token in enumerate(tokens):
+        if token.word != "还是":
+            continue
+        before = [t for t in tokens[:place] if t.tag is not Tag.BOUND]
+        after = [t for t in tokens[place + 1 :] if t.tag not in (Tag.PAUSE, Tag.BOUND, Tag.CHECK)]
+        if not before or not after or after[0].tag is not Tag.NOT:
+            continue
+        if len(after) == 1:
+            return before[-1].tag in (Tag.COPULA, Tag.HAVE)
+        return before[-1].tag in STATED and after[1].tag is before[-1].tag
+    return False
 
 
 def _reports(tokens: tuple[Token, ...], place: int) -> bool:
@@ -89,6 +123,8 @@ def _reports(tokens: tuple[Token, ...], place: int) -> bool:
     if tokens[place].word not in _SAYING:
         return False
     before, rest = tokens[:place], tokens[place + 1 :]
+    if before and before[-1].word == "都" and rest and rest[0].tag in (Tag.SELF, Tag.OWN_HAND):
+        return True  # 都说我签了
     governed = [Tag.PAUSE, *(t.tag for t in before)]  # 跟我说: 我 is not who says it
     persons = [
         t.tag
@@ -100,7 +136,34 @@ def _reports(tokens: tuple[Token, ...], place: int) -> bool:
         return False
     if not rest or rest[0].word in _DONE:
         return False
-    return speaker or rest[0].tag is Tag.COPULA
+    return speaker or rest[0].tag in (Tag.COPULA, Tag.HAVE)
+
+
+def _coaches(tokens: tuple[Token, ...], place: int) -> bool:
+    """让我回答是, 交代我说清楚: words that somebody else chose."""
+    if tokens[place].word not in (*_CAUSING, "交代", "嘱咐", "叮嘱", "要求", "吩咐"):
+        return False
+    rest = [t for t in tokens[place + 1 :] if t.tag not in (Tag.ALL, Tag.FILLER, Tag.MANNER)]
+    told = len(rest) > 1 and (rest[1].tag is Tag.TELL or rest[1].word in TOLD)
+    return told and rest[0].tag is Tag.SELF
+
+
+def _suffices(tokens: tuple[Token, ...], place: int) -> bool:
+    """清楚就好, 收到了就行: hoped for, not said to be so."""
+    if tokens[place].tag not in STATED:
+        return False
+    rest = [t.word for t in tokens[place + 1 :] if t.tag is not Tag.BOUND]
+    if place and tokens[place - 1].word in ("叫", "算"):
+        return True  # 这也叫满意, 啥叫清楚
+    scoffs = tokens[place].tag in (Tag.GRASP, Tag.CONTENT) or tokens[place].word == "收到"
+    if (
+        scoffs
+        and place
+        and tokens[place - 1].word == "还"
+        and [t.word for t in tokens[place + 1 :]] == ["呢"]
+    ):
+        return True  # 还清楚呢
+    return len(rest) > 1 and rest[0] in ("就", "才") and rest[1] in ENOUGH
 
 
 def _wished(tokens: tuple[Token, ...], place: int) -> bool:
@@ -110,7 +173,13 @@ def _wished(tokens: tuple[Token, ...], place: int) -> bool:
     if tokens[place].tag is Tag.READ and place and tokens[place - 1].word in _GOING_ON:
         return True  # 正在看, 得看看
     for token in reversed(tokens[:place]):
-        if token.tag is Tag.WILL or token.word in _WISHING or token.word.startswith(("要问", "想问")):
+        later = tokens[place].word == "了解" and token.word in ("再", "先", "多", "去", "得", "还要")
+        if (
+            later
+            or token.tag is Tag.WILL
+            or token.word in _WISHING
+            or token.word.startswith(("要问", "想问"))
+        ):
             return True
         if (token.tag not in FILLERS and token.tag is not Tag.SELF) or token.word == "的":
             return False
@@ -152,6 +221,13 @@ def told_after_denial(heard: Sequence[Clause]) -> list[str]:
         for place, token in enumerate(clause.tokens):
             if token.tag in DENIALS:
                 denied, free = True, False
+            elif (
+                free
+                and token.word in ("说的", "讲的")
+                and place
+                and clause.tokens[place - 1].tag is Tag.OTHER
+            ):
+                return [clause.text]  # 没人承诺,业务员说的
             elif token.word == "就" or token.tag in (Tag.PROMISE, Tag.BUT):
                 free = denied
             elif free and (token.tag in (Tag.TELL, Tag.SAID, Tag.HEARSAY) or token.word in _COACHED):

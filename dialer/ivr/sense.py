@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from dialer.ivr.clauses import Clause, Token
-from dialer.ivr.meanings import Meaning
+from dialer.ivr.meanings import BARE, Meaning
 from dialer.ivr.scope import Doubt
 from dialer.ivr.tags import FILLERS, Tag
 
@@ -76,6 +76,11 @@ class Reader:
     @property
     def token(self) -> Token:
         return self.clause.tokens[self.at]
+
+    @property
+    def stated(self) -> bool:
+        """Something was said that is more than a yes or a no."""
+        return any(sense.meaning not in BARE for sense in self.senses)
 
     def peek(self, ahead: int = 1) -> Token | None:
         place = self.at + ahead

@@ -15,7 +15,17 @@ from dialer.ivr.clauses import Clause, Token
 from dialer.ivr.endings import end
 from dialer.ivr.meanings import Meaning
 from dialer.ivr.negation import consumed, gone, negation
-from dialer.ivr.predicates import CONTRACT, IN_PLACE_OF, fact, handle, no_more, promise, signing, telling
+from dialer.ivr.predicates import (
+    CONTRACT,
+    IN_PLACE_OF,
+    REFLEXIVE,
+    fact,
+    handle,
+    no_more,
+    promise,
+    signing,
+    telling,
+)
 from dialer.ivr.scope import doubts
 from dialer.ivr.sense import (
     FACTS,
@@ -58,10 +68,34 @@ _EMPHATIC_END = frozenset({Tag.PAUSE, Tag.BOUND, Tag.CHECK, Tag.AGREE, Tag.COPUL
 _NOMINAL = Token("的", Tag.LINK)
 
 
+def _together(reader: Reader) -> bool:
+    """我跟我爱人都是自己签的: both of them."""
+    before, rest = reader.clause.tokens[: reader.at], reader.clause.tokens[reader.at + 1 :]
+    with_whom = [t.word for t in before[-2:] if t.tag is not Tag.SELF][-1:]
+    jointly = any(t.tag is Tag.ALL or t.word.startswith(("一起", "一块", "一同", "一道")) for t in rest)
+    return reader.subject is Tag.SELF and with_whom in (["跟"], ["和"], ["与"]) and jointly
+
+
 def _subject(reader: Reader, tag: Tag) -> None:
     previous = reader.peek(-1)
+    if tag is Tag.OTHER and previous is not None and previous.word in ("当着", "当"):
+        return  # 我当着业务员面签的: a witness
+    if tag is Tag.OTHER and _together(reader):
+        return
+    following = reader.peek()
+    if (
+        reader.token.word in ("投保人", "被保险人", "被保人")
+        and following is not None
+        and following.word.startswith("本人")
+    ):
+        return  # 投保人本人签的
     if tag is Tag.OTHER and reader.subject is Tag.SELF and gone(reader):
         reader.reset()
+    if reader.token.word in REFLEXIVE and reader.subject is Tag.OTHER and not reader.stated:
+        return  # 业务员自己签的
+    for_me = tag is Tag.SELF and reader.subject is Tag.OTHER and previous is not None
+    if for_me and previous is not None and previous.word in IN_PLACE_OF:
+        return  # 嗯别人替我签的
     if reader.senses:
         pending = [] if reader.spent else reader.negations  # 签名不是我, 是的没让我抄
         reader.reset()
@@ -79,6 +113,9 @@ def _bare(reader: Reader, tag: Tag) -> None:
         return  # 没好好看, 不确实知道
     if tag is Tag.CONSENT and reader.subject is Tag.NOBODY:
         return  # 没人讲嘛
+    if tag in (Tag.WEAK, Tag.CONSENT) and _whatever(reader):
+        reader.say(Meaning.UNSURE)
+        return
     if tag is Tag.WEAK and _hesitates(reader):
         reader.say(Meaning.UNSURE)
         return
@@ -102,7 +139,7 @@ def _bare(reader: Reader, tag: Tag) -> None:
     elif reader.negations and tag is Tag.WEAK and word.startswith("好"):
         reader.say(Meaning.DISSATISFIED)
     elif reader.negations and tag is Tag.CONSENT:
-        if "说" in word:
+        if "说" in word or word == "来吧":
             return
         even = len(reader.negations) % 2 == 0
         busy = any(part in word for part in ("方便", "有空", "有时间"))
@@ -116,10 +153,25 @@ def _bare(reader: Reader, tag: Tag) -> None:
     reader.reset()
 
 
+def _whatever(reader: Reader) -> bool:
+    """怎样都可以, 啥都好: indifferent, no consent."""
+    all_, asked = reader.peek(-1), reader.peek(-2)
+    indefinite = asked is not None and (
+        asked.tag is Tag.QUESTION or asked.word in ("怎么", "咋", "哪个", "随便")
+    )
+    whichever = asked is not None and asked.tag in (Tag.HAVE, Tag.NOT, Tag.SIGN, *FACTS)  # 有也行没有也行
+    return all_ is not None and (
+        (indefinite and all_.word in ("都", "也")) or (whichever and all_.word == "也")
+    )
+
+
 def _hesitates(reader: Reader) -> bool:
     """嗯这个, 哦这样: nothing is said yet."""
     rest = reader.clause.tokens[reader.at + 1 :]
     return bool(rest) and all(t.tag is Tag.THIS or t.word in ("这样", "那样") for t in rest)
+
+
+_AT = ("在", "还在", "搁", "放")
 
 
 def _kept(reader: Reader) -> None:
@@ -128,8 +180,8 @@ def _kept(reader: Reader) -> None:
     held = reader.token.word.startswith("手") and holder is not None and holder.tag is Tag.OTHER
     if held and at is not None and at.word in ("在", "还在") and not reader.negations:
         reader.say(Meaning.NOT_RECEIVED)
-    mine = holder is not None and holder.tag is Tag.SELF and at is not None and at.word in ("在", "还在")
-    home = holder is not None and holder.word in ("在", "还在") and reader.clause.has(Tag.PAPER)
+    mine = holder is not None and holder.tag is Tag.SELF and at is not None and at.word in _AT
+    home = holder is not None and holder.word in _AT and reader.clause.has(Tag.PAPER)
     if (mine or home) and not reader.senses and not reader.negations:
         reader.say(Meaning.RECEIVED)
 
@@ -144,8 +196,18 @@ def _have(reader: Reader) -> None:
         return
     if following is None or following.tag not in (*PREDICATES, Tag.NOT, Tag.QUESTION, Tag.ASK):
         turned = reader.negations or reader.rhetoric or scorned(reader)
-        reader.say(Meaning.NONE if turned else Meaning.HAVE)
+        named = not turned and _something_named(reader)
+        reader.say(Meaning.NONE if turned else Meaning.TOLD if named else Meaning.HAVE)
         reader.reset()
+
+
+_MATTERS = frozenset({"内容", "方面", "情况", "任何", "服务", "录音"})
+
+
+def _something_named(reader: Reader) -> bool:
+    """有高利息, 有分红: what there is isn't what was asked for; 有这个情况 is."""
+    rest = reader.clause.tokens[reader.at + 1 :]
+    return any(t.tag is Tag.TOPIC and t.word not in _MATTERS for t in rest)
 
 
 def _ask(reader: Reader) -> None:
@@ -164,7 +226,9 @@ def _ask(reader: Reader) -> None:
 def _unsure(reader: Reader) -> None:
     """知道分红不一定有: what is uncertain is the dividend, and that is known."""
     known = bool(reader.senses) and reader.senses[-1].meaning is Meaning.KNOWN
-    if not (known and reader.token.word in ("不一定", "不确定", "不肯定")):
+    following = reader.peek()
+    casual = reader.token.word == "随便" and following is not None and following.tag is Tag.READ
+    if not casual and not (known and reader.token.word in ("不一定", "不确定", "不肯定")):
         reader.say(Meaning.UNSURE)
 
 
@@ -187,6 +251,12 @@ def _copula(reader: Reader) -> None:
         reader.reset()
     elif following is not None and following.word == "保险" and reader.peek(2) is None:
         reader.say(Meaning.KNOWN)
+    elif (
+        following is not None
+        and following.word in ("你说", "你讲")
+        and (reader.peek(2) or _NOMINAL) == _NOMINAL
+    ):
+        reader.say(Meaning.UNSURE)  # 是你说的
     elif following is None or following.tag in _AFTER_YES or following.word in ("的", "滴", "又", "也"):
         if reader.rhetoric:
             reader.say(Meaning.DENY)  # 怎么会是

@@ -29,9 +29,11 @@ def table(name: str) -> list[Row]:
 
 GIVEN = table("answers-dev.tsv")
 MORE = table("answers-more.tsv")
-ROUNDS = {n: table(f"answers-round{n}.tsv") for n in range(1, 10)}
+ROUNDS = {n: table(f"answers-round{n}.tsv") for n in range(1, 16)}
 """Lists written before the classifier was run on them; docs/answers.md has what each found at first."""
-EVERY = GIVEN + MORE + [row for rows in ROUNDS.values() for row in rows]
+DOUBTS = table("answers-doubts.tsv")
+"""Denials, hearsay, scorn and half-knowledge in the words of a yes: never a yes to a statement."""
+EVERY = GIVEN + MORE + DOUBTS + [row for rows in ROUNDS.values() for row in rows]
 OPEN = ("-", "X")
 """A cell that isn't scored: speakers differ (-), or anything will do but a yes (X)."""
 
@@ -63,7 +65,7 @@ def test_further_phrases_are_classed_as_labelled() -> None:
 
 @pytest.mark.parametrize("number", ROUNDS)
 def test_lists_written_blind_are_classed_as_labelled(number: int) -> None:
-    assert len(ROUNDS[number]) >= 150
+    assert len(ROUNDS[number]) >= 120
     assert hits(ROUNDS[number]) >= 0.97
 
 
@@ -260,7 +262,7 @@ AFFIRMED = [
     (kind, text)
     for _, text, row in SOME
     for kind in FACTUAL
-    if row[kind] == "Y" and len(clauses(text)) == 1 and not any(c in text for c in "怎哪谁难能,")
+    if row[kind] == "Y" and len(clauses(text)) == 1 and not any(c in text for c in "怎咋岂哪谁难能,")
 ]
 
 

@@ -103,12 +103,12 @@ class RecordingFile:
             raise
 
     def seal(self) -> int:
-        """Write the sizes, fsync, close. Returns the size of the file in bytes."""
+        """Write the sizes, close. Returns the size of the file in bytes. The archive brings it to the disk:
+        it does so for many at once, and no row speaks of a recording before that."""
         if self._fd < 0:
             raise OSError(errno.EBADF, "the recording was given up")
         try:
             os.pwrite(self._fd, wav_header(self.codec, (self.size - HEADER_SIZE) // 2), 0)
-            os.fsync(self._fd)
         finally:
             self.give_up()
         return self.size

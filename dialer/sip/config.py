@@ -36,7 +36,8 @@ class UserAgentConfig:
     max_calls: int = 2000
     """With this many calls, further incoming ones are refused with 503, and none is placed."""
     max_server_transactions: int = 4000
-    """Requests in work at one time; more are refused with 503: the bound on a flood's memory."""
+    """Requests in work at one time; more are refused with 503: the bound on a flood's memory. Answered ones,
+    kept for their retransmissions, make room."""
     udp_max_bytes: int = 0
     """A larger request to a UDP peer goes by TCP; 0: never."""
     session_expires_s: int = 1800

@@ -53,6 +53,8 @@ class TransactionLayer:
         self._client_keys: dict[int, tuple[str, str]] = {}
         self._servers: dict[Hashable, ServerTransaction] = {}
         self._server_keys: dict[int, Hashable] = {}
+        self._answered: dict[int, NonInviteServer] = {}
+        """Those that only wait for retransmissions, the longest answered first."""
 
     def __len__(self) -> int:
         return len(self._clients) + len(self._servers)
@@ -160,14 +162,18 @@ class TransactionLayer:
     def receive_request(
         self, request: Request, found: Essentials, source: Addr, now: float
     ) -> ServerTransaction | None:
-        """A new transaction, or None where the request was a retransmission or there is no room."""
+        """A new transaction, or None where the request was a retransmission or there is no room.
+
+        Room is made of requests that are answered: at many calls a second their 32 s of waiting for a
+        retransmission (timer J) would fill the table, and no call could be hung up any more.
+        """
         key = _server_key(found, request.method)
         known = self._servers.get(key)
         if known is not None:
             known.receive_again()
             return None
         peer = response_destination(found.via, source)
-        if len(self._servers) >= self._max_server:
+        if len(self._servers) >= self._max_server and not self._forget_answered():
             refusal = response_to(request, 503, source)
             refusal.headers.set("Retry-After", "30")
             self._send(to_bytes(refusal), peer)
@@ -199,7 +205,21 @@ class TransactionLayer:
         """What left last, in bytes."""
         sent = transaction.respond(response, now)
         self._queue.set(transaction, transaction.deadline)
+        if isinstance(transaction, NonInviteServer) and transaction.state is State.COMPLETED:
+            self._answered[id(transaction)] = transaction
         return sent
+
+    def _forget_answered(self) -> bool:
+        """The one that was answered longest ago; False where none is."""
+        for transaction in self._answered.values():
+            self._queue.set(transaction, None)
+            self._drop(transaction)
+            return True
+        return False
+
+    def _drop(self, transaction: ServerTransaction) -> None:
+        self._answered.pop(id(transaction), None)
+        self._servers.pop(self._server_keys.pop(id(transaction), None), None)
 
     # --- timers
 
@@ -209,7 +229,7 @@ class TransactionLayer:
         self._queue.set(transaction, transaction.deadline)
         if isinstance(transaction, (InviteServer, NonInviteServer)):
             if transaction.terminated:
-                self._servers.pop(self._server_keys.pop(id(transaction), None), None)
+                self._drop(transaction)
             return
         on_silence = self._clients[self._client_keys[id(transaction)]][2]
         if transaction.terminated:

@@ -85,3 +85,19 @@ def test_an_old_peer_without_magic_cookie_is_matched_by_its_headers() -> None:
     assert codes(sent) == ["200", "200", "200"]
     assert sent[0].headers["To"] == sent[1].headers["To"], "the same transaction"
     assert sent[0].headers["To"] != sent[2].headers["To"]
+
+
+def test_answered_requests_make_room_for_new_ones() -> None:
+    """At many calls a second their BYEs, each kept 32 s for its retransmissions, filled the table."""
+    far = Peer(UserAgent(UserAgentConfig(max_server_transactions=3), random.Random(1)))
+    requests = [far.request("OPTIONS", branch=f"z9hG4bK{n}", cseq=n + 1) for n in range(9)]
+    for request in requests:
+        far.give(request)
+    assert codes(far.sent()) == ["200"] * 9
+    assert far.agent.size <= 6, "a flood's memory stays bounded: three requests, a timer each"
+    for request in requests[-3:]:  # those answered last still know their answer
+        far.give(request)
+    assert codes(far.sent()) == ["200"] * 3
+    assert far.agent.size <= 6
+    far.agent.handle_timer(100.0)
+    assert far.agent.size == 0

@@ -48,7 +48,7 @@ class FarEnd:
         return self._phone.calls
 
     async def start(self, stack: AsyncExitStack, tables: Tables) -> Home:
-        low = random.Random().randrange(19500, 19800, 2)
+        low = random.Random().randrange(20000, 32000, 2)  # the peers' ports lie below
         plane = ProcessMediaPlane(MediaConfig(port_low=low, port_high=low + 398))
         await plane.start()
         stack.push_async_callback(plane.close)

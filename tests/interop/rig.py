@@ -156,8 +156,8 @@ class Rig:
         self._plane: ProcessMediaPlane | None = None
 
     async def start(self) -> None:
-        low = free_ports()[0]
-        config = MediaConfig(port_low=low, port_high=min(65535, low + 399), port_rest_s=1.0)
+        low = free_ports(width=400)[0]
+        config = MediaConfig(port_low=low, port_high=low + 399, port_rest_s=1.0)
         self._plane = ProcessMediaPlane(config)
         await self._plane.start()
         self.authority = await asyncio.to_thread(Authority.make, self.folder / "tls")

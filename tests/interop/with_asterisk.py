@@ -219,10 +219,10 @@ class Asterisk:
             "sip": self.port, "tls": self.tls_port, "callee": self.callee_port, "number": self.number,
             "spool": spool, "dtmf": "rfc4733", "timers": "yes",
         }  # fmt: skip
-        rtp = free_ports()[0]
+        rtp = free_ports(width=402)[0]
         (config / "pjsip.conf").write_text(PJSIP.format(**values))
         (config / "extensions.conf").write_text(EXTENSIONS.format(**values))
-        (config / "rtp.conf").write_text(f"[general]\nrtpstart={rtp}\nrtpend={min(65535, rtp + 400)}\n")
+        (config / "rtp.conf").write_text(f"[general]\nrtpstart={rtp}\nrtpend={rtp + 400}\n")
         (config / "musiconhold.conf").write_text("[general]\n")
         inside = CHROOT / spool.lstrip("/")
         inside.mkdir(parents=True, exist_ok=True)

@@ -124,7 +124,7 @@ class Home:
 
         ``trunks``: several instead of the one to ``trunk_port``.
         """
-        low = random.Random().randrange(10000, 19000, 2)
+        low = random.Random().randrange(20000, 32000, 2)  # the peers' ports lie below
         settings: dict[str, dict[str, object]] = {
             "site": {"node": "test", "drain_s": 60.0},
             "sip": {"bind_host": "127.0.0.1", "bind_port": 0},

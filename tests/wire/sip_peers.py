@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import random
 import shutil
 import socket
@@ -39,23 +40,37 @@ def need(program: str, package: str) -> str:
     return path
 
 
-def free_ports(count: int = 1) -> list[int]:
-    """Even ports that are free now, for UDP with the next one; no connection out is given them."""
-    chooser, found = random.Random(), []
-    while len(found) < count:
-        port = chooser.randrange(20000, 32000, 2)
-        try:
-            with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                probe.bind(("127.0.0.1", port))
-            for number in (port, port + 1):
-                with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-                    probe.bind(("127.0.0.1", number))
-        except OSError:
-            continue
-        if port not in found:
+# Each pytest worker looks among ports of its own, below those that our media (from 20000 on) and the kernel
+# (from 32768 on) choose from: between a look and the program's start nobody else takes one.
+_WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:]) % 4
+_LOW, _HIGH = 10000 + 2400 * _WORKER, 12400 + 2400 * _WORKER
+_next_port = random.Random().randrange(_LOW, _HIGH, 2)
+
+
+def free_ports(count: int = 1, width: int = 24) -> list[int]:
+    """Even ports that are free now, each with the ``width`` - 1 after it (SIPp takes RTP + 2, for video)."""
+    global _next_port
+    found: list[int] = []
+    for _ in range(10_000):
+        port = _next_port if _next_port + width <= _HIGH else _LOW
+        _next_port = port + width
+        if all(map(_is_free, range(port, port + width))):
             found.append(port)
-    return found
+        if len(found) == count:
+            return found
+    raise AssertionError(f"no {count} x {width} free ports between {_LOW} and {_HIGH}")
+
+
+def _is_free(port: int) -> bool:
+    try:
+        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(("127.0.0.1", port))
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+            probe.bind(("127.0.0.1", port))
+    except OSError:
+        return False
+    return True
 
 
 def listens(port: int) -> bool:

@@ -56,8 +56,8 @@ class Summary:
 
 @pytest_asyncio.fixture
 async def media() -> AsyncIterator[ProcessMediaPlane]:
-    low = free_ports()[0]
-    plane = ProcessMediaPlane(MediaConfig(port_low=low, port_high=min(65535, low + 39), rtcp_interval_s=2.0))
+    low = free_ports(width=40)[0]
+    plane = ProcessMediaPlane(MediaConfig(port_low=low, port_high=low + 39, rtcp_interval_s=2.0))
     await plane.start()
     yield plane
     await plane.close()

@@ -217,12 +217,12 @@ async def add(store: Any, waiting: list[Task], now: datetime) -> float:
 
 
 def house_of(
-    site: Site, trunk: Any, store: Any, endpoint: SipEndpoint, worker: WorkerProcess, clock: Any
+    site: Site, trunk: Any, store: Any, endpoint: SipEndpoint, vault: LocalVault, clock: Any
 ) -> House:
     return House(
         trunk=trunk,
         store=store,
-        archive=LocalVault(site.settings.archive, worker),
+        archive=vault,
         recogniser=NoRecogniser(),
         prompts=site.prompts,
         transfer=WarmTransfer(trunk, site.prompts, site.settings.transfer, endpoint.lookup),
@@ -244,9 +244,10 @@ async def run(job: Job) -> Figures:
 
     media = ProcessMediaPlane(site.settings.media)
     endpoint, worker = SipEndpoint(site.settings.sip), WorkerProcess(site.settings.archive)
+    vault = LocalVault(site.settings.archive, worker)
     marks, waiting = Marks(), tasks(job.tasks)
     try:
-        async with opened(job, site) as real:
+        async with vault.watched(), opened(job, site) as real:
             stored_per_s = await add(real, waiting, clock()) if waiting else 0.0
             await media.start()
             await worker.start()
@@ -254,7 +255,7 @@ async def run(job: Job) -> Figures:
             trunk = SipTrunk(site.settings.trunks[0], media, endpoint)
             await trunk.start()
             store: Any = WatchedStore(real, marks)
-            house = house_of(site, WatchedTrunk(trunk, marks), store, endpoint, worker, clock)
+            house = house_of(site, WatchedTrunk(trunk, marks), store, endpoint, vault, clock)
             scheduler = Scheduler(
                 store, house.trunk, house.archive, Conductor(house).conduct, site.calendar,
                 site.settings.calling, site.settings.scheduler, clock, site.approval,

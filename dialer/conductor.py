@@ -234,8 +234,7 @@ class _LiveCall:
         """The recording opens before the first prompt (R40, R75)."""
         house, note = self._house, self._closing
         note.answered_at = house.clock()
-        path = house.archive.reserve(self._attempt.id, note.answered_at)
-        await asyncio.sleep(0)  # the loop's time may stand still within a turn, and the disk took some
+        path = await house.archive.reserve(self._attempt.id, note.answered_at)
         began = self._now()
         await leg.media.record(path)
         note.record_from = note.answered_at

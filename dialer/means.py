@@ -22,8 +22,6 @@ Destination = Callable[[PhoneNumber], str]
 Staff = Callable[[], tuple[int, int]]
 """How many agents could take a call now, and how many are at one."""
 
-_ROOM_S = 0.25
-
 
 def refusals(task: Task, destination: Destination) -> dict[PhoneNumber, str]:
     """The task's numbers that no trunk may dial, and why."""
@@ -54,7 +52,6 @@ class Means:
         self._trunk, self._archive, self._calendar, self._settings = trunk, archive, calendar, settings
         self._lines, self._calls_per_agent = lines, calls_per_agent
         self._clock, self._approval, self._destination, self._staff = clock, approval, destination, staff
-        self._room_said, self._room_until = (False, ""), float("-inf")
         self._blocked_until = float("-inf")
         """Loop time: a fault that stops every call is written to one task, not to each in turn."""
 
@@ -68,7 +65,7 @@ class Means:
 
     def for_task(self, task: Task, live: int, preparing: int) -> Resources:
         """``preparing``: the other calls that have a line in view."""
-        room, why_no_room = self._room()
+        room, why_no_room = self._archive.has_room()
         trunk = self._trunk.state()
         why_not_approved = self._approval(task)
         lines = lines_free(self._lines, live + preparing, trunk.lines_free - preparing)
@@ -92,13 +89,6 @@ class Means:
         if asyncio.get_running_loop().time() >= self._blocked_until:
             return False
         return not (self._trunk.state().up and self._archive.has_room()[0] and self._calendar_there())
-
-    def _room(self) -> tuple[bool, str]:
-        """Asked of the disk a few times a second at most."""
-        now = asyncio.get_running_loop().time()
-        if now >= self._room_until:
-            self._room_said, self._room_until = self._archive.has_room(), now + _ROOM_S
-        return self._room_said
 
     def _calendar_there(self) -> bool:
         return self._calendar.covers(self._clock().astimezone(find_zone(self._settings.zone)).year)

@@ -574,7 +574,7 @@ class Store(Protocol):
 
 
 class Archive(Protocol):
-    def reserve(self, call_id: CallId, at: datetime) -> Path:
+    async def reserve(self, call_id: CallId, at: datetime) -> Path:
         """Where the recorder writes while the call lives (``.part``). Raises ArchiveError (disk)."""
         ...
 
@@ -589,7 +589,7 @@ class Archive(Protocol):
         ...
 
     def has_room(self) -> tuple[bool, str]:
-        """Whether a call could be recorded now, and why not (R75)."""
+        """Whether a call could be recorded now, and why not (R75). Doesn't block."""
         ...
 
 

@@ -2,12 +2,17 @@
 
 ``YYYY/MM/DD/<call id, 8 digits>-<HHMMSS>.wav`` below the root; ``.part`` behind it while the call lives.
 A file only gets its final name once it is on disk and hashed, and never one that is taken.
+
+No call waits for the disk in the event loop: what is free is looked at by a thread (``watched``), a day's
+folder is made by one, and the recorder itself refuses a name that is taken.
 """
 
 from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -21,6 +26,21 @@ from dialer.archive.sealing import PART, Sealer, folder_of, make_folder
 from dialer.errors import ArchiveError
 from dialer.model import CallId, Reason, Recording, english
 from dialer.ports import RecordedAudio
+
+
+_LOOK_S = 0.5
+"""How often a watched disk is looked at."""
+_SILENT_S = 5.0
+"""A disk that hasn't answered for so long takes no call (R75)."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What the last look at the disk found."""
+
+    room: tuple[bool, str]
+    at: float
+    """Loop time at which it was asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +64,46 @@ class LocalVault:
         self._root = config.root
         self._worker = worker or InThread(config)
         self._day = ""
-        """The folder that was there last."""
+        """The folder that was made last."""
+        self._seen: _Seen | None = None
         self._zone = ZoneInfo(config.zone)
 
+    @asynccontextmanager
+    async def watched(self) -> AsyncIterator[None]:
+        """Meanwhile ``has_room`` and ``reserve`` answer from what a thread saw last and touch no disk."""
+        self._seen = await self._look()
+        watching = asyncio.create_task(self._watch())
+        try:
+            yield
+        finally:
+            watching.cancel()
+            self._seen = None
+
+    async def _watch(self) -> None:
+        while True:
+            await asyncio.sleep(_LOOK_S)
+            self._seen = await self._look()
+
+    async def _look(self) -> _Seen:
+        at, day = asyncio.get_running_loop().time(), self._day
+        room, there = await asyncio.to_thread(lambda: (self._free(), bool(day) and os.path.isdir(day)))
+        if not there and self._day == day:
+            self._day = ""
+        return _Seen(room, at)
+
     def has_room(self) -> tuple[bool, str]:
+        """Watched: as a moment ago; a disk that no longer answers has none."""
+        if self._seen is None:
+            return self._free()
+        silent_s = asyncio.get_running_loop().time() - self._seen.at
+        if silent_s > _SILENT_S:
+            return False, Reason(
+                f"录音磁盘 {self._root} 已 {silent_s:.0f} 秒无响应",
+                f"the disk of {self._root} hasn't answered for {silent_s:.0f} s",
+            )
+        return self._seen.room
+
+    def _free(self) -> tuple[bool, str]:
         try:
             if not self._root.is_dir():
                 self._root.mkdir(mode=0o750, parents=True, exist_ok=True)
@@ -71,23 +127,22 @@ class LocalVault:
             )
         return True, ""
 
-    def reserve(self, call_id: CallId, at: datetime) -> Path:
-        """``at`` names the day folder and the file. Raises ArchiveError: no room, or the name is taken."""
+    async def reserve(self, call_id: CallId, at: datetime) -> Path:
+        """``at`` names the day folder and the file. Raises ArchiveError: no room.
+
+        A name that is taken is the recorder's to refuse, and ``seal``'s.
+        """
         room, why = self.has_room()
         if not room:
             raise ArchiveError(english(why))
         folder = folder_of(self._root, self._zone, at)
-        if str(folder) != self._day or not folder.is_dir():
+        if str(folder) != self._day:
             try:
-                make_folder(folder, self._root)
+                await asyncio.to_thread(make_folder, folder, self._root)
             except OSError as error:
                 raise ArchiveError(f"{folder}: can't be made: {error.strerror}") from error
             self._day = str(folder)
-        final = f"{folder}/{call_id:08d}-{at.astimezone(self._zone):%H%M%S}.wav"
-        part = final + PART
-        if os.path.lexists(final) or os.path.lexists(part):
-            raise ArchiveError(f"{final}: call {call_id} has a recording already; it isn't overwritten")
-        return Path(part)
+        return folder / f"{call_id:08d}-{at.astimezone(self._zone):%H%M%S}.wav{PART}"
 
     async def seal(
         self, call_id: CallId, audio: RecordedAudio, started_at: datetime, ended_at: datetime

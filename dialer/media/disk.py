@@ -15,6 +15,9 @@ from dialer.media.recorder import HEADER_SIZE, wav_header
 
 T = TypeVar("T")
 
+_LIVE = ".part"
+"""Behind the name of a recording while it is made (``ports.Archive.reserve``)."""
+
 
 class DiskThread:
     """Runs jobs in order on a thread of its own; ``deliver()`` brings results back on the caller's.
@@ -81,7 +84,10 @@ class RecordingFile:
         self.size = 0
 
     def open(self) -> None:
-        """Create it (or take it over while empty) and write a live header. Never overwrites audio."""
+        """Create it (or take it over while empty) and write a live header. Never overwrites audio, and
+        never begins what would get a name that is taken: ``.part`` goes once a recording is whole."""
+        if self.path.endswith(_LIVE) and os.path.lexists(self.path.removesuffix(_LIVE)):
+            raise FileExistsError(errno.EEXIST, "there is a recording already")
         self._fd = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
         if os.fstat(self._fd).st_size:
             self.give_up()

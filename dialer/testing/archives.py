@@ -97,7 +97,7 @@ class House:
         end = start + timedelta(seconds=seconds)
         recording = None
         if recorded:
-            recording = await self.vault.seal(call, self.record(call, start, seconds), start, end)
+            recording = await self.vault.seal(call, await self.record(call, start, seconds), start, end)
         record = CallRecord(
             call, attempt.task_id, Disposition.COMPLETED, end, ringing_at=self.now, answered_at=start,
             sip_code=200, hung_up_by="customer", answers=(ANSWER,), recording=recording,
@@ -108,10 +108,10 @@ class House:
         self.now = end + timedelta(seconds=20)
         return call
 
-    def record(self, call: CallId, at: datetime, seconds: int = SECONDS) -> RecordedAudio:
+    async def record(self, call: CallId, at: datetime, seconds: int = SECONDS) -> RecordedAudio:
         """What the recorder leaves."""
         data = audio(call, seconds)
-        path = self.vault.reserve(call, at)
+        path = await self.vault.reserve(call, at)
         path.write_bytes(bytes(WavHeader.closed("PCMA", len(data))) + data)
         return RecordedAudio(path, "PCMA", seconds, path.stat().st_size)
 

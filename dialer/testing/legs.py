@@ -367,7 +367,7 @@ class FakeArchive:
     def has_room(self) -> tuple[bool, str]:
         return self.room
 
-    def reserve(self, call_id: CallId, at: datetime) -> Path:
+    async def reserve(self, call_id: CallId, at: datetime) -> Path:
         self._check()
         return Path(f"{call_id:08d}.wav.part")
 

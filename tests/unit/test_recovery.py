@@ -37,9 +37,9 @@ async def dialled(store: MemoryStore, number: int, node: str = "n1") -> tuple[Cl
     return claim, attempt
 
 
-def left_open(vault: LocalVault, attempt: Attempt, seconds: int) -> Path:
+async def left_open(vault: LocalVault, attempt: Attempt, seconds: int) -> Path:
     """A recording as a killed media process leaves it."""
-    path = vault.reserve(attempt.id, TUESDAY)
+    path = await vault.reserve(attempt.id, TUESDAY)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(bytes(WavHeader("PCMA", OPEN_SIZE, OPEN_SIZE, OPEN_SIZE)) + b"\xd5" * 16000 * seconds)
     return path
@@ -50,7 +50,7 @@ async def test_an_answered_call_keeps_its_recording(tmp_path: Path) -> None:
     _, attempt = await dialled(store, 1)
     await store.note_ringing(attempt.id, TUESDAY + timedelta(seconds=3))
     await store.note_answered(attempt.id, TUESDAY + timedelta(seconds=9))
-    part = left_open(vault, attempt, 7)
+    part = await left_open(vault, attempt, 7)
     assert await recover(store, vault, "n1", clock) == Recovered(unknown=1, repaired=1, claims=0)
     view = await store.call(attempt.id)
     assert view is not None

@@ -248,7 +248,7 @@ def test_every_setting_of_the_archive_changes_it(tmp_path: Path) -> None:
         config = replace(ArchiveConfig(tmp_path / "a", min_free_bytes=0), **changes)
         vault = LocalVault(config)
         room, _ = vault.has_room()
-        path = vault.reserve(CallId(1), late)
+        path = asyncio.run(vault.reserve(CallId(1), late))
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(bytes(WavHeader.closed("PCMA", 16000)) + b"\xd5" * 16000)
         audio = RecordedAudio(path, "PCMA", 1.0, path.stat().st_size)
@@ -564,7 +564,7 @@ async def test_the_composition_root_hands_every_setting_on(
         assert (house.ring_s, house.no_progress_s) == (33.0, 6.5)
         assert (house.listen.min_speech_s, house.listen.max_speech_s) == (0.25, 7.0)
         assert [agent.name for agent, _ in house.transfer.free_agents(task())] == ["1001"]
-        assert house.archive.reserve(CallId(1), TUESDAY).is_relative_to(tmp_path / "tapes")
+        assert (await house.archive.reserve(CallId(1), TUESDAY)).is_relative_to(tmp_path / "tapes")
         assert (tmp_path / "rows.sqlite").exists()
         assert house.session_for(replace(task(), product="安心相伴终身寿险"), True).deadline() is None
         assert daemon.trunk.state().up

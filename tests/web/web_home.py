@@ -174,7 +174,7 @@ async def _call(store: SqlStore, root: Path, n: int, at: datetime) -> None:
     _, attempt = await store.barrier(claim, lambda _: Decision(dial, ()), at)
     assert attempt is not None
     vault, ended = LocalVault(archive_of(root)), at + timedelta(seconds=SECONDS)
-    path = vault.reserve(CallId(n), at)
+    path = await vault.reserve(CallId(n), at)
     path.write_bytes(SOUND)
     recording = await vault.seal(CallId(n), RecordedAudio(path, "PCMA", SECONDS, len(SOUND)), at, ended)
     answers = (

@@ -26,7 +26,7 @@ async def worker_house(tmp_path: Path):  # type: ignore[no-untyped-def]
 
 async def test_many_calls_that_end_together(worker_house: House) -> None:
     one = worker_house
-    audios = [one.record(call, TUESDAY) for call in range(1, 41)]
+    audios = [await one.record(call, TUESDAY) for call in range(1, 41)]
     made = await asyncio.gather(
         *(one.vault.seal(call, audio, TUESDAY, TUESDAY) for call, audio in enumerate(audios, 1))
     )
@@ -37,7 +37,7 @@ async def test_many_calls_that_end_together(worker_house: House) -> None:
 async def test_a_killed_worker_is_started_again_and_nothing_is_lost(worker_house: House) -> None:
     one, worker = worker_house, worker_house.worker
     assert isinstance(worker, WorkerProcess)
-    audios = [one.record(call, TUESDAY) for call in range(1, 61)]
+    audios = [await one.record(call, TUESDAY) for call in range(1, 61)]
     first = worker.pid
     assert first is not None
     os.kill(first, signal.SIGSTOP)  # it has them all, and answers none
@@ -57,7 +57,7 @@ async def test_a_killed_worker_is_started_again_and_nothing_is_lost(worker_house
 async def test_killed_again_and_again_while_calls_go_on_ending(worker_house: House) -> None:
     one, worker = worker_house, worker_house.worker
     assert isinstance(worker, WorkerProcess)
-    audios = [one.record(call, TUESDAY) for call in range(1, 31)]
+    audios = [await one.record(call, TUESDAY) for call in range(1, 31)]
 
     async def end(call: int) -> object:
         await asyncio.sleep(0.02 * call)
@@ -80,7 +80,7 @@ async def test_a_request_that_kills_the_worker_is_given_up_and_takes_nothing_wit
 ) -> None:
     one, worker = worker_house, worker_house.worker
     assert isinstance(worker, WorkerProcess)
-    audios = [one.record(call, TUESDAY) for call in range(1, 4)]
+    audios = [await one.record(call, TUESDAY) for call in range(1, 4)]
     send = WorkerProcess._send
 
     def deadly(self: WorkerProcess, waiting: Any) -> None:
@@ -103,7 +103,7 @@ async def test_a_request_that_kills_the_worker_is_given_up_and_takes_nothing_wit
 
 async def test_a_fault_of_one_call_is_that_calls(worker_house: House) -> None:
     one = worker_house
-    good, bad = one.record(1, TUESDAY), one.record(2, TUESDAY)
+    good, bad = await one.record(1, TUESDAY), await one.record(2, TUESDAY)
     bad.path.write_bytes(b"no recording at all, but long enough to have a header of fifty-eight bytes")
     results = await asyncio.gather(
         one.vault.seal(1, good, TUESDAY, TUESDAY),
@@ -119,7 +119,7 @@ async def test_nobody_is_asked_before_the_start_and_after_the_end(tmp_path: Path
     async with house(tmp_path) as one:
         worker = WorkerProcess(one.config)
         idle = House(one.config, one.store, worker=worker)
-        audio = idle.record(1, TUESDAY)
+        audio = await idle.record(1, TUESDAY)
         with pytest.raises(ArchiveError, match="isn't running"):
             await idle.vault.seal(1, audio, TUESDAY, TUESDAY)
         await worker.start()

@@ -5,15 +5,19 @@ import hashlib
 import os
 import subprocess
 import sys
+import threading
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import date, datetime, timedelta, timezone
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from dialer.archive import ArchiveConfig, LocalVault
 from dialer.archive.wav import HEADER_SIZE, WavHeader
 from dialer.errors import ArchiveError
+from dialer.media.disk import RecordingFile
 from dialer.model import CallId, english
 from dialer.ports import Archive, RecordedAudio
 
@@ -30,15 +34,15 @@ def vault(tmp_path: Path) -> LocalVault:
     return LocalVault(ArchiveConfig(tmp_path / "recordings", min_free_bytes=0))
 
 
-def recorded(vault: LocalVault, call: CallId = CALL, at: datetime = START) -> RecordedAudio:
+async def recorded(vault: LocalVault, call: CallId = CALL, at: datetime = START) -> RecordedAudio:
     """What the recorder leaves: a closed file under the reserved name."""
-    path = vault.reserve(call, at)
+    path = await vault.reserve(call, at)
     path.write_bytes(bytes(WavHeader.closed("PCMA", len(AUDIO))) + AUDIO)
     return RecordedAudio(path, "PCMA", len(AUDIO) / 16000, path.stat().st_size)
 
 
-def torn(vault: LocalVault, content: bytes, at: datetime = START) -> Path:
-    path = vault.reserve(CALL, at)
+async def torn(vault: LocalVault, content: bytes, at: datetime = START) -> Path:
+    path = await vault.reserve(CALL, at)
     path.write_bytes(content)
     return path
 
@@ -49,7 +53,7 @@ def test_it_is_an_archive(vault: LocalVault) -> None:
 
 
 async def test_a_sealed_call_has_its_name_hash_and_date(vault: LocalVault, tmp_path: Path) -> None:
-    audio = recorded(vault)
+    audio = await recorded(vault)
     assert audio.path == tmp_path / "recordings/2026/11/10/00000042-100003.wav.part"
     sealed = await vault.seal(CALL, audio, START, END)
     assert sealed.path == "2026/11/10/00000042-100003.wav"
@@ -66,23 +70,23 @@ async def test_a_sealed_call_has_its_name_hash_and_date(vault: LocalVault, tmp_p
 
 async def test_day_and_retention_are_local(vault: LocalVault) -> None:
     night = datetime(2026, 11, 9, 16, 30, tzinfo=timezone(timedelta()))
-    sealed = await vault.seal(CALL, recorded(vault, at=night), night, night)
+    sealed = await vault.seal(CALL, await recorded(vault, at=night), night, night)
     assert sealed.path == "2026/11/10/00000042-003000.wav"
     assert sealed.retain_until == date(2029, 11, 10)
 
 
 async def test_sealing_twice_gives_the_same_row(vault: LocalVault) -> None:
-    audio = recorded(vault)
+    audio = await recorded(vault)
     assert await vault.seal(CALL, audio, START, END) == await vault.seal(CALL, audio, START, END)
 
 
 async def test_nothing_is_ever_overwritten(vault: LocalVault, tmp_path: Path) -> None:
-    audio = recorded(vault)
-    with pytest.raises(ArchiveError, match="already"):
-        vault.reserve(CALL, START)
+    audio = await recorded(vault)
+    with pytest.raises(FileExistsError, match="already"):
+        RecordingFile(str(await vault.reserve(CALL, START)), "PCMA").open()
     sealed = await vault.seal(CALL, audio, START, END)
-    with pytest.raises(ArchiveError, match="already"):
-        vault.reserve(CALL, START)
+    with pytest.raises(FileExistsError, match="already"):
+        RecordingFile(str(await vault.reserve(CALL, START)), "PCMA").open()
     audio.path.write_bytes(bytes(WavHeader.closed("PCMA", 2)) + b"xx")
     with pytest.raises(ArchiveError, match="overwritten"):
         await vault.seal(CALL, replace(audio, size=60), START, END)
@@ -101,7 +105,7 @@ async def test_nothing_is_ever_overwritten(vault: LocalVault, tmp_path: Path) ->
     ],
 )
 async def test_a_spoilt_file_is_not_sealed(vault: LocalVault, spoil, says: str) -> None:  # type: ignore[no-untyped-def]
-    audio = recorded(vault)
+    audio = await recorded(vault)
     spoil(audio.path)
     with pytest.raises(ArchiveError, match=says):
         await vault.seal(CALL, audio, START, END)
@@ -125,14 +129,14 @@ async def test_no_file_no_recording(vault: LocalVault) -> None:
 
 @pytest.mark.parametrize("content", [b"", LIVE[:30], LIVE, LIVE + b"\x55"])
 async def test_a_part_without_audio_goes(vault: LocalVault, content: bytes) -> None:
-    path = torn(vault, content)
+    path = await torn(vault, content)
     assert await vault.repair(CALL, START) is None
     assert list(path.parent.iterdir()) == []
 
 
 @pytest.mark.parametrize("cut", [0, 1])
 async def test_a_part_becomes_a_playable_file(vault: LocalVault, tmp_path: Path, cut: int) -> None:
-    path = torn(vault, LIVE + AUDIO[: len(AUDIO) - cut])
+    path = await torn(vault, LIVE + AUDIO[: len(AUDIO) - cut])
     kept = len(AUDIO) - 2 * cut
     found = await vault.repair(CALL, START)
     assert found is not None
@@ -150,19 +154,19 @@ async def test_a_part_becomes_a_playable_file(vault: LocalVault, tmp_path: Path,
 
 async def test_repair_does_not_need_the_very_second(vault: LocalVault) -> None:
     midnight = datetime(2026, 11, 10, 23, 59, 50, tzinfo=CHINA)
-    torn(vault, LIVE + AUDIO, midnight)
+    await torn(vault, LIVE + AUDIO, midnight)
     found = await vault.repair(CALL, midnight + timedelta(seconds=20))
     assert found is not None
     assert found.path == "2026/11/10/00000042-235950.wav"
 
 
 async def test_a_crash_between_renaming_and_the_row(vault: LocalVault) -> None:
-    sealed = await vault.seal(CALL, recorded(vault), START, END)
+    sealed = await vault.seal(CALL, await recorded(vault), START, END)
     assert await vault.repair(CALL, START) == sealed
 
 
 async def test_a_crash_between_closing_and_renaming(vault: LocalVault) -> None:
-    recorded(vault)
+    await recorded(vault)
     found = await vault.repair(CALL, START)
     assert found is not None
     assert not found.partial, "the recorder had closed it: nothing is missing"
@@ -170,7 +174,7 @@ async def test_a_crash_between_closing_and_renaming(vault: LocalVault) -> None:
 
 
 async def test_a_broken_header_is_set_aside(vault: LocalVault) -> None:
-    path = torn(vault, b"\0" * HEADER_SIZE + AUDIO)
+    path = await torn(vault, b"\0" * HEADER_SIZE + AUDIO)
     assert await vault.repair(CALL, START) is None
     left = list(path.parent.iterdir())
     assert [one.name for one in left] == ["00000042-100003.wav.damaged"]
@@ -197,7 +201,7 @@ def kill_a_writer(path: Path) -> None:
 
 
 async def test_killed_while_recording(vault: LocalVault) -> None:
-    path = vault.reserve(CALL, START)
+    path = await vault.reserve(CALL, START)
     await asyncio.to_thread(kill_a_writer, path)
     found = await vault.repair(CALL, START)
     assert found is not None
@@ -210,7 +214,7 @@ async def test_killed_while_recording(vault: LocalVault) -> None:
 
 
 async def test_verify_names_what_differs(vault: LocalVault, tmp_path: Path) -> None:
-    sealed = await vault.seal(CALL, recorded(vault), START, END)
+    sealed = await vault.seal(CALL, await recorded(vault), START, END)
     path = tmp_path / "recordings" / sealed.path
     content = path.read_bytes()
     path.write_bytes(content[:100] + bytes([content[100] ^ 1]) + content[101:])
@@ -227,14 +231,78 @@ async def test_verify_names_what_differs(vault: LocalVault, tmp_path: Path) -> N
 # --- room ------------------------------------------------------------------------------------------
 
 
-def test_too_little_room_refuses(tmp_path: Path) -> None:
+async def test_too_little_room_refuses(tmp_path: Path) -> None:
     vault = LocalVault(ArchiveConfig(tmp_path / "recordings", min_free_bytes=1 << 60))
     room, why = vault.has_room()
     assert not room
     assert "MB free" in english(why)
     assert "所在磁盘剩余" in why
     with pytest.raises(ArchiveError, match="MB free"):
-        vault.reserve(CALL, START)
+        await vault.reserve(CALL, START)
+
+
+async def test_a_watched_disk_is_never_touched_in_the_event_loop(
+    vault: LocalVault, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked_by: list[str] = []
+    for name in ("statvfs", "access", "mkdir", "stat"):
+        real = getattr(os, name)
+
+        def told(*args: object, real: Any = real, **more: object) -> object:
+            asked_by.append(threading.current_thread().name)
+            return real(*args, **more)
+
+        monkeypatch.setattr(os, name, told)
+    async with vault.watched():
+        for call in range(1, 20):
+            assert vault.has_room() == (True, "")
+            assert (await vault.reserve(CallId(call), START)).parent.name == "10"
+    assert asked_by
+    assert threading.main_thread().name not in asked_by
+
+
+async def test_a_watched_disk_that_fills_or_hangs_takes_no_call(
+    vault: LocalVault, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dialer.archive.vault._LOOK_S", 0.01)
+    monkeypatch.setattr("dialer.archive.vault._SILENT_S", 0.05)
+    hangs, free = threading.Event(), os.statvfs("/")
+    async with vault.watched():
+        await vault.reserve(CALL, START)
+        full = os.statvfs_result((*free[:4], 0, *free[5:]))
+        monkeypatch.setattr(vault, "_config", replace(vault._config, min_free_bytes=1))
+        monkeypatch.setattr(os, "statvfs", lambda _: full)
+        await until(lambda: not vault.has_room()[0])
+        with pytest.raises(ArchiveError, match="0 MB free"):
+            await vault.reserve(CALL, START)
+        monkeypatch.setattr(os, "statvfs", lambda _: free)
+        await until(lambda: vault.has_room()[0])
+        monkeypatch.setattr(os, "statvfs", lambda _: hangs.wait(20) and free)
+        await until(lambda: not vault.has_room()[0])
+        with pytest.raises(ArchiveError, match="hasn't answered"):
+            await vault.reserve(CALL, START)
+        hangs.set()
+        await until(lambda: vault.has_room()[0])
+
+
+async def test_a_days_folder_that_went_is_made_again(
+    vault: LocalVault, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dialer.archive.vault._LOOK_S", 0.01)
+    async with vault.watched():
+        folder = (await vault.reserve(CALL, START)).parent
+        folder.rmdir()
+        for _ in range(500):
+            await asyncio.sleep(0.01)
+            if (await vault.reserve(CALL, START)).parent.is_dir():
+                return
+    pytest.fail("the folder wasn't made again")
+
+
+async def until(fits: Callable[[], bool]) -> None:
+    async with asyncio.timeout(10):
+        while not fits():
+            await asyncio.sleep(0.005)
 
 
 def test_a_root_that_is_a_file_is_no_room(tmp_path: Path) -> None:
@@ -246,7 +314,7 @@ def test_a_root_that_is_a_file_is_no_room(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(not os.access("/dev/full", os.W_OK), reason="needs /dev/full")
 async def test_a_full_disk_is_told(vault: LocalVault, monkeypatch: pytest.MonkeyPatch) -> None:
-    audio = recorded(vault)
+    audio = await recorded(vault)
 
     def full(_fd: int) -> None:
         with open("/dev/full", "wb", buffering=0) as file:

@@ -60,6 +60,10 @@ def test_an_empty_reserved_file_is_taken_over_and_audio_never(tmp_path: Path) ->
     with pytest.raises(FileExistsError):
         RecordingFile(str(reserved), "PCMA").open()
     assert reserved.stat().st_size == 58
+    (tmp_path / "done").touch()
+    with pytest.raises(FileExistsError):
+        RecordingFile(str(tmp_path / "done.part"), "PCMA").open()
+    assert not (tmp_path / "done.part").exists()
 
 
 def test_a_failed_write_ends_the_file_without_leaking_it() -> None:

@@ -27,7 +27,6 @@ from dialer.errors import ArchiveError
 from dialer.model import CallId, Reason, Recording, english
 from dialer.ports import RecordedAudio
 
-
 _LOOK_S = 0.5
 """How often a watched disk is looked at."""
 _SILENT_S = 5.0

@@ -272,7 +272,9 @@ class SqlStore(SqlRegisters):
         return await self._group.read(lambda connection: repository.calls_by_id(connection, ids))
 
     async def search(self, query: CallQuery) -> Found:
-        return await self._group.read(lambda connection: search.search(connection, query, self._number_key))
+        return await self._group.read_by_values(
+            lambda connection: search.search(connection, query, self._number_key)
+        )
 
     async def tickets(self) -> list[Ticket]:
         return await self._group.read(repository.tickets)

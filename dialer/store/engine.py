@@ -51,6 +51,10 @@ class Database(Protocol):
 
     async def read(self, work: Callable[[Connection], T]) -> T: ...
 
+    async def read_by_values(self, work: Callable[[Connection], T]) -> T:
+        """The same where the best way to the rows depends on the values that are asked for."""
+        ...
+
     async def glance(self, work: Callable[[Connection], T]) -> T:
         """The same for work that takes a millisecond at most."""
         ...
@@ -110,6 +114,8 @@ class SqliteDatabase:
         return await asyncio.get_running_loop().run_in_executor(
             self._readers, _transaction, self.engine, work
         )
+
+    read_by_values = read
 
     async def glance(self, work: Callable[[Connection], T]) -> T:
         """In the event loop: a thread costs more, and a reader waits for nobody."""
@@ -217,6 +223,12 @@ class PostgresDatabase:
             return await connection.run_sync(work)
 
     glance = read
+
+    async def read_by_values(self, work: Callable[[Connection], T]) -> T:
+        """A plan for just these values; those of the other statements are made once."""
+        async with self.engine.connect() as connection, connection.begin():
+            await connection.exec_driver_sql("SET LOCAL plan_cache_mode = force_custom_plan")
+            return await connection.run_sync(work)
 
     async def write(self, work: Callable[[Connection, InLoop], T], *, lasting: bool = True) -> T:
         async with self.engine.connect() as connection, connection.begin():

@@ -76,6 +76,11 @@ class GroupWriter:
     async def read(self, work: Callable[[Connection], T]) -> T:
         return await to_its_end(asyncio.ensure_future(self._tried(lambda: self._database.read(work))))
 
+    async def read_by_values(self, work: Callable[[Connection], T]) -> T:
+        return await to_its_end(
+            asyncio.ensure_future(self._tried(lambda: self._database.read_by_values(work)))
+        )
+
     async def glance(self, work: Callable[[Connection], T]) -> T:
         """A read of a few rows, found by their index."""
         return await to_its_end(asyncio.ensure_future(self._tried(lambda: self._database.glance(work))))

@@ -25,6 +25,7 @@ from dialer.archive.vault import LocalVault
 from dialer.archiving import open_archive, run_archive
 from dialer.asr import make_recogniser
 from dialer.asr.directory import check_directory
+from dialer.backupcare import keep_backups
 from dialer.bus.local import LogSink, run_bus
 from dialer.campaignbook import CampaignBook
 from dialer.conductor import Conductor
@@ -226,8 +227,17 @@ async def run_daemon(home: Path, clock_at: datetime | None = None) -> None:
         loop.add_signal_handler(number, stop.set)
     async with open_daemon(site, clock) as daemon:
         log.info("running", extra={"node": site.settings.site.node})
+        care = asyncio.create_task(_care_for_backups(site, daemon.sinks, clock_at))
         await daemon.run(stop)
+        care.cancel()
     log.info("stopped")
+
+
+async def _care_for_backups(site: Site, sinks: Sequence[EventSink], clock_at: datetime | None) -> None:
+    """Not in a rehearsal, whose clock isn't that of the files."""
+    if clock_at is None:
+        zone = find_zone(site.settings.calling.zone) or UTC
+        await keep_backups(site.home, site.settings.backup, zone, system_clock, sinks)
 
 
 def system_clock() -> datetime:

@@ -14,6 +14,7 @@ import click
 from dialer import __version__
 from dialer.cli_access import calls_group, users_group, web_command
 from dialer.cli_archive import archive_group
+from dialer.cli_backup import backup_group
 from dialer.cli_campaign import campaign_group
 from dialer.cli_lists import GROUPS as LISTS
 from dialer.cli_models import models_group
@@ -204,6 +205,7 @@ main.add_command(script_group)
 main.add_command(prompts_group)
 main.add_command(models_group)
 main.add_command(archive_group)
+main.add_command(backup_group)
 
 
 if __name__ == "__main__":

@@ -10,6 +10,8 @@ from pathlib import Path
 from dialer.archive.keys import public_hex, signing_key, wrapping
 from dialer.archive.vault import LocalVault
 from dialer.asr.directory import check_directory
+from dialer.backupcare import overdue
+from dialer.backups import backups_in
 from dialer.campaignbook import CampaignBook
 from dialer.campaignviews import overview
 from dialer.errors import DialerError
@@ -47,6 +49,7 @@ async def examine(home: Path, now: datetime) -> list[Check]:
         _check("prompts", lambda: _prompts(site)),
         _check("disk", lambda: _disk(site)),
         _check("archive", lambda: _archive(site)),
+        _check("backup", lambda: _backup(site, now)),
         await _database(site),
         await _campaigns(site, now),
         *await _trunks(site),
@@ -90,6 +93,16 @@ def _archive(site: Site) -> str:
     if config.sign_key_file.exists():
         signed = f"signed by {public_hex(signing_key(config.sign_key_file))}"
     return f"recordings rest {at_rest}; {signed}"
+
+
+def _backup(site: Site, now: datetime) -> str:
+    config = site.settings.backup
+    if config.folder is None:
+        return "none is made: set backup.folder (R93)"
+    found = backups_in(config.folder)
+    if why := overdue(config, found[0].made_at if found else None, now):
+        raise DialerError(f"{why}: dialer backup make, and look into the log")
+    return str(found[0].folder)
 
 
 async def _database(site: Site) -> Check:

@@ -21,6 +21,7 @@
     ├── StoreError             the database is lost, locked or refuses
     │   └── Fenced             this claim is no longer ours
     ├── ArchiveError           the recording can't be written, sealed or found
+    ├── BackupError            a backup can't be made, or isn't whole
     ├── AccessRefused          no right, no grant, or not any more
     └── NodeRunning            a second daemon on the same home
 """
@@ -107,6 +108,10 @@ class Fenced(StoreError):
 
 class ArchiveError(DialerError):
     """The recording can't be written, sealed or found."""
+
+
+class BackupError(DialerError):
+    """The backup can't be made, or isn't whole."""
 
 
 class AccessRefused(DialerError):

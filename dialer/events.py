@@ -128,6 +128,14 @@ class ArchiveRootSigned:
 
 
 @dataclass(frozen=True, slots=True)
+class BackupOverdue:
+    """The last backup is older than it may be, or there is none (R93). Told once a day."""
+
+    at: datetime
+    last: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class TrunkDown:
     """No call can be placed over this trunk. ``why`` names no telephone number."""
 
@@ -147,5 +155,5 @@ class TrunkUp:
 Event = (
     TaskImported | DeadlineDatedAnew | CallDialled | CallAnswered | CallEnded | TicketIssued | RecordingSealed
     | CampaignMoved | ContactRefreshed | TaskHandedOver | HandoverMoved | MethodCapPassed
-    | ArchiveRootSigned | TrunkDown | TrunkUp
+    | ArchiveRootSigned | BackupOverdue | TrunkDown | TrunkUp
 )  # fmt: skip

@@ -171,7 +171,7 @@ def check_bundle(folder: Path, trusted: str = "") -> Iterator[str]:
     if not signature_fits(text, str(signed.get("signature", "")), key):
         yield f"{MANIFEST}: changed, its signature doesn't fit"
         return
-    yield from _check_files(folder, manifest)
+    yield from check_files(folder, manifest)
     try:
         index = json.loads((folder / INDEX).read_text(encoding="utf-8"))
         for call in index["calls"]:
@@ -180,7 +180,8 @@ def check_bundle(folder: Path, trusted: str = "") -> Iterator[str]:
         yield f"{INDEX}: missing or broken ({error!r})"
 
 
-def _check_files(folder: Path, manifest: Document) -> Iterator[str]:
+def check_files(folder: Path, manifest: Document) -> Iterator[str]:
+    """Files of ``manifest["files"]`` that were changed or are missing, and what no manifest names."""
     listed = {str(one["path"]): one for one in manifest["files"]}
     for name, one in listed.items():
         path = folder / name

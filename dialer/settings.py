@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import time
 from pathlib import Path
 
 from dialer.access.config import AccessConfig, QualityConfig
@@ -65,6 +66,36 @@ class SiteSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class BackupSettings:
+    """``[backup]``: copies of the database and what belongs to it (R93)."""
+
+    folder: Path | None = None
+    """Where backups go: another disk, or one that another machine keeps. None: none are made."""
+    at: str = "21:30"
+    """Local time at which the daemon makes the day's backup; empty: a timer of the house does."""
+    keep: int = 30
+    """So many of the newest stay."""
+    max_age_hours: float = 26.0
+    """An older last backup is an alarm, once a day."""
+
+    def __post_init__(self) -> None:
+        if self.at:
+            _ = self.time_of_day
+        if self.keep < 1:
+            raise ValueError("keep: at least 1")
+        if not self.max_age_hours > 0:
+            raise ValueError("max_age_hours: write hours, above 0")
+
+    @property
+    def time_of_day(self) -> time:
+        """``at``, where it isn't empty."""
+        try:
+            return time.fromisoformat(self.at)
+        except ValueError:
+            raise ValueError(f"at: {self.at!r} is no time of day: write e.g. 21:30") from None
+
+
+@dataclass(frozen=True, slots=True)
 class ListenSettings:
     """``[listening]``: what counts as an utterance."""
 
@@ -115,6 +146,7 @@ class Settings:
     prompts: PromptConfig
     store: StoreConfig
     archive: ArchiveConfig
+    backup: BackupSettings
     intake: IntakeConfig
     reports: ReportConfig
     letters: LetterConfig
@@ -140,6 +172,7 @@ TABLES = (
     "prompts",
     "store",
     "archive",
+    "backup",
     "intake",
     "reports",
     "letters",
@@ -223,6 +256,7 @@ def read_settings(text: str, file: str, home: Path, environ: Mapping[str, str]) 
         "prompts", PromptConfig, given=_unless_set(toml, "prompts", "synthetic", shipped / _VOICE)
     )
     web = toml.table("web", WebConfig)
+    backup = toml.table("backup", BackupSettings)
     return Settings(
         site=replace(site, database=home / site.database),
         calling=toml.table("calling", PolicySettings),
@@ -258,6 +292,7 @@ def read_settings(text: str, file: str, home: Path, environ: Mapping[str, str]) 
             key_file=home / archive.key_file if archive.key_file else None,
             sign_key_file=home / archive.sign_key_file,
         ),
+        backup=replace(backup, folder=_place(home, backup.folder)),
         intake=toml.table("intake", IntakeConfig),
         reports=toml.table("reports", ReportConfig),
         letters=toml.table("letters", LetterConfig),

@@ -411,11 +411,20 @@ def test_the_doctor_finds_a_shipped_installation_fit_but_for_its_trunk(tmp_path:
     assert [name for name, (ok, _) in found.items() if not ok] == ["trunk trunk-1"]
     assert "127.0.0.1:9" in found["trunk trunk-1"][1]
     assert set(found) == {
-        "config", "campaigns", "calendar", "model", "prompts", "disk", "archive", "database", "trunk trunk-1",
+        "config", "campaigns", "calendar", "model", "prompts", "disk", "archive", "backup", "database",
+        "trunk trunk-1",
     }  # fmt: skip
     table = dialer(home, "--lang", "en", "doctor")
     assert "check result detail" in told(table)
     assert table.exit_code == 1
+
+
+@pytest.mark.usefixtures("no_patience")
+def test_the_doctor_names_a_backup_that_is_missing(tmp_path: Path) -> None:
+    home = configured(tmp_path, ("\nport = 0", "\nport = 9"), ("# folder = ", "folder = "))
+    assert checks(home)["backup"] == (
+        False, "there is no backup yet: dialer backup make, and look into the log",
+    )  # fmt: skip
 
 
 @pytest.mark.usefixtures("no_patience")

@@ -36,6 +36,6 @@ def test_events_carry_ids_and_no_personal_data(kind: type) -> None:
             kinds = get_args(hints[field.name]) or (hints[field.name],)
             names = {getattr(kind, "__name__", "") for kind in kinds}
             assert (
-                names <= {"TaskId", "CallId", "TicketId", "bool", "int", "date", "NoneType"}
+                names <= {"TaskId", "CallId", "TicketId", "bool", "int", "date", "datetime", "NoneType"}
                 or field.name in WORDS
             )

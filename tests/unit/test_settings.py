@@ -505,6 +505,7 @@ _OTHERS = {
     ("trunks", "dtmf"): '"info"',
     ("recogniser", "engine"): '"dtmf"',
     ("store", "excluding_rules"): '["R19"]',
+    ("backup", "at"): '"22:15"',
     ("archive", "zone"): '"Asia/Urumqi"',
     ("archive", "retain_years"): "5",
     ("archive", "key_command"): '["kms", "-x"]',

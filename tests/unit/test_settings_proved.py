@@ -33,6 +33,8 @@ TRANSFER = f"{BEHAVIOUR}::test_every_setting_of_transfer_changes_the_call"
 ARCHIVE = f"{BEHAVIOUR}::test_every_setting_of_the_archive_changes_it"
 KEPT = "unit/archive"
 SWEPT = f"{KEPT}/test_archive_sweeper.py"
+BACKUPS = "unit/test_backups.py"
+CARE = "unit/test_backupcare.py"
 STORED = f"{KEPT}/test_archive_settings.py::test_where_and_as_whom_it_stores"
 INTAKE = "unit/intake/test_intake_reader.py"
 JUDGED = "unit/reports/test_reports_month.py::test_the_goal_and_the_cap"
@@ -285,6 +287,10 @@ PROOFS = {
     "archive.s3_prefix": STORED,
     "archive.s3_key_id_env": STORED,
     "archive.s3_key_env": STORED,
+    "backup.folder": f"{BACKUPS}::test_a_backup_is_whole_without_secrets_and_only_the_newest_stay",
+    "backup.keep": f"{BACKUPS}::test_a_backup_is_whole_without_secrets_and_only_the_newest_stay",
+    "backup.at": f"{CARE}::test_at_and_max_age_hours_say_when",
+    "backup.max_age_hours": f"{CARE}::test_at_and_max_age_hours_say_when",
     "intake.max_bytes": f"{INTAKE}::test_limits",
     "intake.max_unpacked_bytes": f"{INTAKE}::test_a_bomb_is_not_unpacked",
     "intake.max_rows": f"{INTAKE}::test_limits",

@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from dialer import proof
 from dialer.archive.config import ArchiveConfig
 from dialer.archive.keys import public_hex, signing_key
+from dialer.archive.mirror import LogMirror
 from dialer.errors import ArchiveError
 from dialer.model import DayRoot, LogEntry
 from dialer.ports import ArchiveIndex
@@ -24,11 +25,13 @@ _PAGE = 5000
 
 
 async def sign_days(config: ArchiveConfig, index: ArchiveIndex, now: datetime) -> list[DayRoot]:
-    """Sign every day that is over and has entries. Returns what was signed now.
+    """Sign every day that is over and has entries, once they lie in the log's files, too. Returns what was
+    signed now.
 
     Raises ArchiveError (key, disk), StoreError.
     """
     zone = ZoneInfo(config.zone)
+    await LogMirror(config.root, index).catch_up()
     before = await index.roots()
     entries = await _entries(index, before[-1].last if before else 0)
     made: list[DayRoot] = []

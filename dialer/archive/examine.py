@@ -102,6 +102,9 @@ class Examiner:
 
     async def log(self) -> AsyncIterator[Finding]:
         """Chain, mirror and roots."""
+        roots = await self._index.roots()
+        signed = roots[-1].last if roots else 0
+        """Up to there the file has every entry: the days were copied before they were signed."""
         mirror = LogMirror(self._config.root, self._index).bodies()
         there = next(mirror, None)
         seq, leaves = 0, list[str]()
@@ -120,6 +123,8 @@ class Examiner:
                 seq, copy = one.seq, ""
                 if there is not None and there[0] == seq:
                     copy, there = there[1], next(mirror, None)
+                elif there is not None or seq <= signed:
+                    yield _entry(one.call_id, seq, "在日志文件中缺失", "is missing from the log's file")
                 for finding in _check_entry(one, before, copy):
                     yield finding
                 if leaves and len(before) > 1:
@@ -131,7 +136,7 @@ class Examiner:
             yield _missing_entry(there[0], there[1])
             leaves.append(proof.leaf_hash(there[1]))
             there = next(mirror, None)
-        for finding in self._check_roots(await self._index.roots(), leaves):
+        for finding in self._check_roots(roots, leaves):
             yield finding
 
     def _check_roots(self, roots: Sequence[DayRoot], leaves: list[str]) -> Iterator[Finding]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import fcntl
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,6 +18,8 @@ from dialer.ports import ArchiveIndex
 FOLDER = "log"
 PER_FILE = 100_000
 _PAGE = 2000
+_SEQ = re.compile(r'"seq":(\d{1,18})\}$')
+"""The end of a body: its keys are sorted."""
 
 
 class LogMirror:
@@ -44,14 +47,22 @@ class LogMirror:
             whole = data.rfind(b"\n") + 1
             if whole != len(data):
                 os.truncate(files[-1], whole)
-            return int(files[-1].stem) - 1 + data.count(b"\n")
+            return _last_of(files[-1], data[:whole])
 
     def bodies(self) -> Iterator[tuple[int, str]]:
-        """(number, body) by the place in the files, which is the number that the body should have."""
+        """(number, body) by the place in the files, which is the number that the body should have; behind
+        lines that were removed by the numbers that the bodies have."""
         for file in sorted(self._folder.glob("*.jsonl")):
             with file.open(encoding="utf-8", errors="replace") as lines:
-                for number, line in enumerate(lines, int(file.stem)):
-                    yield number, line.rstrip("\n")
+                place, line = int(file.stem), next(lines, None)
+                while line is not None:
+                    after = next(lines, None)
+                    number = _number(line)
+                    # One line out of its place was changed; where the next is, too, some are gone.
+                    if number > place and (after is None or _number(after) == number + 1):
+                        place = number
+                    yield place, line.rstrip("\n")
+                    place, line = place + 1, after
 
     def _append(self, last: int, bodies: list[tuple[int, str]]) -> int:
         """Another process may have been faster: then nothing is written, and the caller looks again."""
@@ -71,7 +82,7 @@ class LogMirror:
 
     def _unlocked_last(self) -> int:
         files = sorted(self._folder.glob("*.jsonl"))
-        return int(files[-1].stem) - 1 + files[-1].read_bytes().count(b"\n") if files else 0
+        return _last_of(files[-1], files[-1].read_bytes()) if files else 0
 
     def _locked(self) -> _Lock:
         try:
@@ -90,6 +101,19 @@ class _Lock:
 
     def __exit__(self, *_: object) -> None:
         os.close(self._fd)
+
+
+def _number(line: str) -> int:
+    """What its body says; 0 where that can't be read."""
+    found = _SEQ.search(line)
+    return int(found[1]) if found else 0
+
+
+def _last_of(file: Path, data: bytes) -> int:
+    """Of the last line, also where a line before it was removed."""
+    place = int(file.stem) - 1 + data.count(b"\n")
+    last = data[data.rfind(b"\n", 0, -1) + 1 :].decode(errors="replace")
+    return max(place, _number(last))
 
 
 def _file(seq: int) -> str:

@@ -58,6 +58,16 @@ def flip_line(scene: Scene) -> None:
     scene.log.write_text("\n".join(lines) + "\n")
 
 
+def cut_lines(scene: Scene, *numbers: int) -> None:
+    lines = scene.log.read_text().splitlines(keepends=True)
+    scene.log.write_text("".join(line for number, line in enumerate(lines, 1) if number not in numbers))
+
+
+def swap_lines(scene: Scene) -> None:
+    first, second, third = scene.log.read_text().splitlines(keepends=True)
+    scene.log.write_text(first + third + second)
+
+
 ATTACKS: dict[str, tuple[Callable[[Scene], None], str, set[int | None]]] = {
     "a bit of the audio": (lambda s: flip(s.audio), "audio", {2}),
     "a bit of the audio's head": (lambda s: flip(s.audio, 20), "audio", {2}),
@@ -99,6 +109,13 @@ ATTACKS: dict[str, tuple[Callable[[Scene], None], str, set[int | None]]] = {
     "a log entry removed": (lambda s: s.sql("DELETE FROM archive_log WHERE seq = 2"), "log", {2}),
     "the last log entry removed": (lambda s: s.sql("DELETE FROM archive_log WHERE seq = 3"), "log", {3}),
     "a line of the log's file": (flip_line, "log", {2}),
+    "a line of the log's file removed": (lambda s: cut_lines(s, 2), "log", {2}),
+    "the first line of the log's file removed": (lambda s: cut_lines(s, 1), "log", {1}),
+    "the last line of the log's file removed": (lambda s: cut_lines(s, 3), "log", {3}),
+    "two lines of the log's file removed": (lambda s: cut_lines(s, 1, 2), "log", {1, 2}),
+    "all lines of the log's file removed": (lambda s: cut_lines(s, 1, 2, 3), "log", {1, 2, 3}),
+    "the log's file removed": (lambda s: s.log.unlink(), "log", {1, 2, 3}),
+    "a swapped pair of lines": (swap_lines, "log", {2, 3}),
     "a root": (lambda s: s.sql("UPDATE archive_roots SET root = 'x'"), "root", {None}),
     "a root's signature": (lambda s: s.sql("UPDATE archive_roots SET signature = '00'"), "root", {None}),
     "a published root": (lambda s: flip(next((s.folder / "recordings/roots").iterdir())), "root", {None}),

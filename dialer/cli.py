@@ -101,13 +101,26 @@ def tasks(ctx: Context, as_json: bool) -> None:
 
 
 @main.command(help="问题件列表 / tickets")
+@click.option(
+    "--major", is_flag=True, help="重大异常,由上级处理(R55、R91) / grave anomalies: the superior's queue"
+)
+@click.option("--escalated", is_flag=True, help="上报领导小组的(R18、R89) / those for the steering group")
+@click.option("--overdue", is_flag=True, help="逾期未结的(R57、R71) / past their due time and not closed")
 @json_option
 @click.pass_obj
 @_errors
-def tickets(ctx: Context, as_json: bool) -> None:
-    from dialer import office, views
+def tickets(ctx: Context, major: bool, escalated: bool, overdue: bool, as_json: bool) -> None:
+    from dialer import app, office, views
+    from dialer.tickets import TicketState
 
-    found = asyncio.run(office.with_store(ctx.site(), lambda store: store.tickets()))
+    now = app.system_clock()
+    found = [
+        one
+        for one in asyncio.run(office.with_store(ctx.site(), lambda store: store.tickets()))
+        if (one.major or not major)
+        and (one.escalated or not escalated)
+        and (not overdue or (one.status != TicketState.CLOSED and one.due < now))
+    ]
     _out(as_json, found, lambda: views.tickets_table(found, ctx.lang))
 
 

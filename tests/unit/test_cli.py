@@ -6,9 +6,11 @@ import asyncio
 import json
 import logging
 import os
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -212,6 +214,23 @@ def test_the_tickets(home: Path) -> None:
     assert "1 1 合同未送达 契约、客服 received 没收到 23.5s 是 是 2026-11-13 10:01:38 open" in chinese
     assert "ticket call category departments question" in english
     assert "23.5s yes yes" in english
+
+
+def test_what_superiors_and_reminders_look_for(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """R55, R91: the grave ones; R18, R89: those for the steering group; R71: what is late."""
+
+    def listed(*words: str, at: datetime = AT) -> int:
+        monkeypatch.setattr(app, "system_clock", lambda: at)
+        return len(json.loads(dialer(home, "tickets", *words, "--json").output))
+
+    assert listed("--major") == listed("--escalated") == listed("--major", "--escalated") == 1
+    assert listed("--overdue") == 0
+    assert listed("--overdue", at=AT + timedelta(days=4)) == 1
+    with sqlite3.connect(home / "dialer.sqlite") as database:
+        database.execute("UPDATE tickets SET major = 0, escalated = 0, status = 'closed'")
+    database.close()
+    assert listed("--major") == listed("--escalated") == listed("--overdue", at=AT + timedelta(days=4)) == 0
+    assert listed() == 1
 
 
 def test_the_timeline_of_a_call(home: Path) -> None:

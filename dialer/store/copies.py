@@ -14,7 +14,7 @@ import sqlite3
 import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sqlalchemy import URL, Connection, create_engine, func, select, text
@@ -30,6 +30,8 @@ from dialer.store.tables import ARCHIVE_LOG, Base
 
 SQLITE, POSTGRES = "sqlite", "postgresql"
 FILES = {SQLITE: "database.sqlite", POSTGRES: "database.dump"}
+_COUNT_S = 3600.0
+"""How long the rows of one table may take to be counted: nobody waits for it."""
 _QUERY_NAMES = {
     "host": "PGHOST", "port": "PGPORT", "sslmode": "PGSSLMODE", "sslrootcert": "PGSSLROOTCERT",
     "sslcert": "PGSSLCERT", "sslkey": "PGSSLKEY",
@@ -193,6 +195,7 @@ def _put_file(file: Path, place: Path) -> None:
 
 
 def _server(config: StoreConfig, url: URL | None = None) -> PostgresDatabase:
+    config = replace(config, statement_timeout_s=max(config.statement_timeout_s, _COUNT_S))
     place = url.render_as_string(hide_password=False) if url else config.url
     database = make(place, config)
     if not isinstance(database, PostgresDatabase):

@@ -8,7 +8,6 @@ only ``_LEAD_S`` worth wait for their turn: a verdict must not grow old there.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import math
 from collections.abc import Awaitable, Callable
@@ -93,9 +92,12 @@ class Departures:
             if few and early_s <= _SAME_S:
                 return True
             self._moved.clear()
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(early_s if early_s > _SAME_S else None):
-                    await self._moved.wait()
+            alarm = loop.call_later(early_s, self._moved.set) if early_s > _SAME_S else None
+            try:
+                await self._moved.wait()
+            finally:
+                if alarm is not None:
+                    alarm.cancel()
         return False
 
     def turn_s(self) -> float:

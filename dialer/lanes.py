@@ -6,11 +6,11 @@ So a night costs nothing, however long the queue is, and the first call leaves w
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
 
 from dialer.model import Segment
 from dialer.policy.calendar import Calendar
-from dialer.policy.doors import is_open, next_opening
+from dialer.policy.doors import Door, door, next_opening
 from dialer.policy.settings import PolicySettings
 from dialer.ports import Lane, Reachable
 
@@ -29,31 +29,34 @@ class Lanes:
         self._calendar, self._settings_of, self._clock = calendar, settings_of, clock
         self._heartbeat_s = heartbeat_s
         self._shut: set[Lane] = set()
+        self._doors: dict[Lane, tuple[PolicySettings, Door]] = {}
+        """As they were found, and by which settings."""
 
     def reachable(self, now: datetime) -> Reachable:
         """For one look at ``now``."""
-        known: dict[Lane, bool] = {}
+        now = now.astimezone(UTC)
         self._shut = set()
 
         def reachable(lane: Lane) -> bool:
-            if lane not in known:
-                known[lane] = self._open(lane, now)
-                if not known[lane]:
-                    self._shut.add(lane)
-            return known[lane]
+            found = self._open(lane, now)
+            if not found:
+                self._shut.add(lane)
+            return found
 
         return reachable
 
     def _open(self, lane: Lane, now: datetime) -> bool:
-        return is_open(
-            lane.zone, Segment(lane.segment), now, self._calendar, self._settings_of(lane.campaign)
-        )
+        settings, found = self._settings_of(lane.campaign), self._doors.get(lane)
+        if found is None or found[0] is not settings or not found[1].known(now):
+            seen = door(lane.zone, Segment(lane.segment), now, self._calendar, settings)
+            self._doors[lane] = found = (settings, seen)
+        return found[1].open
 
     def rest_s(self) -> float:
         """Until the next look: a heartbeat, or the moment at which a window opens."""
         if not self._shut:
             return self._heartbeat_s
-        now = self._clock()
+        now = self._clock().astimezone(UTC)
         # With all lines busy nobody has looked since: what has opened meanwhile isn't waited for.
         opens = (self._opens(lane, now) for lane in self._shut if not self._open(lane, now))
         first = min((one for one in opens if one is not None), default=None)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections import deque
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from dialer.errors import Fenced, StoreError
 from dialer.model import Attempt, CallId, CallRecord, Disposition
@@ -15,7 +17,7 @@ from dialer.ports import Claim, Store
 
 log = logging.getLogger("dialer.scheduler")
 
-Conduct = Callable[[Claim, Attempt, Dial], Awaitable[None]]
+Conduct = Callable[[Claim, Attempt, Dial], Coroutine[Any, Any, None]]
 """Place the call and see it through to ``Store.finish``; cancelled, it hangs up."""
 
 
@@ -23,12 +25,12 @@ Conduct = Callable[[Claim, Attempt, Dial], Awaitable[None]]
 class _Live:
     claim: Claim
     attempt: Attempt
-    job: asyncio.Future[None] = field(init=False)
+    job: asyncio.Task[None] = field(init=False)
     """The conductor's work; where that ended early, the closing of its row."""
     conducted: bool = True
     """False once ``job`` is the closing."""
-    renewing: asyncio.TimerHandle | asyncio.Task[None] = field(init=False)
-    """A call that is over before a third of its lease needs no renewal."""
+    renewing: asyncio.Task[None] | None = None
+    """None in the first third of its lease: a call that is over by then needs no renewal."""
 
 
 class LiveCalls:
@@ -46,6 +48,10 @@ class LiveCalls:
         self._store, self._conduct, self._lease_s = store, conduct, lease_s
         self._clock, self._when_over = clock, over
         self._live: dict[CallId, _Live] = {}
+        self._leases: deque[tuple[float, _Live]] = deque()
+        """When each is to be renewed first, in this order; calls that are over by then are passed by."""
+        self._alarm: asyncio.TimerHandle | None = None
+        """For the first of them."""
 
     def __len__(self) -> int:
         return len(self._live)
@@ -56,10 +62,12 @@ class LiveCalls:
     def start(self, claim: Claim, attempt: Attempt, dial: Dial) -> None:
         live = _Live(claim, attempt)
         self._live[attempt.id] = live
-        live.job = asyncio.ensure_future(self._conduct(claim, attempt, dial))
-        live.job.add_done_callback(lambda job: self._conduct_over(live, job))
         loop = asyncio.get_running_loop()
-        live.renewing = loop.call_later(self._lease_s / 3, self._begin_renewing, live)
+        live.job = loop.create_task(self._conduct(claim, attempt, dial))
+        live.job.add_done_callback(lambda job: self._conduct_over(live, job))
+        self._leases.append((loop.time() + self._lease_s / 3, live))
+        if self._alarm is None:
+            self._alarm = loop.call_at(self._leases[0][0], self._renew_leases)
 
     def cancel(self) -> None:
         """End them all: each conductor hangs up and writes its row."""
@@ -70,6 +78,14 @@ class LiveCalls:
     async def until_none(self) -> None:
         while self._live:
             await asyncio.wait([live.job for live in self._live.values()])
+
+    def _renew_leases(self) -> None:
+        loop, leases = asyncio.get_running_loop(), self._leases
+        while leases and leases[0][0] <= loop.time():
+            live = leases.popleft()[1]
+            if live.conducted and self._live.get(live.attempt.id) is live:
+                self._begin_renewing(live)
+        self._alarm = loop.call_at(leases[0][0], self._renew_leases) if leases else None
 
     def _begin_renewing(self, live: _Live) -> None:
         live.renewing = asyncio.create_task(self._renew(live), name=f"lease of call {live.attempt.id}")
@@ -84,8 +100,9 @@ class LiveCalls:
         if live.conducted:
             live.job.cancel()
 
-    def _conduct_over(self, live: _Live, job: asyncio.Future[None]) -> None:
-        live.renewing.cancel()
+    def _conduct_over(self, live: _Live, job: asyncio.Task[None]) -> None:
+        if live.renewing is not None:
+            live.renewing.cancel()
         failure = None if job.cancelled() else job.exception()
         if failure is not None:
             log.error("call failed", extra={"call_id": int(live.attempt.id)}, exc_info=failure)

@@ -25,8 +25,7 @@ Staff = Callable[[], tuple[int, int]]
 
 def refusals(task: Task, destination: Destination) -> dict[PhoneNumber, str]:
     """The task's numbers that no trunk may dial, and why."""
-    said = [(phone.number, destination(phone.number)) for phone in task.phones]
-    return {number: why for number, why in said if why}
+    return {phone.number: why for phone in task.phones if (why := destination(phone.number))}
 
 
 _resources = lru_cache(maxsize=256)(Resources)
@@ -52,7 +51,7 @@ class Means:
         self._trunk, self._archive, self._calendar, self._settings = trunk, archive, calendar, settings
         self._lines, self._calls_per_agent = lines, calls_per_agent
         self._clock, self._approval, self._destination, self._staff = clock, approval, destination, staff
-        self._blocked_until = float("-inf")
+        self._blocked_until: float | None = None
         """Loop time: a fault that stops every call is written to one task, not to each in turn."""
 
     def free(self, live: int, preparing: int) -> int:
@@ -86,7 +85,7 @@ class Means:
 
     def blocked(self) -> bool:
         """Whether the fault that stopped the last heartbeat lasts and its task waits still."""
-        if asyncio.get_running_loop().time() >= self._blocked_until:
+        if self._blocked_until is None or asyncio.get_running_loop().time() >= self._blocked_until:
             return False
         return not (self._trunk.state().up and self._archive.has_room()[0] and self._calendar_there())
 

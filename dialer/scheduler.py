@@ -167,7 +167,8 @@ class Scheduler:
                     pause = min(pause * 2, self._config.store_backoff_max_s)
                     continue
                 pause = self._config.store_backoff_s
-                await self._rest(self._lanes.rest_s())
+                if not self._wake.is_set():
+                    await self._rest(self._lanes.rest_s())
             await self._until_idle()
         finally:
             watch.cancel()
@@ -243,7 +244,8 @@ class Scheduler:
     async def _heartbeat(self) -> None:
         """Raises StoreError."""
         await self._departures.settle()
-        self._chosen = {key: heard for key, heard in self._chosen.items() if key in self._departures}
+        if self._chosen:
+            self._chosen = {key: heard for key, heard in self._chosen.items() if key in self._departures}
         now, running = self._clock(), self._running()
         await self._rules.keep(self._store, running or (), now)
         free = self._free()
@@ -259,8 +261,8 @@ class Scheduler:
         finally:
             if keeping:
                 kept = await asyncio.gather(*keeping)
-        if more or (len(found) >= limit and (begun or any(kept))):
-            self.wake()  # there may be more
+        if more or (len(found) >= limit and (begun or any(kept)) and self._free()):
+            self.wake()  # there may be more; where no line is free, the end of a call wakes
 
     async def _take_turns(
         self, found: Sequence[Candidate], now: datetime, keeping: list[asyncio.Task[bool]]
@@ -273,7 +275,7 @@ class Scheduler:
             if one.task.id in self._departures:
                 continue
             if (
-                not await self._departures.room(lambda: self.draining)
+                not await self._departures.room(self._drain.is_set)
                 or not self._free()
                 or self._means.blocked()
             ):

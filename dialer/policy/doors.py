@@ -4,32 +4,50 @@ customer (R44, R45), asked once for all of them. The verdict asks again for each
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from dialer.errors import CalendarError
 from dialer.model import Segment
 from dialer.policy.calendar import Calendar
 from dialer.policy.settings import PolicySettings
-from dialer.policy.windows import slots_after, slots_of
+from dialer.policy.windows import slots_after, slots_of, start_of_next_day
 from dialer.policy.zones import at_least, find_zone
 
 _AHEAD = timedelta(days=1)
 """An opening further away than this is looked for again by then."""
 
 
-def is_open(zone: str, segment: Segment, now: datetime, calendar: Calendar, settings: PolicySettings) -> bool:
+@dataclass(frozen=True, slots=True)
+class Door:
+    """Whether a window is open, and the span of time for which that is known."""
+
+    open: bool
+    since: datetime
+    until: datetime
+    """The last moment of an open one; of a closed one the first at which it is to be asked again."""
+
+    def known(self, moment: datetime) -> bool:
+        return self.since <= moment and (moment <= self.until if self.open else moment < self.until)
+
+
+def door(zone: str, segment: Segment, now: datetime, calendar: Calendar, settings: PolicySettings) -> Door:
     """Whether a window of these customers is open at ``now``, agreed times aside.
 
-    True also where it can't be known, in an unknown zone or a year without a calendar: the verdict
+    Open also where it can't be known, in an unknown zone or a year without a calendar: the verdict
     refuses such a call, and says why.
     """
     where = find_zone(zone or settings.zone)
     if where is None:
-        return True
-    today = now.astimezone(where).date()
+        return Door(True, now, now)
+    today, tomorrow = now.astimezone(where).date(), start_of_next_day(now, where)
     if calendar.covers(today.year) and not calendar.is_workday(today):
-        return False
-    return any(slot.may_start(now) for slot in slots_of(today, segment, where, settings))
+        return Door(False, now, tomorrow)
+    slots = slots_of(today, segment, where, settings)
+    for slot in slots:
+        if slot.may_start(now):
+            return Door(True, now, slot.latest_start)
+    return Door(False, now, next((slot.start for slot in slots if at_least(slot.start, now)), tomorrow))
 
 
 def next_opening(

@@ -13,6 +13,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
+import msgspec
+
 from dialer.access.search import CallQuery, Found
 from dialer.events import Event
 from dialer.kpi import Month
@@ -403,8 +405,7 @@ class LedgerEntry:
     decision: Decision
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
+class Claim(msgspec.Struct, frozen=True):
     """This node may try this task once, until the lease ends on the database's clock."""
 
     task: Task
@@ -412,8 +413,7 @@ class Claim:
     node: str
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(msgspec.Struct, frozen=True):
     """What ``verdict`` needs to know about a task."""
 
     task: Task

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, is_dataclass
+from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from enum import Enum
@@ -210,8 +210,9 @@ def to_json(value: object) -> Json:
     """Values as plain JSON; a telephone number is always masked."""
     if isinstance(value, PhoneNumber):
         return value.masked
-    if is_dataclass(value) and not isinstance(value, type):
-        shallow = {name: to_json(getattr(value, name)) for name in value.__dataclass_fields__}
+    names = getattr(type(value), "__dataclass_fields__", None) or getattr(value, "__struct_fields__", None)
+    if names and not isinstance(value, type):
+        shallow = {name: to_json(getattr(value, name)) for name in names}
         if isinstance(value, Dial | Wait | Refuse | Escalate):
             return {"kind": type(value).__name__.lower(), **shallow}
         return shallow

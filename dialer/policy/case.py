@@ -48,13 +48,15 @@ class Case:
     @once
     def counted(self) -> tuple[Attempt, ...]:
         """R43: the attempts of this pass that count, since the last call-back that succeeded."""
-        pass_no = self.task.pass_no
-        return tuple([a for a in self.tried if a.pass_no == pass_no])
+        tried, pass_no = self.tried, self.task.pass_no
+        return tuple([a for a in tried if a.pass_no == pass_no]) if tried else ()
 
     @once
     def tried(self) -> tuple[Attempt, ...]:
         """The counted attempts of all passes, since the last call-back that succeeded."""
-        made = tuple([a for a in self.attempts if counts(a)])
+        if not self.attempts:
+            return ()
+        made = tuple([a for a in self.attempts if a.outcome not in NOT_COUNTED])
         if not self.task.recurs:
             return made
         done = [n for n, a in enumerate(made) if a.outcome is Disposition.COMPLETED]
@@ -98,7 +100,11 @@ class Case:
 
     def used(self, slot: Slot) -> bool:
         """R43: an attempt, of whatever pass, was made in that slot (by key, or by the hour it was made)."""
-        return any(a.slot == slot.key or slot.holds(a.invited_at) for a in self.tried)
+        key = slot.key
+        for attempt in self.tried:
+            if attempt.slot == key or slot.holds(attempt.invited_at):
+                return True
+        return False
 
     def calls_on(self, day: date) -> int:
         """Counted attempts to the number on that local day, by any task of the customer."""

@@ -5,7 +5,7 @@ customer (R44, R45), asked once for all of them. The verdict asks again for each
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from dialer.errors import CalendarError
 from dialer.model import Segment
@@ -42,12 +42,13 @@ def door(zone: str, segment: Segment, now: datetime, calendar: Calendar, setting
         return Door(True, now, now)
     today, tomorrow = now.astimezone(where).date(), start_of_next_day(now, where)
     if calendar.covers(today.year) and not calendar.is_workday(today):
-        return Door(False, now, tomorrow)
+        return Door(False, now, tomorrow.astimezone(UTC))
     slots = slots_of(today, segment, where, settings)
     for slot in slots:
         if slot.may_start(now):
-            return Door(True, now, slot.latest_start)
-    return Door(False, now, next((slot.start for slot in slots if at_least(slot.start, now)), tomorrow))
+            return Door(True, now, slot.latest_start.astimezone(UTC))
+    opens = next((slot.start for slot in slots if at_least(slot.start, now)), tomorrow)
+    return Door(False, now, opens.astimezone(UTC))
 
 
 def next_opening(

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime, time, timedelta
 
-from dialer.model import Disposition
+from dialer.model import NOT_COUNTED, Disposition
 from dialer.policy.appointments import appointment_slot
-from dialer.policy.case import Case, counts
+from dialer.policy.case import Case
 from dialer.policy.dispositions import RETRIES, Retry
 from dialer.policy.windows import SEARCH_DAYS, Slot, slots_after, start_of_next_day
 from dialer.policy.zones import at_least, instant
@@ -64,13 +64,13 @@ def due_appointment(case: Case) -> Slot | None:
 
 def rejected_today(case: Case) -> datetime | None:
     """R43: start of the day after the last rejection (603), whatever the pass."""
-    days = [start_of_next_day(a.invited_at, case.zone) for a in case.tried if a.outcome in _REJECTIONS]
-    return _ahead(case, max(days)) if days else None
+    rejected = [a.invited_at for a in case.tried if a.outcome in _REJECTIONS]
+    return _ahead(case, start_of_next_day(max(rejected), case.zone)) if rejected else None
 
 
 def paused_until(case: Case) -> datetime | None:
     """R42: end of the pause after a try that doesn't count."""
-    ends = [a.ended_at or a.invited_at for a in case.attempts if not counts(a)]
+    ends = [a.ended_at or a.invited_at for a in case.attempts if a.outcome in NOT_COUNTED]
     if not ends:
         return None
     pause = timedelta(seconds=case.settings.uncounted_retry_s)
@@ -85,8 +85,10 @@ def last_called_back(case: Case) -> datetime | None:
 
 def tier_due_from(case: Case) -> datetime | None:
     """R77, R78, R96: when the tier's interval since the last call-back is over."""
+    if not case.task.recurs:
+        return None
     every, last = case.settings.tiers.of(case.task.tier), last_called_back(case)
-    if not case.task.recurs or every is None or last is None:
+    if every is None or last is None:
         return None
     return _ahead(case, instant(every.after(last.date()), time.min, case.zone))
 

@@ -12,7 +12,6 @@ from dialer.policy.case import Case
 from dialer.policy.eligibility import beyond_telephone
 from dialer.policy.permitted import next_permitted, paused_until
 from dialer.policy.ruling import DESTINATION, ONE_LIVE_CALL, Escalate, Finding, Refuse, Ruling, Wait, passed
-from dialer.policy.windows import moment_en, moment_label
 from dialer.policy.zones import at_least
 
 _NOT_OVER = passed("R10", "尚未回访成功", "not called back yet")
@@ -93,7 +92,7 @@ def _so_many(pass_no: int, made: int, most: int) -> Finding:
 
 def usable_number(case: Case) -> Ruling:
     if case.phone is not None:
-        return _to_dial(case.phone.number.e164)
+        return _to_dial(case.phone.number)
     if any(a.outcome is Disposition.UNALLOCATED for a in case.counted):
         return Escalate(
             "contact_refresh",
@@ -111,9 +110,8 @@ def usable_number(case: Case) -> Ruling:
     return Escalate("contact_refresh", "R22", "没有可拨打的号码", "there is no number to dial")
 
 
-@lru_cache(maxsize=1024)
-def _to_dial(e164: str) -> Finding:
-    masked = PhoneNumber(e164).masked
+def _to_dial(number: PhoneNumber) -> Finding:
+    masked = number.masked
     return passed("R22", f"拨打号码 {masked}", f"number to dial: {masked}")
 
 
@@ -142,11 +140,3 @@ def trunk_pause(case: Case) -> Ruling:
         f"上次未能呼出(线路原因,不计次数),{until:%H:%M:%S} 后再拨",
         f"the last try failed by a fault of the line (not counted): again after {until:%H:%M:%S}",
     )
-
-
-def last_try(case: Case) -> tuple[str, str]:
-    """For the operator: when the last counted attempt was, in both languages."""
-    if not case.counted:
-        return "尚未拨打", "no attempt yet"
-    last = case.counted[-1].invited_at.astimezone(case.zone)
-    return f"上次 {moment_label(last)}", f"last at {moment_en(last)}"

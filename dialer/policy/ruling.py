@@ -1,10 +1,14 @@
-"""What a rule can say, and what the verdict is made of. Values only."""
+"""What a rule can say, and what the verdict is made of. Values only.
+
+Structs, for they are built in C: a verdict makes dozens of them.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
+
+import msgspec
 
 from dialer.model import Attempt, PhoneNumber, Task
 from dialer.policy.rulebook import (
@@ -38,8 +42,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class Dial:
+class Dial(msgspec.Struct, frozen=True):
     """Call this number now."""
 
     number: PhoneNumber
@@ -51,8 +54,7 @@ class Dial:
     """``why`` in English; here and below."""
 
 
-@dataclass(frozen=True, slots=True)
-class Wait:
+class Wait(msgspec.Struct, frozen=True):
     """Not before ``until``."""
 
     until: datetime
@@ -61,8 +63,7 @@ class Wait:
     en: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Refuse:
+class Refuse(msgspec.Struct, frozen=True):
     """Never, as things stand."""
 
     rule: str
@@ -70,8 +71,7 @@ class Refuse:
     en: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Escalate:
+class Escalate(msgspec.Struct, frozen=True):
     """Another channel must go on: ``contact_refresh``, ``visit``, ``letter``, ``text``."""
 
     channel: str
@@ -84,8 +84,7 @@ Verdict = Dial | Wait | Refuse | Escalate
 Stop = Wait | Refuse | Escalate
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(msgspec.Struct, frozen=True):
     """What one rule said: ``result`` is ``pass``, ``wait``, ``refuse`` or ``escalate``."""
 
     rule: str
@@ -96,8 +95,7 @@ class Finding:
     en: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Resources:
+class Resources(msgspec.Struct, frozen=True):
     """What this node can do at this moment, for one task."""
 
     lines_free: int
@@ -109,12 +107,11 @@ class Resources:
     approved_why: str = ""
     trunk_up: bool = True
     trunk_why: str = ""
-    not_dialable: Mapping[PhoneNumber, str] = field(default_factory=dict)
+    not_dialable: Mapping[PhoneNumber, str] = msgspec.field(default_factory=dict)
     """The task's numbers that no trunk may dial, and why."""
 
 
-@dataclass(frozen=True, slots=True)
-class Inputs:
+class Inputs(msgspec.Struct, frozen=True):
     """What a decision went by: enough to understand it years later, and to make it again."""
 
     now: datetime
@@ -127,8 +124,7 @@ class Inputs:
     """Fingerprint of the settings, the calendar and the rules' versions (``ledger.Rules``)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(msgspec.Struct, frozen=True):
     """The verdict and what every rule said on the way."""
 
     verdict: Verdict

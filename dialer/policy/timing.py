@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from functools import lru_cache
 
 from dialer.errors import CalendarError
@@ -18,7 +18,6 @@ from dialer.policy.permitted import (
     rejected_today,
     tier_due_from,
 )
-from dialer.policy.retries import last_try
 from dialer.policy.ruling import DAILY_CAP, Finding, Ruling, Wait, passed
 from dialer.policy.tiers import TABLES
 from dialer.policy.windows import day_label, moment_en, moment_label, slots_of
@@ -29,6 +28,7 @@ _ANY_DAY = passed("R84", "不限起始日", "no first day to wait for")
 _ONCE = {
     name: passed(name, "不按客户等级定期回访", "doesn't come round by the customer's tier") for name in TABLES
 }
+_NO_ATTEMPT = passed("R43", "本时段未拨打过(尚未拨打)", "no attempt in this slot (no attempt yet)")
 _NO_APPOINTMENT = passed("R79", "无待履行的约定", "no appointment ahead")
 _CAN_RECORD = passed("R75", "可以录音", "the call can be recorded")
 _TRUNK_UP = passed("R7", "专用线路可用", "the trunk is up")
@@ -158,8 +158,10 @@ def slot_unused(case: Case) -> Ruling:
     """R43: another slot each time."""
     slot = open_slot(case)
     if due_appointment(case) is not None or slot is None or not case.used(slot):
-        zh, en = last_try(case)
-        return _unused(zh, en)
+        if not case.counted:
+            return _NO_ATTEMPT
+        last = case.counted[-1].invited_at.astimezone(case.zone)
+        return _unused(last.date(), last.hour, last.minute)
     until = next_permitted(case, case.now)
     return Wait(
         until,
@@ -169,8 +171,10 @@ def slot_unused(case: Case) -> Ruling:
     )
 
 
-@lru_cache(maxsize=1024)
-def _unused(zh: str, en: str) -> Finding:
+@lru_cache(maxsize=4096)
+def _unused(day: date, hour: int, minute: int) -> Finding:
+    last = datetime.combine(day, time(hour, minute))
+    zh, en = f"上次 {moment_label(last)}", f"last at {moment_en(last)}"
     return passed("R43", f"本时段未拨打过({zh})", f"no attempt in this slot ({en})")
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
 from datetime import datetime
+from functools import lru_cache
+from typing import TypeVar
+
+import msgspec
 
 from dialer.errors import CalendarError
 from dialer.model import Attempt, Task
@@ -40,6 +43,8 @@ __all__ = [
     "examine",
 ]
 
+T = TypeVar("T")
+
 TASK_RULES: tuple[Callable[[Task], Ruling], ...] = (
     eligibility.open_state,
     eligibility.waiver,
@@ -47,6 +52,7 @@ TASK_RULES: tuple[Callable[[Task], Ruling], ...] = (
     eligibility.do_not_call,
     eligibility.opted_out,
 )
+RESOURCE_RULES = (eligibility.approved,)
 CASE_RULES: tuple[Callable[[Case], Ruling], ...] = (
     deadlines.deadline,
     retries.not_over,
@@ -87,15 +93,14 @@ def decide(
     return hear(task, attempts, customer_attempts, now, calendar, settings, resources).decision()
 
 
-@dataclass(frozen=True, slots=True)
-class Hearing:
+class Hearing(msgspec.Struct, frozen=True):
     """The verdict and what the rules said, not yet made into findings: for who may not need them."""
 
     verdict: Verdict
     rulings: tuple[Ruling, ...]
 
     def decision(self, inputs: Inputs | None = None) -> Decision:
-        return Decision(self.verdict, tuple(map(finding_of, self.rulings)), inputs)
+        return Decision(self.verdict, tuple([finding_of(one) for one in self.rulings]), inputs)
 
 
 def hear(
@@ -108,12 +113,11 @@ def hear(
     resources: Resources,
 ) -> Hearing:
     """As ``decide``."""
-    case, rulings = _hear(task, attempts, customer_attempts, now, calendar, settings, resources)
-    said: list[Ruling] = []
-    for ruling in rulings:
-        said.append(ruling)
-        if not isinstance(ruling, Finding):
-            return Hearing(ruling, tuple(said))
+    case = _case(task, attempts, customer_attempts, now, calendar, settings, resources)
+    said = _rulings(task, case, resources, every=False)
+    last = said[-1]
+    if not isinstance(last, Finding):
+        return Hearing(last, tuple(said))
     if case is None:
         raise AssertionError("the rules passed a case without a zone")
     return Hearing(_dial(case), tuple(said))
@@ -129,11 +133,11 @@ def examine(
     resources: Resources,
 ) -> tuple[Finding, ...]:
     """What every rule says, also those behind the one that stops; else as ``decide``."""
-    _, rulings = _hear(task, attempts, customer_attempts, now, calendar, settings, resources)
-    return tuple(finding_of(ruling) for ruling in rulings)
+    case = _case(task, attempts, customer_attempts, now, calendar, settings, resources)
+    return tuple(map(finding_of, _rulings(task, case, resources, every=True)))
 
 
-def _hear(
+def _case(
     task: Task,
     attempts: tuple[Attempt, ...],
     customer_attempts: tuple[Attempt, ...],
@@ -141,37 +145,48 @@ def _hear(
     calendar: Calendar,
     settings: PolicySettings,
     resources: Resources,
-) -> tuple[Case | None, Iterator[Ruling]]:
-    """The case, or None in an unknown zone, and the rules' answers as they are asked for."""
+) -> Case | None:
+    """None in an unknown zone."""
     if now.tzinfo is None:
         raise ValueError("now needs a zone: pass an aware datetime")
     zone = find_zone(task.zone or settings.zone)
     if zone is None:
-        return None, _rulings(task, None, resources)
-    case = Case(task, attempts, customer_attempts, now.astimezone(zone), zone, calendar, settings, resources)
-    return case, _rulings(task, case, resources)
+        return None
+    return Case(task, attempts, customer_attempts, now.astimezone(zone), zone, calendar, settings, resources)
 
 
-def _rulings(task: Task, case: Case | None, resources: Resources) -> Iterator[Ruling]:
-    for rule in TASK_RULES:
-        yield rule(task)
-    yield eligibility.approved(resources)
-    if case is None:
-        yield Refuse(
-            "R44",
-            f"客户时区 {task.zone} 无法识别,不能判断当地时间,请更正",
-            f"the customer's zone {task.zone} is unknown, so is the local time: correct it",
-        )
-        return
-    for check in CASE_RULES:
+def _rulings(task: Task, case: Case | None, resources: Resources, *, every: bool) -> list[Ruling]:
+    """What the rules say, in their order: up to the first that stops, or of ``every`` one."""
+    said: list[Ruling] = []
+    if _ask(TASK_RULES, task, said, every) or _ask(RESOURCE_RULES, resources, said, every):
+        return said
+    if case is not None:
+        _ask(CASE_RULES, case, said, every)
+        return said
+    zh = f"客户时区 {task.zone} 无法识别,不能判断当地时间,请更正"
+    said.append(Refuse("R44", zh, f"the customer's zone {task.zone} is unknown, so is the local time: correct it"))
+    return said
+
+
+def _ask(rules: Iterable[Callable[[T], Ruling]], about: T, said: list[Ruling], every: bool) -> bool:
+    """Whether one of them stopped the call; with ``every`` one heard, none does."""
+    for rule in rules:
         try:
-            yield check(case)
+            ruling = rule(about)
         except CalendarError as error:
-            yield Refuse(
-                "R44",
-                f"缺少官方工作日历,不拨打:请补充 {error.file}",
-                f"there is no official calendar, nobody is called: add {error.file}",
-            )
+            ruling = _no_calendar(error)
+        said.append(ruling)
+        if ruling.__class__ is not Finding and not every:
+            return True
+    return False
+
+
+def _no_calendar(error: CalendarError) -> Refuse:
+    return Refuse(
+        "R44",
+        f"缺少官方工作日历,不拨打:请补充 {error.file}",
+        f"there is no official calendar, nobody is called: add {error.file}",
+    )
 
 
 def _dial(case: Case) -> Dial:
@@ -180,6 +195,10 @@ def _dial(case: Case) -> Dial:
         raise AssertionError("the rules passed a case without a slot or a number")
     rule = "R79" if permitted.due_appointment(case) is not None else "R44"
     number = len(case.counted) + 1
-    why = f"{slot.label},第 {case.task.pass_no} 轮第 {number} 次拨打"
-    en = f"{slot.en}, attempt {number} of pass {case.task.pass_no}"
+    why, en = _attempt(slot.label, slot.en, case.task.pass_no, number)
     return Dial(phone.number, slot.key, slot.end, rule, why, en)
+
+
+@lru_cache(maxsize=1024)
+def _attempt(label: str, en: str, pass_no: int, number: int) -> tuple[str, str]:
+    return f"{label},第 {pass_no} 轮第 {number} 次拨打", f"{en}, attempt {number} of pass {pass_no}"

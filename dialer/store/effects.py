@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Set
-from dataclasses import replace
 from datetime import UTC, date, datetime
 
 from dialer.handover import BY_CHANNEL
@@ -35,7 +34,7 @@ CUSTOMER_BUSY = ("该客户另有一通电话正在进行", "another call to thi
 def stopped_by(decision: Decision, wait: Wait) -> Decision:
     """A decision that something behind the rules stops after all: it stands last among the findings."""
     finding = Finding(wait.rule, "wait", wait.why, version_of(wait.rule), wait.en)
-    return replace(decision, verdict=wait, findings=(*decision.findings, finding))
+    return Decision(wait, (*decision.findings, finding), decision.inputs)
 
 
 def differs(new: Verdict, last: Verdict | None) -> bool:

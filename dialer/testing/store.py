@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from bisect import insort
 from collections import defaultdict
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from heapq import heappop, heappush
+from operator import attrgetter
 
 from dialer.access.search import CallQuery, Found
 from dialer.errors import Fenced, StoreError
@@ -57,20 +59,24 @@ from dialer.store.effects import (
 from dialer.testing.registers import Books, MemoryRegisters
 from dialer.testing.search import matches
 
+_ID_BITS = 40
+_ID = (1 << _ID_BITS) - 1
+
 
 @dataclass(slots=True)
 class Kept:
     task: Task
     lane: Lane
-    heap: list[tuple[date, TaskId]]
+    queue: list[int]
     """Its lane's."""
-    deadline: date
+    place: int
+    """In the order of the queue (``_place``)."""
     hidden_until: datetime | None = None
     fence: int = 0
     claim: Claim | None = None
     lease_until: float = 0.0
     queued: bool = False
-    """Whether it stands in its lane's heap."""
+    """Whether it stands in its lane's queue."""
     decisions: list[tuple[datetime, Decision]] = field(default_factory=list)
     calls: list[Call] = field(default_factory=list)
 
@@ -82,6 +88,14 @@ class Call:
     customer_key: str
     record: CallRecord | None = None
     recovered: bool = False
+
+
+def _place(task: Task) -> int:
+    """By deadline, then by id: one number, which compares faster than two."""
+    return (deadline(task) or date.max).toordinal() << _ID_BITS | task.id
+
+
+_by_place = attrgetter("place")
 
 
 class MemoryStore(MemoryRegisters):
@@ -114,8 +128,8 @@ class MemoryStore(MemoryRegisters):
         self._events = 0
         self._rules: list[tuple[str, Rules]] = []
         self._due_changes: dict[TaskId, list[tuple[datetime, DueChange]]] = defaultdict(list)
-        self._lanes: dict[Lane, list[tuple[date, TaskId]]] = defaultdict(list)
-        """Heaps of what is ready; an entry that isn't any more is dropped when it is met."""
+        self._lanes: dict[Lane, list[int]] = defaultdict(list)
+        """Places of what is ready, in order; one that isn't any more is dropped when it is met."""
         self._waiting: list[tuple[datetime, TaskId]] = []
         """Heap by the end of the wait, as above."""
         self._agreed: list[tuple[datetime, TaskId]] = []
@@ -144,7 +158,7 @@ class MemoryStore(MemoryRegisters):
             task_id = TaskId(len(self._tasks) + 1)
             lane = Lane(task.campaign, task.zone, task.segment.value)
             own = self.exempted(replace(task, id=task_id))
-            kept = Kept(own, lane, self._lanes[lane], deadline(task) or date.max)
+            kept = Kept(own, lane, self._lanes[lane], _place(own))
             self._tasks[task_id] = kept
             self._enqueue(kept)
             self._agree(kept)
@@ -159,24 +173,23 @@ class MemoryStore(MemoryRegisters):
         reachable: Reachable = lambda _lane: True,
     ) -> list[Candidate]:
         self._wake(now)
-        found: dict[TaskId, Kept] = {}
+        found: dict[int, Kept] = {}
         for kept in self._due_now(now):
             if self._ready(kept) and (campaigns is None or kept.task.campaign in campaigns):
-                found[kept.task.id] = kept
+                found[kept.place] = kept
         asked = set(found)
-        for lane, heap in self._lanes.items():
-            if heap and (campaigns is None or lane.campaign in campaigns) and reachable(lane):
-                found |= {kept.task.id: kept for kept in self._head(lane, limit)}
-        ordered = list(found.values())
-        if len(ordered) > 1:
-            ordered.sort(key=lambda k: (k.deadline, k.task.id))
+        for lane, queue in self._lanes.items():
+            if queue and (campaigns is None or lane.campaign in campaigns) and reachable(lane):
+                for kept in self._head(queue, limit):
+                    found[kept.place] = kept
+        ordered = sorted(found.values(), key=_by_place)
         if len(ordered) > limit:
-            ordered.sort(key=lambda k: k.task.id not in asked)
-            ordered = sorted(ordered[:limit], key=lambda k: (k.deadline, k.task.id))
-        return [self._candidate(kept.task) for kept in ordered]
+            ordered.sort(key=lambda kept: kept.place not in asked)
+            ordered = sorted(ordered[:limit], key=_by_place)
+        return [self._candidate(kept) for kept in ordered]
 
     async def reconsider(self, limit: int) -> int:
-        shown = sorted(self._parked, key=lambda key: (self._tasks[key].deadline, key))[:limit]
+        shown = sorted(self._parked, key=lambda key: self._tasks[key].place)[:limit]
         for key in shown:
             self._parked.discard(key)
             self._tasks[key].hidden_until = None
@@ -185,7 +198,7 @@ class MemoryStore(MemoryRegisters):
 
     async def candidate(self, task_id: TaskId) -> Candidate | None:
         kept = self._tasks.get(task_id)
-        return None if kept is None else self._candidate(kept.task)
+        return None if kept is None else self._candidate(kept)
 
     async def tasks(self) -> list[Task]:
         return [self.seen(kept.task) for kept in self._tasks.values()]
@@ -261,7 +274,7 @@ class MemoryStore(MemoryRegisters):
         for one in changes:
             kept = self._tasks[one.task_id]
             kept.task = replace(kept.task, due=one.after, due_provisional=one.provisional)
-            kept.deadline, kept.queued = deadline(kept.task) or date.max, False
+            kept.place, kept.queued = _place(kept.task), False
             self._enqueue(kept)
             self._due_changes[one.task_id].append((now, one))
             self._emit(DeadlineDatedAnew(now, one.task_id, one.before, one.after, one.provisional))
@@ -300,7 +313,7 @@ class MemoryStore(MemoryRegisters):
             raise Fenced(f"task {claim.task.id}: the claim with fence {claim.fence} is over")
         if self._live(claim.task.id):
             raise Fenced(f"task {claim.task.id}: this claim has its call already")
-        fresh = self._candidate(kept.task)
+        fresh = self._candidate(kept)
         decision = check(fresh)
         dial = isinstance(decision.verdict, Dial)
         if dial and kept.task.state is not TaskState.OPEN:
@@ -429,7 +442,7 @@ class MemoryStore(MemoryRegisters):
     def _enqueue(self, kept: Kept) -> None:
         if not kept.queued and kept.task.state is TaskState.OPEN and kept.hidden_until is None:
             kept.queued = True
-            heappush(kept.heap, (kept.deadline, kept.task.id))
+            insort(kept.queue, kept.place)
 
     def _agree(self, kept: Kept) -> None:
         if kept.task.appointment is not None:
@@ -472,25 +485,27 @@ class MemoryStore(MemoryRegisters):
         return (
             kept.task.state is TaskState.OPEN
             and kept.hidden_until is None
-            and not self._live(kept.task.id)
-            and not self._claimed(kept)
+            and kept.task.id not in self._live_tasks
+            and (kept.claim is None or not self._claimed(kept))
         )
 
-    def _head(self, lane: Lane, limit: int) -> list[Kept]:
-        """The lane's first ones, which stay in it."""
-        heap = self._lanes[lane]
-        found: list[tuple[tuple[date, TaskId], Kept]] = []
-        while heap and len(found) < limit:
-            entry = heappop(heap)
-            kept = self._tasks[entry[1]]
-            if entry[0] != kept.deadline:
+    def _head(self, queue: list[int], limit: int) -> list[Kept]:
+        """A lane's first ones, which stay in it; those before them that aren't ready don't."""
+        found: list[Kept] = []
+        met = 0
+        for place in queue:
+            if len(found) >= limit:
+                break
+            met += 1
+            kept = self._tasks[TaskId(place & _ID)]
+            if place != kept.place:
                 continue  # it was dated anew, and stands elsewhere
             kept.queued = self._ready(kept)
             if kept.queued:
-                found.append((entry, kept))
-        for entry, _ in found:
-            heappush(heap, entry)
-        return [kept for _, kept in found]
+                found.append(kept)
+        if met > len(found):
+            queue[:met] = [kept.place for kept in found]
+        return found
 
     def _claimed(self, kept: Kept) -> bool:
         return kept.claim is not None and kept.lease_until > self._clock()
@@ -506,10 +521,11 @@ class MemoryStore(MemoryRegisters):
             raise StoreError(f"there is no call {call_id}")
         return self._calls[call_id]
 
-    def _candidate(self, task: Task) -> Candidate:
-        own = tuple([c.attempt for c in self._tasks[task.id].calls])
-        calls = self._of_customer.get(task.customer_key, ())
-        others = tuple([c.attempt for c in calls if c.attempt.task_id != task.id])
+    def _candidate(self, kept: Kept) -> Candidate:
+        task = kept.task
+        own = tuple([c.attempt for c in kept.calls]) if kept.calls else ()
+        calls = self._of_customer.get(task.customer_key)
+        others = tuple([c.attempt for c in calls if c.attempt.task_id != task.id]) if calls else ()
         return Candidate(self.seen(task), own, others)
 
     def _view(self, call: Call) -> CallView:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from functools import cache
 from statistics import NormalDist
 from typing import TypeVar
 
@@ -26,13 +27,18 @@ def _mixed(value: int) -> int:
     return value ^ (value >> 31)
 
 
+@cache
+def _seeded(seed: int) -> int:
+    return _mixed((seed * _STEP) + _STEP & _64)
+
+
 class Chance:
     """A row of draws for one subject, e.g. ``Chance(seed, task, attempt)``."""
 
     __slots__ = ("_state",)
 
-    def __init__(self, *about: int) -> None:
-        state = 0
+    def __init__(self, seed: int, *about: int) -> None:
+        state = _seeded(seed)
         for part in about:
             state = _mixed((state ^ (part * _STEP)) + _STEP & _64)
         self._state = state

@@ -150,23 +150,27 @@ class Oracle:
     def _who(
         self, task: Task, made: _Made, mine: list[_Made], in_pass: list[_Made]
     ) -> Iterable[tuple[str, str]]:
-        for rule, wrong, why in (
-            ("R19", task.waiver and not task.missing_signatures, "exempt by a signed waiver"),
-            ("R11", task.surrendered, "the policy was surrendered"),
-            ("R38", task.do_not_call, "on the do-not-call list"),
-            ("R37", task.opted_out, "wants no calls"),
-            ("R10", any(one.outcome is Disposition.COMPLETED for one in mine), "called back already"),
-            ("R38", any(one.outcome is Disposition.REFUSED for one in mine), "declined already"),
-            ("ONE_LIVE_CALL", task.customer_key in self._live, "the customer is in another call"),
-        ):
-            if wrong:
-                yield rule, why
+        if task.waiver and not task.missing_signatures:
+            yield "R19", "exempt by a signed waiver"
+        if task.surrendered:
+            yield "R11", "the policy was surrendered"
+        if task.do_not_call:
+            yield "R38", "on the do-not-call list"
+        if task.opted_out:
+            yield "R37", "wants no calls"
+        before = [one.outcome for one in mine]
+        if Disposition.COMPLETED in before:
+            yield "R10", "called back already"
+        if Disposition.REFUSED in before:
+            yield "R38", "declined already"
+        if task.customer_key in self._live:
+            yield "ONE_LIVE_CALL", "the customer is in another call"
         numbers = {phone.number.e164: phone.verified for phone in task.phones}
         if made.number not in numbers:
             yield "R22", "not a number of this customer"
         elif task.pass_no > 1 and not numbers[made.number]:
-            before = {one.number for one in self._of_task[task.id] if one.pass_no < task.pass_no}
-            if made.number in before:
+            dialled = {one.number for one in self._of_task[task.id] if one.pass_no < task.pass_no}
+            if made.number in dialled:
                 yield "R24", "a later pass needs a re-verified or another number"
         if any(one.number == made.number and one.outcome is Disposition.UNALLOCATED for one in in_pass):
             yield "R22", "this pass found the number unallocated"

@@ -52,6 +52,11 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         self._ready.append(handle)
         return handle
 
+    def call_later(
+        self, delay: float, callback: Callable[[*Ts], object], *args: *Ts, context: Context | None = None
+    ) -> TimerHandle:
+        return self.call_at(self._passed + delay, callback, *args, context=context)
+
     def call_at(
         self, when: float, callback: Callable[[*Ts], object], *args: *Ts, context: Context | None = None
     ) -> TimerHandle:
@@ -67,10 +72,10 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         """What is ready is called; where nothing is, time goes on to the next timer."""
         ready, timers = self._ready, self._timers
         if self._dropped > _MANY and self._dropped * 2 > len(timers):
-            timers[:] = [one for one in timers if not one[2].cancelled()]
+            timers[:] = [one for one in timers if not one[2]._cancelled]
             heapify(timers)
             self._dropped = 0
-        while timers and timers[0][2].cancelled():
+        while timers and timers[0][2]._cancelled:
             heappop(timers)
         if not ready and not self._stopping:
             if not timers:
@@ -79,9 +84,10 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         end = self._passed + _SAME_S
         while timers and timers[0][0] < end:
             ready.append(heappop(timers)[2])
+        take = ready.popleft
         for _ in range(len(ready)):
-            handle = ready.popleft()
-            if not handle.cancelled():
+            handle = take()
+            if not handle._cancelled:
                 handle._run()
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+
+import msgspec
 
 _SAME_S = 1e-7
 """Times this near are one time: sums of floats differ."""
@@ -11,8 +12,7 @@ CATCH_UP_S = 0.05
 """How late a call may leave without moving those behind it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Pacer:
+class Pacer(msgspec.Struct, frozen=True):
     """Calls leave ``1/cps`` seconds apart, and no second ever holds more than ``cps`` of them (rounded up).
 
     A timer that fires late costs no calls: the next one keeps its place in the rhythm.

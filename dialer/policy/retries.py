@@ -92,7 +92,7 @@ def _so_many(pass_no: int, made: int, most: int) -> Finding:
 
 def usable_number(case: Case) -> Ruling:
     if case.phone is not None:
-        return _to_dial(case.phone.number)
+        return _to_dial(case.phone.number.e164)
     if any(a.outcome is Disposition.UNALLOCATED for a in case.counted):
         return Escalate(
             "contact_refresh",
@@ -110,8 +110,9 @@ def usable_number(case: Case) -> Ruling:
     return Escalate("contact_refresh", "R22", "没有可拨打的号码", "there is no number to dial")
 
 
-def _to_dial(number: PhoneNumber) -> Finding:
-    masked = number.masked
+@lru_cache(maxsize=4096)
+def _to_dial(e164: str) -> Finding:
+    masked = PhoneNumber(e164).masked
     return passed("R22", f"拨打号码 {masked}", f"number to dial: {masked}")
 
 

@@ -100,7 +100,8 @@ class Hearing(msgspec.Struct, frozen=True):
     rulings: tuple[Ruling, ...]
 
     def decision(self, inputs: Inputs | None = None) -> Decision:
-        return Decision(self.verdict, tuple([finding_of(one) for one in self.rulings]), inputs)
+        *passed, last = self.rulings
+        return Decision(self.verdict, (*passed, finding_of(last)), inputs)
 
 
 def hear(

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
+import msgspec
+
 from dialer.errors import ConfigError
 from dialer.model import AppointmentWish, Disposition
 from dialer.simulation.chance import Chance
@@ -131,8 +133,7 @@ class People:
     sellers: int = 400
 
 
-@dataclass(frozen=True, slots=True)
-class Behaviour:
+class Behaviour(msgspec.Struct, frozen=True):
     """One call, as it will go if nobody ends it before."""
 
     outcome: Disposition

@@ -16,6 +16,7 @@ from dialer.simulation.chance import Chance
 COOLING_OFF_DAYS = 15
 _DUE_WORKDAYS = 5
 """R30: within five workdays of signing."""
+_PREMIUM = Decimal(12000)
 _CHANNELS = ("个代", "银代", "经代", "电销", "网销")
 
 
@@ -50,13 +51,15 @@ def invent(
     if at_once:
         mornings = mornings[:1]
     bounds = [count * n // len(mornings) for n in range(len(mornings) + 1)]
-    return tuple(
-        Morning(day, tuple(_task(n, seed, people, day, calendar) for n in range(bounds[k], bounds[k + 1])))
-        for k, day in enumerate(mornings)
-    )
+    found = []
+    for k, day in enumerate(mornings):
+        due = _due(day - timedelta(days=1), calendar)
+        tasks = [_task(n, seed, people, day, due) for n in range(bounds[k], bounds[k + 1])]
+        found.append(Morning(day, tuple(tasks)))
+    return tuple(found)
 
 
-def _task(n: int, seed: int, people: People, day: date, calendar: Calendar) -> Task:
+def _task(n: int, seed: int, people: People, day: date, due: date) -> Task:
     chance = Chance(seed, n, -1)
     same_customer = n > 0 and chance.happens(people.second_policy)
     phones = [Phone(_number(n - same_customer))]
@@ -66,18 +69,18 @@ def _task(n: int, seed: int, people: People, day: date, calendar: Calendar) -> T
     waiver = chance.happens(people.waiver)
     seller = n * 7919 % max(1, people.sellers)
     return Task(
-        id=TaskId(0),
+        id=TaskId(n + 1),
         campaign="simulated",
         policy_no=f"S{n:07d}",
         holder=Policyholder("客户"),
         phones=tuple(phones),
         product=f"产品{n % 7 + 1}",
-        premium=Decimal(12000),
+        premium=_PREMIUM,
         pay_years=20,
         script="simulated",
         cooling_off_days=COOLING_OFF_DAYS,
         cooling_off_end=signed + timedelta(days=COOLING_OFF_DAYS),
-        due=_due(signed, calendar),
+        due=due,
         branch=f"第{seller % max(1, people.branches) + 1}中心支公司",
         channel=_CHANNELS[seller % len(_CHANNELS)],
         seller=f"S{seller}",

@@ -42,7 +42,7 @@ def differs(new: Verdict, last: Verdict | None) -> bool:
 
     The wording of ``why`` isn't looked at, or a counter in it would fill the table.
     """
-    return last is None or _gist(new) != _gist(last)
+    return last is None or type(new) is not type(last) or _gist(new) != _gist(last)
 
 
 def _gist(verdict: Verdict) -> tuple[object, ...]:

@@ -157,7 +157,7 @@ class MemoryStore(MemoryRegisters):
             accepted += 1
             task_id = TaskId(len(self._tasks) + 1)
             lane = Lane(task.campaign, task.zone, task.segment.value)
-            own = self.exempted(replace(task, id=task_id))
+            own = self.exempted(task if task.id == task_id else replace(task, id=task_id))
             kept = Kept(own, lane, self._lanes[lane], _place(own))
             self._tasks[task_id] = kept
             self._enqueue(kept)
@@ -222,7 +222,7 @@ class MemoryStore(MemoryRegisters):
         self._parked.discard(task_id)
         if kept.hidden_until is None:
             self._enqueue(kept)
-        elif kept.hidden_until == PARKED:
+        elif kept.hidden_until is PARKED:
             self._parked.add(task_id)
         else:
             heappush(self._waiting, (kept.hidden_until, task_id))

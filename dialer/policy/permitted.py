@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, time, timedelta
+from datetime import UTC, datetime, time, timedelta
 
 from dialer.model import NOT_COUNTED, Disposition
 from dialer.policy.appointments import appointment_slot
@@ -43,8 +43,9 @@ def open_slot(case: Case) -> Slot | None:
 def _open_window(case: Case) -> Slot | None:
     if not case.calendar.is_workday(case.today):
         return None
+    now = case.now.astimezone(UTC)
     for slot in case.slots_today:
-        if slot.may_start(case.now):
+        if slot.may_start(now):
             return slot
     return None
 

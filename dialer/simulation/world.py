@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import logging
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
@@ -26,7 +25,7 @@ from dialer.scheduler import Scheduler, SchedulerConfig
 from dialer.simulation.callees import Behaviour, Callees
 from dialer.simulation.chance import Chance
 from dialer.simulation.oracle import Figures, Oracle, Violation
-from dialer.simulation.people import Morning, confirmed, workdays
+from dialer.simulation.people import Morning, confirmed, seldom_collected, workdays
 from dialer.testing.store import MemoryStore
 from dialer.testing.virtual import run_virtual
 
@@ -37,7 +36,6 @@ _NEVER_S = 1e6
 """The scheduler's own heartbeat: the house wakes it by the minute while anybody may be called."""
 _LEASE_S = 86_400.0
 """No node dies here: one renewal a day is enough."""
-_COLLECT_AFTER = (200_000, 50, 1000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,22 +103,18 @@ class Ran:
 def simulate(plan: Plan, tell: Callable[[int, int], None] = lambda _day, _done: None) -> Ran:
     """``tell(days, done)`` after each day."""
     start = datetime.combine(plan.start, time(), plan.zone)
-    with _seldom_collected():
+    with seldom_collected(), _errors_only():
         return run_virtual(lambda clock: _World(plan, clock, tell).run(), start)
 
 
 @contextmanager
-def _seldom_collected() -> Iterator[None]:
-    """A million objects that live to the end: looking through them for cycles takes longer than the calls."""
-    before = gc.get_threshold()
-    gc.set_threshold(*_COLLECT_AFTER)
+def _errors_only() -> Iterator[None]:
     log = logging.getLogger("dialer.scheduler")
     level = log.level
     log.setLevel(logging.ERROR)
     try:
         yield
     finally:
-        gc.set_threshold(*before)
         log.setLevel(level)
 
 

@@ -100,12 +100,10 @@ def run_virtual(main: Callable[[Callable[[], datetime]], Coroutine[Any, Any, T]]
 
     def clock() -> datetime:
         nonlocal last
-        passed, moment = last
-        if passed != loop.time():
-            passed = loop.time()
-            moment = start + timedelta(seconds=passed)
-            last = (passed, moment)
-        return moment
+        passed = loop.time()
+        if passed != last[0]:
+            last = (passed, start + timedelta(seconds=passed))
+        return last[1]
 
     with asyncio.Runner(loop_factory=lambda: loop) as runner:
         return runner.run(main(clock))

@@ -100,11 +100,8 @@ class Case:
 
     def used(self, slot: Slot) -> bool:
         """R43: an attempt, of whatever pass, was made in that slot (by key, or by the hour it was made)."""
-        key = slot.key
-        for attempt in self.tried:
-            if attempt.slot == key or slot.holds(attempt.invited_at):
-                return True
-        return False
+        tried = self.tried
+        return bool(tried) and any(a.slot == slot.key or slot.holds(a.invited_at) for a in tried)
 
     def calls_on(self, day: date) -> int:
         """Counted attempts to the number on that local day, by any task of the customer."""

@@ -6,6 +6,7 @@ Structs, for they are built in C: a verdict makes dozens of them.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 
 import msgspec
@@ -95,7 +96,8 @@ class Finding(msgspec.Struct, frozen=True):
     en: str = ""
 
 
-class Resources(msgspec.Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Resources:
     """What this node can do at this moment, for one task."""
 
     lines_free: int
@@ -107,7 +109,7 @@ class Resources(msgspec.Struct, frozen=True):
     approved_why: str = ""
     trunk_up: bool = True
     trunk_why: str = ""
-    not_dialable: Mapping[PhoneNumber, str] = msgspec.field(default_factory=dict)
+    not_dialable: Mapping[PhoneNumber, str] = field(default_factory=dict)
     """The task's numbers that no trunk may dial, and why."""
 
 

@@ -165,7 +165,8 @@ def _rulings(task: Task, case: Case | None, resources: Resources, *, every: bool
         _ask(CASE_RULES, case, said, every)
         return said
     zh = f"客户时区 {task.zone} 无法识别,不能判断当地时间,请更正"
-    said.append(Refuse("R44", zh, f"the customer's zone {task.zone} is unknown, so is the local time: correct it"))
+    unknown = f"the customer's zone {task.zone} is unknown, so is the local time: correct it"
+    said.append(Refuse("R44", zh, unknown))
     return said
 
 

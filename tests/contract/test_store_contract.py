@@ -9,6 +9,7 @@ from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from dialer.errors import Fenced, StoreError
@@ -265,13 +266,13 @@ async def test_a_decision_comes_back_with_what_it_went_by(store: Store) -> None:
     other = Attempt(CallId(4), TaskId(2), task.phones[1].number, 1, "2026-11-09/1", NOW)
     means = Resources(0, approved=False, approved_why="无", not_dialable={task.phones[1].number: "外地"})
     went_by = Inputs(NOW, task, (tried,), (other,), means, "abc123")
-    await store.record_decision(TaskId(1), replace(wait(30), inputs=went_by), NOW)
+    await store.record_decision(TaskId(1), msgspec.structs.replace(wait(30), inputs=went_by), NOW)
     ((_, kept),) = await store.decisions(TaskId(1))
     assert kept.inputs is not None
     about = {"campaign": "", "policy_no": "", "holder": Policyholder(""), "product": "", "script": ""}
     about |= {"premium": Decimal(0), "pay_years": 0}
     assert replace(kept.inputs.task, **about) == replace(task, **about)
-    assert replace(kept.inputs, task=task) == went_by
+    assert msgspec.structs.replace(kept.inputs, task=task) == went_by
 
 
 async def test_a_visit_that_failed_goes_on_to_a_letter(store: Store) -> None:
@@ -757,7 +758,7 @@ async def test_a_result_under_another_claim_is_refused(store: Store) -> None:
     await store.add_tasks([a_task("P1"), a_task("P2", "13911112222")], NOW)
     claim, call = await dialled(store, 1)
     with pytest.raises(Fenced):
-        await store.finish(replace(claim, fence=claim.fence + 1), ended(call))
+        await store.finish(msgspec.structs.replace(claim, fence=claim.fence + 1), ended(call))
     other = await claimed(store, 2)
     with pytest.raises(StoreError, match="isn't a call of task"):
         await store.finish(other, ended(call))

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+import msgspec
 import pytest
 
 from dialer.model import CallRecord, Disposition, Phone, PhoneNumber, Policyholder, Reason, Task, TaskId
@@ -38,7 +39,7 @@ async def _work(home: Path, store: SqlStore) -> None:
     def judge(one: Candidate, now: datetime, means: Resources) -> Decision:
         about = (one.task, one.attempts, one.customer_attempts)
         made = decide(*about, now, site.calendar, site.settings.calling, means)
-        return replace(made, inputs=Inputs(now, *about, means, rules.fingerprint))
+        return msgspec.structs.replace(made, inputs=Inputs(now, *about, means, rules.fingerprint))
 
     async def say(task: int, now: datetime, means: Resources = FREE) -> None:
         one = await store.candidate(TaskId(task))
@@ -56,7 +57,7 @@ async def _work(home: Path, store: SqlStore) -> None:
     other = await store.claim(TaskId(2), "m", 600, TEN)
     assert stale is not None
     assert other is not None
-    past = replace(stale, customer_attempts=())
+    past = msgspec.structs.replace(stale, customer_attempts=())
     decision, none = await store.barrier(other, lambda _: judge(past, TEN, FREE), TEN)
     assert none is None
     assert not isinstance(decision.verdict, Dial)

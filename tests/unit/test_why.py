@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+import msgspec
 import pytest
 from office_home import HEADER, NUMBERS, ROWS, dialer, shows_no_number, told
 
@@ -50,7 +50,7 @@ async def look(
     def check(one: Candidate) -> Decision:
         made = decide(one.task, one.attempts, one.customer_attempts, now, CALENDAR, SETTINGS, resources)
         went_by = Inputs(now, one.task, one.attempts, one.customer_attempts, resources, RULES.fingerprint)
-        return replace(made, inputs=went_by)
+        return msgspec.structs.replace(made, inputs=went_by)
 
     for one in await store.candidates(now, 10):
         if one.task.id != 1:

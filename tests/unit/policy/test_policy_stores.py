@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 from zoneinfo import ZoneInfo
 
+import msgspec
 import pytest
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
@@ -125,7 +126,7 @@ class Offices(RuleBasedStateMachine):
         went_by = Inputs(
             self.now, one.task, one.attempts, one.customer_attempts, FREE, self.rules.fingerprint
         )
-        return replace(made, inputs=went_by)
+        return msgspec.structs.replace(made, inputs=went_by)
 
     @rule(seconds=st.one_of(st.integers(1, 1800), st.integers(1, 5 * HOUR), st.integers(1, 3 * 24 * HOUR)))
     def time_passes(self, seconds: int) -> None:

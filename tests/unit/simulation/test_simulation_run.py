@@ -51,6 +51,29 @@ def test_the_same_seed_gives_the_same_days() -> None:
     assert outcome(simulate(a_plan(100, days=9, at_once=True, seed=2))) != outcome(usual())
 
 
+def test_these_days_stay_as_they_were() -> None:
+    """Whatever makes the simulation faster: the same calls, at the same moments."""
+    found = forecast(usual())
+    assert {one.value: n for one, n in found.outcomes.items()} == {
+        "completed": 66,
+        "answered_incomplete": 5,
+        "wrong_person": 6,
+        "refused": 1,
+        "appointment": 6,
+        "no_answer": 77,
+        "busy": 17,
+        "rejected": 8,
+        "unallocated": 1,
+        "unreachable": 31,
+        "trunk_failure": 1,
+        "machine": 2,
+        "transferred": 2,
+    }
+    assert list(found.by_day.values()) == [138, 47, 5, 1, 2, 20, 9]
+    assert found.lines.mean == pytest.approx(0.1934688616569964, abs=1e-12)
+    assert found.agents.talk_hours == pytest.approx(0.11229329400802465, abs=1e-12)
+
+
 def test_every_call_is_checked_and_lawful() -> None:
     found = forecast(usual())
     assert found.broken == 0

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from datetime import date, datetime
 from functools import lru_cache
 
-from dialer.model import Attempt, Task
-from dialer.policy.case import Case, counts
+from dialer.model import NOT_COUNTED, Attempt, Task
+from dialer.policy.case import Case
 from dialer.policy.ruling import Finding, Ruling, passed
 from dialer.policy.tiers import TierTable
 from dialer.policy.windows import NOON, day_label
@@ -30,12 +30,14 @@ def call_order(
 ) -> tuple[date, date, int, int, bool, int]:
     """``due_key``; among equals the fewest attempts first, so that nobody is called again before everybody
     was, then those whose present half-day hasn't been tried (R43), then the older task."""
-    made = [a for a in attempts if a.pass_no == task.pass_no and counts(a)]
+    pass_no = task.pass_no
+    made = [a.invited_at for a in attempts if a.pass_no == pass_no and a.outcome not in NOT_COUNTED]
     tried = False
     if made:
         zone = find_zone(task.zone)
         local = now.astimezone(zone) if zone else now
-        tried = any((a.invited_at.astimezone(local.tzinfo).hour < NOON) == (local.hour < NOON) for a in made)
+        morning = local.hour < NOON
+        tried = morning in [(at.astimezone(local.tzinfo).hour < NOON) for at in made]
     return (*due_key(task, tiers), len(made), tried, int(task.id))
 
 

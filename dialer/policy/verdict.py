@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from datetime import datetime
 from functools import lru_cache
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import msgspec
 
@@ -100,8 +100,8 @@ class Hearing(msgspec.Struct, frozen=True):
     rulings: tuple[Ruling, ...]
 
     def decision(self, inputs: Inputs | None = None) -> Decision:
-        *passed, last = self.rulings
-        return Decision(self.verdict, (*passed, finding_of(last)), inputs)
+        passed = cast("tuple[Finding, ...]", self.rulings[:-1])  # only the last one can have stopped the call
+        return Decision(self.verdict, (*passed, finding_of(self.rulings[-1])), inputs)
 
 
 def hear(

@@ -11,6 +11,7 @@ import secrets
 from collections.abc import Sequence
 
 from sqlalchemy import Connection, func, insert, select, text
+from sqlalchemy.dialects import postgresql, sqlite
 
 from dialer.access.search import CallQuery, Found, said
 from dialer.errors import StoreError
@@ -54,6 +55,10 @@ _KEEP_WORDS = {
     "sqlite": text("INSERT INTO call_words (rowid, words) VALUES (:call, :words)"),
     "postgresql": text("INSERT INTO call_words (call_id, words) VALUES (:call, CAST(:words AS tsvector))"),
 }
+_FIRST_KEY = {
+    "sqlite": sqlite.insert(INDEX_KEY).on_conflict_do_nothing(),
+    "postgresql": postgresql.insert(INDEX_KEY).on_conflict_do_nothing(),
+}
 
 
 def prepare(connection: Connection, secret: bytes) -> bytes:
@@ -65,9 +70,12 @@ def prepare(connection: Connection, secret: bytes) -> bytes:
     if row is None:
         salt = secrets.token_hex(32)
         key = _key(salt, secret)
-        connection.execute(insert(INDEX_KEY).values(id=1, salt=salt, check=_hmac(key, _CHECK)))
-        _index_all(connection, key)
-        return key
+        # Nodes may start at once: who comes second waits here until the first has indexed everything.
+        mine = _FIRST_KEY[connection.dialect.name].values(id=1, salt=salt, check=_hmac(key, _CHECK))
+        if connection.execute(mine).rowcount:
+            _index_all(connection, key)
+            return key
+        row = connection.execute(select(INDEX_KEY)).one()
     key = _key(row.salt, secret)
     if not hmac.compare_digest(_hmac(key, _CHECK), row.check):
         raise StoreError(

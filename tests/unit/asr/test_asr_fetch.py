@@ -91,7 +91,9 @@ def fetch(server: Server, into: Path, wanted: KnownModel | None = None) -> Path:
     return fetch_model(wanted or model(server), into, lambda have, total: None)
 
 
-@pytest.mark.parametrize("content", [zipped(FILES), zipped(FILES, ""), tarred(FILES)])
+@pytest.mark.parametrize(
+    "content", [zipped(FILES), zipped(FILES, ""), tarred(FILES)], ids=["zip", "flat", "tar"]
+)
 def test_a_model_is_unpacked_with_checksums_and_takes_telephone_speech(
     server: Server, tmp_path: Path, content: bytes
 ) -> None:
@@ -122,7 +124,9 @@ def test_a_changed_file_is_not_unpacked_and_not_kept(server: Server, tmp_path: P
 
 
 @pytest.mark.parametrize(
-    "content", [b"<html>not found</html>", tarred({"../../outside": b"x"}), zipped({"a": b"x"})[:40]]
+    "content",
+    [b"<html>not found</html>", tarred({"../../outside": b"x"}), zipped({"a": b"x"})[:40]],
+    ids=["page", "outside", "cut"],  # an archive holds the time: as a name it would differ between workers
 )
 def test_no_archive_and_one_that_writes_elsewhere_are_refused(
     server: Server, tmp_path: Path, content: bytes

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+_KEY_IDS = "authorityKeyIdentifier=keyid\nsubjectKeyIdentifier=hash\n"
+"""RFC 5280 4.2.1: Python from 3.13 on insists on them, and on an authority's key usage."""
 _KEY = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
 
 
@@ -25,7 +27,7 @@ class Authority:
         ca = folder / f"{name}.pem"
         _openssl(
             "req", "-x509", *_KEY, "-keyout", str(folder / f"{name}.key"), "-out", str(ca), "-days", "30",
-            "-subj", f"/CN=Test authority {name}",
+            "-subj", f"/CN=Test authority {name}", "-addext", "keyUsage=critical,keyCertSign,cRLSign",
         )  # fmt: skip
         return cls(folder, ca)
 
@@ -33,7 +35,7 @@ class Authority:
         """Certificate and key for e.g. ``DNS:sip.test,IP:127.0.0.1``; negative ``days``: expired."""
         pem, key = self.folder / f"{name}.pem", self.folder / f"{name}.key"
         request, extension = self.folder / f"{name}.csr", self.folder / f"{name}.ext"
-        extension.write_text(f"subjectAltName={alternatives}\n")
+        extension.write_text(f"subjectAltName={alternatives}\n{_KEY_IDS}")
         _openssl("req", *_KEY, "-keyout", str(key), "-out", str(request), "-subj", f"/CN={name}")
         _openssl(
             "x509", "-req", "-in", str(request), "-CA", str(self.ca),

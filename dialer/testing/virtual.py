@@ -6,10 +6,10 @@ Days of calling run in seconds, and every run is the same.
 from __future__ import annotations
 
 import asyncio
-from asyncio import Handle, TimerHandle
-from collections import deque
+import selectors
+from asyncio import TimerHandle
 from collections.abc import Callable, Coroutine
-from contextvars import Context
+from contextvars import Context, copy_context
 from datetime import datetime, timedelta
 from heapq import heapify, heappop, heappush
 from typing import Any, TypeVar, TypeVarTuple
@@ -22,73 +22,77 @@ _SAME_S = 1e-9
 _MANY = 100
 
 
-class VirtualLoop(asyncio.SelectorEventLoop):
-    """For code that waits only for timers, events and other tasks; no sockets, no threads.
+class _Timers(selectors.SelectSelector):
+    """Where asyncio waits for sockets, time goes on instead: to the next timer, where nothing is ready.
 
-    It has a queue of timers and a turn of its own: asyncio's looks at sockets each time, and compares timers
-    in Python. Timers of the same time ring in the order in which they were set.
+    A queue of its own, because asyncio's compares timers in Python and doesn't keep the order of those that
+    were set for the same time.
     """
 
-    # asyncio's own, from Python 3.8 on.
-    _ready: deque[Handle]
-    _stopping: bool
-
-    def __init__(self) -> None:
+    def __init__(self, call_soon: Callable[..., object]) -> None:
         super().__init__()
-        self._passed = 0.0
-        self._timers: list[tuple[float, int, TimerHandle]] = []
+        self.now = 0.0
+        self._call_soon = call_soon
+        self._queue: list[
+            tuple[float, int, TimerHandle, Callable[..., object], tuple[Any, ...], Context]
+        ] = []
         self._set = 0
         """Timers ever set."""
-        self._dropped = 0
-        """About how many of those that stand in the queue were cancelled."""
+        self._sweep_at = _MANY
+        """With so many in the queue the cancelled ones are taken out of it."""
+
+    def add(
+        self, timer: TimerHandle, callback: Callable[..., object], args: tuple[Any, ...], context: Context
+    ) -> None:
+        self._set += 1
+        heappush(self._queue, (timer.when(), self._set, timer, callback, args, context))
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        """``timeout``: None where nothing is ready."""
+        queue = self._queue
+        if timeout is None:
+            self._go_on()
+        end = self.now + _SAME_S
+        while queue and queue[0][0] < end:
+            _, _, timer, callback, args, context = heappop(queue)
+            self._call_soon(_unless_cancelled, timer, callback, args, context=context)
+        return []
+
+    def _go_on(self) -> None:
+        queue = self._queue
+        if len(queue) > self._sweep_at:
+            queue[:] = [one for one in queue if not one[2].cancelled()]
+            heapify(queue)
+            self._sweep_at = 2 * len(queue) + _MANY
+        while queue and queue[0][2].cancelled():
+            heappop(queue)
+        if not queue:
+            raise RuntimeError("everybody waits and no timer is set: the run would never end")
+        self.now = max(self.now, queue[0][0])
+
+
+def _unless_cancelled(timer: TimerHandle, callback: Callable[..., object], args: tuple[Any, ...]) -> None:
+    if not timer.cancelled():
+        callback(*args)
+
+
+class VirtualLoop(asyncio.SelectorEventLoop):
+    """For code that waits only for timers, events and other tasks; no sockets, no threads."""
+
+    def __init__(self) -> None:
+        self._timers = _Timers(self.call_soon)
+        super().__init__(self._timers)
 
     def time(self) -> float:
-        return self._passed
-
-    def call_soon(
-        self, callback: Callable[[*Ts], object], *args: *Ts, context: Context | None = None
-    ) -> Handle:
-        handle = Handle(callback, args, self, context)
-        self._ready.append(handle)
-        return handle
-
-    def call_later(
-        self, delay: float, callback: Callable[[*Ts], object], *args: *Ts, context: Context | None = None
-    ) -> TimerHandle:
-        return self.call_at(self._passed + delay, callback, *args, context=context)
+        return self._timers.now
 
     def call_at(
         self, when: float, callback: Callable[[*Ts], object], *args: *Ts, context: Context | None = None
     ) -> TimerHandle:
+        context = copy_context() if context is None else context
         timer = TimerHandle(when, callback, args, self, context)
-        self._set += 1
-        heappush(self._timers, (when, self._set, timer))
+        self._timers.add(timer, callback, args, context)
         return timer
-
-    def _timer_handle_cancelled(self, _handle: TimerHandle) -> None:
-        self._dropped += 1
-
-    def _run_once(self) -> None:
-        """What is ready is called; where nothing is, time goes on to the next timer."""
-        ready, timers = self._ready, self._timers
-        if self._dropped > _MANY and self._dropped * 2 > len(timers):
-            timers[:] = [one for one in timers if not one[2]._cancelled]
-            heapify(timers)
-            self._dropped = 0
-        while timers and timers[0][2]._cancelled:
-            heappop(timers)
-        if not ready and not self._stopping:
-            if not timers:
-                raise RuntimeError("everybody waits and no timer is set: the run would never end")
-            self._passed += max(0.0, timers[0][0] - self._passed)
-        end = self._passed + _SAME_S
-        while timers and timers[0][0] < end:
-            ready.append(heappop(timers)[2])
-        take = ready.popleft
-        for _ in range(len(ready)):
-            handle = take()
-            if not handle._cancelled:
-                handle._run()
 
 
 def run_virtual(main: Callable[[Callable[[], datetime]], Coroutine[Any, Any, T]], start: datetime) -> T:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from contextvars import Context, ContextVar
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -68,3 +69,31 @@ def test_a_run_in_which_everybody_waits_for_ever_ends_with_an_error() -> None:
 
     with pytest.raises(RuntimeError, match="would never end"):
         run_virtual(main, START)
+
+
+def test_a_timer_that_another_of_the_same_time_cancels_does_not_ring() -> None:
+    async def main(_clock: Clock) -> object:
+        loop = asyncio.get_running_loop()
+        rang: list[str] = []
+        loop.call_later(1.0, lambda: second.cancel())
+        second = loop.call_later(1.0, rang.append, "second")
+        loop.call_later(1.0, rang.append, "third")
+        await asyncio.sleep(2.0)
+        return rang
+
+    assert run_virtual(main, START) == ["third"]
+
+
+def test_a_timer_runs_in_the_context_that_it_was_set_in() -> None:
+    async def main(_clock: Clock) -> object:
+        name.set("main")
+        loop = asyncio.get_running_loop()
+        seen: list[str] = []
+        loop.call_later(1.0, lambda: seen.append(name.get()))
+        loop.call_at(2.0, lambda: seen.append(name.get("nobody")), context=Context())
+        name.set("later")
+        await asyncio.sleep(3.0)
+        return seen
+
+    name: ContextVar[str] = ContextVar("name")
+    assert run_virtual(main, START) == ["main", "nobody"]

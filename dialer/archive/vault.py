@@ -105,7 +105,7 @@ class LocalVault:
     def _free(self) -> tuple[bool, str]:
         try:
             if not self._root.is_dir():
-                self._root.mkdir(mode=0o750, parents=True, exist_ok=True)
+                make_folder(self._root, next(one for one in self._root.parents if one.is_dir()))
             place = os.statvfs(self._root)
             free = place.f_bavail * place.f_frsize
         except OSError as error:

@@ -68,6 +68,30 @@ async def test_a_sealed_call_has_its_name_hash_and_date(vault: LocalVault, tmp_p
     assert (await vault.verify(sealed)).ok
 
 
+async def test_a_sealed_call_is_on_the_disk_with_every_folder_that_leads_to_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also the first one, whose root wasn't there: a power cut afterwards takes none of them."""
+    root = tmp_path / "house" / "rehearsals"
+    synced: list[int] = []
+    real = os.fsync
+
+    def fsync(handle: int) -> None:
+        synced.append(os.fstat(handle).st_ino)
+        real(handle)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    vault = LocalVault(ArchiveConfig(root, min_free_bytes=0))
+    assert vault.has_room() == (True, "")
+    sealed = await vault.seal(CALL, recorded(vault), START, END)
+    file = root / sealed.path
+    made = [file, *file.parents][: [file, *file.parents].index(tmp_path) + 1]
+    assert {one.stat().st_ino for one in made} <= set(synced), "an entry may be lost"
+    order = [synced.index(one.stat().st_ino) for one in (tmp_path, root, file)]
+    assert order == sorted(order), "a folder's entry first, then what lies in it"
+    assert synced[-1] == file.parent.stat().st_ino, "its name last of all"
+
+
 async def test_day_and_retention_are_local(vault: LocalVault) -> None:
     night = datetime(2026, 11, 9, 16, 30, tzinfo=timezone(timedelta()))
     sealed = await vault.seal(CALL, await recorded(vault, at=night), night, night)

@@ -22,6 +22,7 @@ from dialer.campaigns import (
     CampaignVersion,
     Plan,
     StepTaken,
+    advance,
     read_plan,
 )
 from dialer.campaigns.lint import CampaignFinding
@@ -100,15 +101,29 @@ class Steps:
             head = await self._take(version, CampaignStep.LINT, "")
         return Linted(found.file.plan, findings, lines, head)
 
+    async def to_be_rehearsed(self) -> CampaignVersion:
+        """The linted version, before anything is dialled for it. Nothing changes."""
+        version = await self._current()
+        advance(version, self._person.step(CampaignStep.REHEARSE))
+        return version
+
+    async def sign_off(self, number: int, note: str) -> CampaignHead:
+        """The rehearsal of that version, by what ``note`` tells of it."""
+        taken = self._person.step(CampaignStep.REHEARSE, note)
+        return (await self._store.take_campaign_step(self._name, number, taken)).head
+
     async def rehearse(self, rehearsal: Rehearsal) -> CampaignHead:
-        """Sign the rehearsal off."""
+        """Sign off by a call that the daemon made, or by what was done instead."""
         version = await self._current()
         note = rehearsal.note
         if rehearsal.call is not None:
             await self._check_call(rehearsal.call, version)
             note = f"call {rehearsal.call}" + (f": {note}" if note else "")
         if not note:
-            raise DialerError("say which call rehearsed it (--call), or what was done (--note)")
+            raise DialerError(
+                "say which telephone is called now (--number), which call rehearsed it (--call), or what was"
+                " done instead (--note)"
+            )
         return await self._take(version, CampaignStep.REHEARSE, note)
 
     async def _check_call(self, call_id: CallId, version: CampaignVersion) -> None:

@@ -10,13 +10,24 @@ from typing import TYPE_CHECKING, TypeVar
 
 import click
 
-from dialer.command import Context, by_option, errors, json_option, out
-from dialer.model import CallId, TaskState, english
+from dialer.command import (
+    Context,
+    by_option,
+    customer_options,
+    errors,
+    json_option,
+    out,
+    sample_customer,
+    telephone,
+)
+from dialer.errors import DialerError
+from dialer.model import CallId, PhoneNumber, TaskState, english
 
 if TYPE_CHECKING:
     from dialer.campaigning import Linted, Steps
     from dialer.campaigns import CampaignHead, CampaignVersion, Plan, StepRecord
     from dialer.campaignviews import CampaignLine
+    from dialer.ivr.prompt import Facts
 
 T = TypeVar("T")
 
@@ -189,19 +200,56 @@ def _linted(linted: Linted) -> dict[str, object]:
     return {"passed": linted.passed, "version": linted.version, "findings": findings}
 
 
-@campaign_group.command(name="rehearse", help="登记模拟演练 (R50) / sign a rehearsal off")
+@campaign_group.command(
+    name="rehearse", help="模拟演练 (R50):拨打本单位电话,或登记 / call a telephone of the house, or sign off"
+)
 @_name
-@click.option("--call", type=click.IntRange(1), help="演练通话编号 / the rehearsal call")
+@click.option("--number", help="现在拨打此号码演练,须在 [site] rehearsal_numbers 中 / call this number now")
+@click.option("--accept", default="", help="通话未走完仍认可的理由 / why a call that broke off counts")
+@customer_options
+@click.option("--call", type=click.IntRange(1), help="已有的演练通话编号 / a call that was made")
 @_note
 @by_option
 @json_option
 @click.pass_obj
 @errors
-def campaign_rehearse(ctx: Context, name: str, call: int | None, note: str, by: str, as_json: bool) -> None:
+def campaign_rehearse(
+    ctx: Context, name: str, number: str | None, accept: str, insured_differs: bool,
+    product_type: str | None, channel: str, call: int | None, note: str, by: str, as_json: bool,
+) -> None:  # fmt: skip
     from dialer.campaigning import Rehearsal
 
+    if number is not None and call is None:
+        who, facts = (by, note, accept), sample_customer(insured_differs, product_type, channel)
+        _rehearse_by_telephone(ctx, name, who, telephone(number), facts, as_json)
+        return
+    if number is not None or accept:
+        raise DialerError("--number goes without --call, and --accept only with --number")
     rehearsal = Rehearsal(CallId(call) if call else None, note)
     _say_head(ctx, _steps(ctx, name, by, lambda steps: steps.rehearse(rehearsal)), as_json)
+
+
+def _rehearse_by_telephone(
+    ctx: Context, name: str, who: tuple[str, str, str], number: PhoneNumber, facts: Facts, as_json: bool
+) -> None:
+    """Exit code 1: the call was made, but it is no rehearsal."""
+    from dialer import app, views
+    from dialer.housecall import RULES, Rehearser, rehearse_campaign
+    from dialer.site import Site
+
+    click.echo(f"{number.masked}: {ctx.say(RULES, RULES.en)}", err=True)
+    work = rehearse_campaign(Site(ctx.site()), name, Rehearser(*who), number, facts, app.system_clock)
+    done = asyncio.run(work)
+    if as_json:
+        click.echo(views.dumps(done))
+    elif done.call.attempt.answered_at is not None:
+        out(False, None, lambda: views.timeline_table(done.call, ctx.lang))
+        click.echo(f"{ctx.say('录音', 'recording')}: {done.recording or '-'}")
+    if not done.passed:
+        click.echo(f"dialer: {ctx.say(done.why, english(done.why))}", err=True)
+        sys.exit(1)
+    if not as_json:
+        _say_head(ctx, done.version, False)
 
 
 @campaign_group.command(name="approve", help="审批,须非起草人 (R48, R49) / approve, not by the author")

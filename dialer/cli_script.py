@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 import shutil
 import subprocess
 import sys
@@ -14,16 +13,22 @@ from typing import TYPE_CHECKING, TypeVar
 
 import click
 
-from dialer.command import Context, errors, json_option, out
+from dialer.command import (
+    Context,
+    customer_options,
+    errors,
+    json_option,
+    out,
+    sample_customer,
+    telephone,
+)
 from dialer.errors import ConfigError, DialerError
-from dialer.ivr.prompt import ProductType
 from dialer.ivr.reader import read_script
 from dialer.ivr.script import FORMS, Script
-from dialer.model import PhoneNumber
 
 if TYPE_CHECKING:
+    from dialer.housecall import Rehearsed
     from dialer.ivr.prompt import Facts
-    from dialer.rehearsal import Rehearsed
     from dialer.scripttext import Finding
     from dialer.site import Site
 
@@ -142,9 +147,7 @@ def script_graph(ctx: Context, script: str, form: str, file: Path | None) -> Non
 @_script
 @_form
 @click.option("--call", "number", help="拨打此号码 / call this number: [site] rehearsal_numbers lists them")
-@click.option("--insured-differs", is_flag=True, help="另有被保险人 / the insured is another person")
-@click.option("--product-type", type=click.Choice([one.value for one in ProductType]), help="险种 / design")
-@click.option("--channel", default="", help="渠道,如 银代 / channel")
+@customer_options
 @click.option("--agent/--no-agent", default=True, help="坐席是否接听 / whether an agent takes the call")
 @json_option
 @click.pass_obj
@@ -153,11 +156,8 @@ def script_rehearse(
     ctx: Context, script: str, form: str, number: str | None, insured_differs: bool,
     product_type: str | None, channel: str, agent: bool, as_json: bool,
 ) -> None:  # fmt: skip
-    from dialer.scripttext import SAMPLE
-
     read, _, _ = _read(ctx, script)
-    kind = ProductType(product_type) if product_type else ProductType.ORDINARY
-    facts = dataclasses.replace(SAMPLE, insured_differs=insured_differs, product_type=kind, channel=channel)
+    facts = sample_customer(insured_differs, product_type, channel)
     if number is not None:
         _by_telephone(ctx, read, form, facts, number, as_json)
     else:
@@ -199,15 +199,14 @@ def _typed(ctx: Context, script: Script, form: str, facts: Facts, agent: bool, a
 
 def _by_telephone(ctx: Context, script: Script, form: str, facts: Facts, number: str, as_json: bool) -> None:
     from dialer import app, views
-    from dialer.rehearsal import by_telephone
+    from dialer.housecall import RULES, Staging, by_telephone
     from dialer.site import Site
 
     site = Site(ctx.site())
-    try:
-        target = PhoneNumber.parse(number)
-    except ValueError as error:
-        raise DialerError(str(error)) from None
-    done: Rehearsed = asyncio.run(by_telephone(site, script, form, facts, target, app.system_clock))
+    target = telephone(number)
+    click.echo(f"{target.masked}: {ctx.say(RULES, RULES.en)}", err=True)
+    staging = Staging(script, form, facts, site.settings.calling)
+    done: Rehearsed = asyncio.run(by_telephone(site, staging, target, app.system_clock))
     out(as_json, done, lambda: views.timeline_table(done.call, ctx.lang))
     if done.recording is not None and not as_json:
         click.echo(f"{ctx.say('录音', 'recording')}: {done.recording}")

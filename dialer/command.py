@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, ParamSpec
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 import click
 
 from dialer.errors import ConfigError, DialerError
+from dialer.ivr.prompt import ProductType
+from dialer.model import PhoneNumber
 
 if TYPE_CHECKING:
+    from dialer.ivr.prompt import Facts
     from dialer.reports import Section
 
 P = ParamSpec("P")
+F = TypeVar("F", bound=Callable[..., object])
 ZH, EN = "zh", "en"
 
 
@@ -95,3 +100,30 @@ by_option = click.option(
     envvar="DIALER_USER",
     help="经办人姓名,或环境变量 DIALER_USER / who does this, or DIALER_USER",
 )
+
+
+def telephone(text: str) -> PhoneNumber:
+    """What somebody typed. Raises DialerError."""
+    try:
+        return PhoneNumber.parse(text)
+    except ValueError as error:
+        raise DialerError(str(error)) from None
+
+
+def customer_options(function: F) -> F:
+    """What a rehearsal's invented customer is like: arguments of ``sample_customer``."""
+    kinds = click.Choice([one.value for one in ProductType])
+    for option in (
+        click.option("--channel", default="", help="渠道,如 银代 / channel"),
+        click.option("--product-type", type=kinds, help="险种 / design"),
+        click.option("--insured-differs", is_flag=True, help="另有被保险人 / the insured is another person"),
+    ):
+        function = option(function)
+    return function
+
+
+def sample_customer(insured_differs: bool, product_type: str | None, channel: str) -> Facts:
+    from dialer.scripttext import SAMPLE
+
+    kind = ProductType(product_type) if product_type else SAMPLE.product_type
+    return dataclasses.replace(SAMPLE, insured_differs=insured_differs, product_type=kind, channel=channel)

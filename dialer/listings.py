@@ -17,6 +17,16 @@ class DoNotCall:
     reason: str = ""
 
 
+class NumberUse(StrEnum):
+    """Whose a number is, as far as the database knows."""
+
+    FREE = "free"
+    """Nobody's who is called."""
+    CUSTOMER = "customer"
+    """In a task, finished or not."""
+    DO_NOT_CALL = "do_not_call"
+
+
 class ExemptionKind(StrEnum):
     WAIVER = "waiver"
     """免访声明 with its three signatures (R19)."""

@@ -27,6 +27,7 @@ from dialer.listings import (
     Exemption,
     ExemptionKind,
     ListReport,
+    NumberUse,
 )
 from dialer.model import PhoneNumber, Task, TaskId, TaskState, Ticket
 
@@ -73,6 +74,10 @@ class ListRegister(Protocol):
         ...
 
     async def do_not_call_numbers(self, after: str, limit: int) -> list[DoNotCall]: ...
+
+    async def use_of(self, number: PhoneNumber) -> NumberUse:
+        """Looks through every task's numbers: for a person who waits, not for the daemon."""
+        ...
 
     async def add_exemptions(self, entries: Sequence[Exemption], by: str, at: datetime) -> ListReport:
         """Also for tasks that are imported later. Open visits and letters of these tasks are withdrawn."""

@@ -51,7 +51,8 @@ class SiteSettings:
     drain_s: float = 600.0
     """On SIGTERM: how long live calls may take to end by themselves."""
     rehearsal_numbers: tuple[str, ...] = ()
-    """Telephones of the house that ``script rehearse --call`` may ring, at any time; no customer's."""
+    """Telephones of the house that ``campaign rehearse`` and ``script rehearse`` may ring, at any time; no
+    customer's."""
 
     def __post_init__(self) -> None:
         if self.log_level.upper() not in ("DEBUG", "INFO", "WARNING", "ERROR"):

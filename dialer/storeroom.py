@@ -7,10 +7,16 @@ from pathlib import Path
 from typing import TypeVar
 
 from dialer.errors import DialerError
+from dialer.settings import Settings
 from dialer.site import Site
 from dialer.store.database import SqlStore
 
 T = TypeVar("T")
+
+
+def has_store(settings: Settings) -> bool:
+    """Whether there is a database already."""
+    return bool(settings.store.url) or settings.site.database.exists()
 
 
 async def with_store(home: Path, work: Callable[[SqlStore], Awaitable[T]]) -> T:
@@ -18,8 +24,7 @@ async def with_store(home: Path, work: Callable[[SqlStore], Awaitable[T]]) -> T:
 
     Raises DialerError where there is no database yet.
     """
-    settings = Site(home).settings
-    if not (settings.store.url or settings.site.database.exists()):
+    if not has_store(Site(home).settings):
         raise DialerError(f"{home} has no database yet: import customers first, or check --home")
     return await with_new_store(home, work)
 

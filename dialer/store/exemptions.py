@@ -19,6 +19,7 @@ from dialer.listings import (
     Exemption,
     ExemptionKind,
     ListReport,
+    NumberUse,
     refreshed,
 )
 from dialer.model import ALL_SIGNATURES, PhoneNumber, Task, TaskId, TaskState
@@ -102,6 +103,13 @@ def do_not_call_page(connection: Connection, after: str, limit: int) -> list[DoN
         select(DO_NOT_CALL).where(DO_NOT_CALL.c.number > after).order_by(DO_NOT_CALL.c.number).limit(limit)
     )
     return [DoNotCall(PhoneNumber(row.number), row.reason) for row in found]
+
+
+def use_of(connection: Connection, number: PhoneNumber) -> NumberUse:
+    if connection.execute(select(PHONES.c.task_id).where(PHONES.c.number == number.e164).limit(1)).first():
+        return NumberUse.CUSTOMER
+    listed = select(DO_NOT_CALL.c.number).where(DO_NOT_CALL.c.number == number.e164)
+    return NumberUse.DO_NOT_CALL if connection.execute(listed).first() else NumberUse.FREE
 
 
 # --- waivers and surrenders ----------------------------------------------------------------------

@@ -19,6 +19,7 @@ from dialer.listings import (
     Exemption,
     ExemptionKind,
     ListReport,
+    NumberUse,
 )
 from dialer.model import PhoneNumber, Task, TaskId, TaskState, Ticket
 from dialer.store import campaigns, exemptions, handovers
@@ -71,6 +72,9 @@ class SqlRegisters:
 
     async def do_not_call_numbers(self, after: str, limit: int) -> list[DoNotCall]:
         return await self._read(lambda connection: exemptions.do_not_call_page(connection, after, limit))
+
+    async def use_of(self, number: PhoneNumber) -> NumberUse:
+        return await self._read(lambda connection: exemptions.use_of(connection, number))
 
     async def add_exemptions(self, entries: Sequence[Exemption], by: str, at: datetime) -> ListReport:
         return await self._write(lambda connection: exemptions.add_exemptions(connection, entries, by, at))

@@ -41,6 +41,7 @@ from dialer.listings import (
     Exemption,
     ExemptionKind,
     ListReport,
+    NumberUse,
     refreshed,
 )
 from dialer.model import CallId, PhoneNumber, Task, TaskId, TaskState, Ticket, TicketId
@@ -152,6 +153,11 @@ class MemoryRegisters:
     async def do_not_call_numbers(self, after: str, limit: int) -> list[DoNotCall]:
         found = sorted(self._books.listed.values(), key=lambda one: one.number.e164)
         return [one for one in found if one.number.e164 > after][:limit]
+
+    async def use_of(self, number: PhoneNumber) -> NumberUse:
+        if self._with_numbers([number]):
+            return NumberUse.CUSTOMER
+        return NumberUse.DO_NOT_CALL if number in self._books.listed else NumberUse.FREE
 
     async def add_exemptions(self, entries: Sequence[Exemption], by: str, at: datetime) -> ListReport:
         fresh = {

@@ -111,6 +111,7 @@ class MemoryStore(MemoryRegisters):
         clock: Callable[[], float] | None = None,
         *,
         remember: bool = True,
+        first_call: int = 1,
     ) -> None:
         self._config = config or StoreConfig()
         self._clock = clock or (lambda: asyncio.get_running_loop().time())
@@ -118,8 +119,8 @@ class MemoryStore(MemoryRegisters):
         self._remember = remember
         self._tasks: dict[TaskId, Kept] = {}
         self._calls: dict[CallId, Call] = {}
-        self._made = 0
-        """Calls ever."""
+        self._made = first_call - 1
+        """The newest call's id."""
         self._live_tasks: set[TaskId] = set()
         self._of_customer: dict[str, list[Call]] = defaultdict(list)
         self._known: set[tuple[str, str]] = set()

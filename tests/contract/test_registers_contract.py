@@ -37,6 +37,7 @@ from dialer.listings import (
     Exemption,
     ExemptionKind,
     ListReport,
+    NumberUse,
 )
 from dialer.model import (
     CallId,
@@ -295,6 +296,21 @@ async def test_known_policies(store: Both) -> None:
     await store.add_tasks([a_task("P1"), a_task("P2", campaign="c2")], NOW)
     assert await store.known_policies("new-policy", ["P1", "P2", "P3"]) == {"P1"}
     assert await store.known_policies("none", ["P1"]) == set()
+
+
+async def test_whose_a_number_is(store: Both) -> None:
+    """In any task, over or not, it is a customer's; that is said before the list."""
+    await store.add_tasks([a_task("P1"), a_task("P2", OTHER.national)], NOW)
+    third = PhoneNumber.parse("13900000003")
+    assert await store.use_of(third) is NumberUse.FREE
+    await store.add_do_not_call([DoNotCall(OTHER), DoNotCall(third)], "王五", NOW)
+    assert await store.use_of(NUMBER) is NumberUse.CUSTOMER
+    assert await store.use_of(OTHER) is NumberUse.CUSTOMER
+    assert await store.use_of(third) is NumberUse.DO_NOT_CALL
+    claim, call = await dialled(store, 1)
+    await store.finish(claim, ended(call, Disposition.COMPLETED))
+    assert [task.state for task in await store.tasks()] == [TaskState.DONE, TaskState.OPEN]
+    assert await store.use_of(NUMBER) is NumberUse.CUSTOMER
 
 
 # --- contacts --------------------------------------------------------------------------------------

@@ -85,7 +85,7 @@ def test_from_a_template_to_running(tmp_path: Path) -> None:
         ((("start", APPROVER),), "is linted: start isn't possible"),
         ((("approve", APPROVER),), "is linted: approve isn't possible"),
         ((("rehearse", (*AUTHOR, "--note", "x")), ("approve", AUTHOR)), "somebody else must approve it"),
-        ((("rehearse", AUTHOR),), "say which call rehearsed it"),
+        ((("rehearse", AUTHOR),), "say which telephone is called now"),
         ((("pause", APPROVER),), "pause isn't possible"),
     ],
 )

@@ -76,7 +76,7 @@ PROOFS = {
     "site.database": COMPOSED,
     "site.log_level": f"{BEHAVIOUR}::test_the_daemon_logs_at_its_log_level",
     "site.rehearsal_numbers": (
-        "unit/test_cli_script.py::test_only_telephones_of_the_house_are_rung "
+        "unit/test_housecall.py::test_only_the_houses_own_telephones_are_rung "
         "wire/test_wire_answers.py::test_a_rehearsal_rings_a_telephone_of_the_house_and_leaves_no_row"
     ),
     "site.drain_s": f"{BEHAVIOUR}::test_how_long_live_calls_may_take_at_the_end",

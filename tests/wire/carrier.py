@@ -17,7 +17,8 @@ class Carrier:
     def __init__(self) -> None:
         self.port = 0
         self._front: asyncio.DatagramTransport | None = None
-        self._dialler: tuple[str, int] | None = None
+        self._diallers: dict[bytes, tuple[str, int]] = {}
+        """By Call-ID: several programs may dial."""
         self._lines: dict[bytes, asyncio.DatagramTransport] = {}
         self._calls: dict[bytes, asyncio.DatagramTransport] = {}
 
@@ -42,10 +43,10 @@ class Carrier:
         return transport
 
     def _from_dialler(self, data: bytes, source: tuple[str, int]) -> None:
-        self._dialler = source
         call_id = _CALL_ID.search(data)
         if call_id is None:
             return
+        self._diallers[call_id[1]] = source
         invite = _INVITE.match(data)
         if invite is not None and invite[1] in self._lines:
             self._calls.setdefault(call_id[1], self._lines[invite[1]])
@@ -54,8 +55,9 @@ class Carrier:
             line.sendto(data)
 
     def _from_callee(self, data: bytes, source: tuple[str, int]) -> None:
-        if self._front is not None and self._dialler is not None:
-            self._front.sendto(data, self._dialler)
+        call_id = _CALL_ID.search(data)
+        if self._front is not None and call_id is not None and call_id[1] in self._diallers:
+            self._front.sendto(data, self._diallers[call_id[1]])
 
 
 class _Socket(asyncio.DatagramProtocol):

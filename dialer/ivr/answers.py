@@ -8,24 +8,17 @@ contradictions. The answer that needs no ticket is given only where every word w
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 
 from dialer.ivr.intents import HANGING_UP
-from dialer.ivr.meanings import BARE, DENYING, ROWS, Meaning
-from dialer.ivr.readings import INVITING, Reading, readings
+from dialer.ivr.meanings import Meaning
+from dialer.ivr.readings import Reading, readings
 from dialer.ivr.scope import told_after_denial, unexplained
 from dialer.ivr.sense import Sense
 from dialer.ivr.tags import Tag
+from dialer.ivr.weighing import LACKING, Classified, corrected, decide, single
 from dialer.model import AnswerClass, QuestionKind
 
-
-@dataclass(frozen=True, slots=True)
-class Classified:
-    """``decided_by``: the words that decided the class; empty where nothing did."""
-
-    answer_class: AnswerClass
-    decided_by: str
-
+__all__ = ["Classified", "classify"]
 
 _PRECEDENCE = (
     Meaning.COMPLAINT, Meaning.NOT_BOUGHT, Meaning.HUMAN, Meaning.WRONG, Meaning.REFUSE, Meaning.BUSY,
@@ -34,56 +27,7 @@ _PRECEDENCE = (
 _POLITE = frozenset(
     {Meaning.AGREE, Meaning.WEAK, Meaning.CONSENT, Meaning.EASE, Meaning.UNSURE, Meaning.HELLO}
 )
-_CONFIRM = {AnswerClass.YES: AnswerClass.MAYBE_YES}
-_YES = (AnswerClass.YES, AnswerClass.MAYBE_YES)
-_NO = (AnswerClass.NO, AnswerClass.MAYBE_NO)
-_OPPOSITES = {
-    frozenset({Meaning.KNOWN, Meaning.NOT_KNOWN}),
-    frozenset({Meaning.RECEIVED, Meaning.NOT_RECEIVED}),
-    frozenset({Meaning.READ, Meaning.NOT_READ}),
-    frozenset({Meaning.SIGNED, Meaning.OTHER_SIGNED}),
-    frozenset({Meaning.SIGNED, Meaning.NOT_SIGNED}),
-    frozenset({Meaning.SATISFIED, Meaning.DISSATISFIED}),
-    frozenset({Meaning.PROMISED, Meaning.NO_PROMISE}),
-    frozenset({Meaning.MORE, Meaning.NO_MORE}),
-}
 _SIGNING = (Meaning.SIGNED, Meaning.SIGNED_UNSAID, Meaning.OTHER_SIGNED)
-_OUTWEIGHING = frozenset(
-    {
-        Meaning.KNOWN,
-        Meaning.NOT_KNOWN,
-        Meaning.NOT_TOLD,
-        Meaning.OTHER_SIGNED,
-        Meaning.OTHER_DID,
-        Meaning.PROMISED,
-    }
-)
-"""What still counts after a concession: 收到是收到了, but ..."""
-_SUPERSEDED: tuple[tuple[Meaning, frozenset[Meaning]], ...] = (
-    (Meaning.SIGNED_UNSAID, frozenset({Meaning.SIGNED, Meaning.OTHER_SIGNED})),
-    (
-        Meaning.QUERY,
-        frozenset({Meaning.MORE, Meaning.NOT_KNOWN, Meaning.NOT_TOLD, Meaning.NOT_RECEIVED}),
-    ),
-    (Meaning.NOT_TOLD, frozenset({Meaning.NO_PROMISE})),
-    (Meaning.TOLD, frozenset()),
-    (Meaning.MATTER, frozenset()),
-)
-"""The first says less than any of the second (empty: than anything else)."""
-_IDENTITY = {
-    Meaning.AGREE: AnswerClass.YES,
-    Meaning.ME: AnswerClass.YES,
-    Meaning.WEAK: AnswerClass.MAYBE_YES,
-    Meaning.CONSENT: AnswerClass.MAYBE_YES,
-    Meaning.EASE: AnswerClass.MAYBE_YES,
-    Meaning.MATTER: AnswerClass.MAYBE_YES,
-    Meaning.DENY: AnswerClass.WRONG,
-    Meaning.NOT_ME: AnswerClass.WRONG,
-    Meaning.NOT_BOUGHT: AnswerClass.WRONG,
-    Meaning.NEEDLESS: AnswerClass.REFUSE,
-    Meaning.HELLO: AnswerClass.REPEAT,
-    Meaning.QUERY: AnswerClass.REPEAT,
-}
 
 
 def classify(kind: QuestionKind, text: str) -> Classified:
@@ -111,11 +55,11 @@ def classify(kind: QuestionKind, text: str) -> Classified:
         del intents[Meaning.BUSY]  # 我人在外地,我弟签的
     for meaning in _PRECEDENCE:
         if meaning in intents:
-            return _one(kind, Sense(meaning, intents[meaning]))
+            return single(kind, Sense(meaning, intents[meaning]))
     spoken = [reading.clause for reading in heard]
     if any(clause.has(Tag.BYE) for clause in spoken):
         said = _leaving(said)
-    found = _decide(kind, _corrected(said))
+    found = decide(kind, corrected(said))
     rest = (
         unexplained(spoken)
         + _unread_negations(heard)
@@ -126,7 +70,7 @@ def classify(kind: QuestionKind, text: str) -> Classified:
 
 def _explained(later: list[Sense]) -> bool:
     """What follows a question answers it: the question was indignation."""
-    return any(sense.meaning in _LACKING for sense in later)
+    return any(sense.meaning in LACKING for sense in later)
 
 
 def _unread_negations(heard: Sequence[Reading]) -> list[str]:
@@ -159,164 +103,3 @@ def _leaving(said: list[Sense]) -> list[Sense]:
         Sense(s.meaning, s.words, weak=True, repair=s.repair) if s.meaning is Meaning.KNOWN else s
         for s in said
     ]
-
-
-def _corrected(said: list[Sense]) -> list[Sense]:
-    """不对, 说错了 between two statements takes back the first; at the end it leaves nothing."""
-    for place in range(len(said) - 1, 0, -1):
-        before = [s for s in said[:place] if s.meaning not in (*DENYING, Meaning.WEAK, Meaning.HELLO)]
-        if said[place].repair and before:
-            return said[place + 1 :] or [Sense(Meaning.UNSURE, said[place].words)]
-    return said
-
-
-_LACKING = frozenset(
-    {
-        Meaning.NOT_RECEIVED, Meaning.NOT_KNOWN, Meaning.NOT_SIGNED, Meaning.NOT_READ, Meaning.OTHER_SIGNED,
-        Meaning.NOT_TOLD, Meaning.DISSATISFIED,
-    }
-)  # fmt: skip
-
-
-def _joined(said: list[Sense]) -> list[Sense]:
-    """Statements that complete each other: 签了,我本人; 跟我讲清楚了; 我想问一下怎么领钱."""
-    meanings = {sense.meaning for sense in said}
-    if {Meaning.SIGNED_UNSAID, Meaning.ME} <= meanings:
-        said = [
-            replace(s, meaning=Meaning.SIGNED) if s.meaning is Meaning.SIGNED_UNSAID else s
-            for s in said
-            if s.meaning is not Meaning.ME
-        ]
-    if {Meaning.NO_PROXY, Meaning.ME} <= meanings:
-        said = [
-            replace(s, meaning=Meaning.SIGNED) if s.meaning is Meaning.NO_PROXY else s
-            for s in said
-            if s.meaning is not Meaning.ME
-        ]
-    if {Meaning.SIGNED_UNSAID, Meaning.NOT_ME} <= meanings:
-        said = [
-            replace(s, meaning=Meaning.OTHER_SIGNED) if s.meaning is Meaning.NOT_ME else s
-            for s in said
-            if s.meaning is not Meaning.SIGNED_UNSAID
-        ]
-    if any(s.meaning is Meaning.CONSENT and s.words.endswith(INVITING) for s in said):
-        said = [s for s in said if s.meaning is not Meaning.NO_PROBLEM]  # 没问题你问
-    if any(s.meaning in _LACKING for s in said):
-        said = [s for s in said if s.meaning is not Meaning.NO_PROBLEM]  # 没问题,就是没收到
-    emptier = {
-        vague
-        for vague, clear in _SUPERSEDED
-        if vague in meanings and meanings & (clear or meanings - {vague})
-    }
-    return [s for s in said if s.meaning not in emptier]
-
-
-def _decide(kind: QuestionKind, said: list[Sense]) -> Classified:
-    said = _joined(said)
-    facts = [s for s in said if s.meaning not in BARE | {Meaning.HELLO, Meaning.UNSURE}]
-    doubts = [i for i, s in enumerate(said) if s.meaning is Meaning.UNSURE]
-    if facts:
-        if doubts and doubts[-1] > said.index(facts[-1]):
-            return Classified(AnswerClass.UNCLEAR, said[doubts[-1]].words)
-        content = all(s.meaning in (Meaning.KNOWN, Meaning.SATISFIED) for s in facts)
-        if kind is QuestionKind.LEFT and content and any(s.meaning is Meaning.NONE for s in said):
-            return Classified(AnswerClass.NO, "".join(s.words for s in said))
-        return _merge(kind, facts, weak=bool(doubts) and kind is not QuestionKind.BAD)
-    if doubts:
-        return Classified(AnswerClass.UNCLEAR, said[doubts[-1]].words)
-    return _bare(kind, said)
-
-
-def _bare(kind: QuestionKind, said: Sequence[Sense]) -> Classified:
-    """Particles only. 对,没有 is 没有; 是,不是 is nothing."""
-    for meaning, rivals in (
-        (Meaning.NONE, (Meaning.HAVE, Meaning.CONSENT)),
-        (Meaning.DENY, (Meaning.AGREE, Meaning.HAVE, Meaning.CONSENT)),
-        (Meaning.HAVE, ()),
-        (Meaning.AGREE, ()),
-        (Meaning.CONSENT, ()),
-        (Meaning.EASE, ()),
-        (Meaning.WEAK, ()),
-        (Meaning.HELLO, ()),
-    ):
-        of_it = [s for s in said if s.meaning is meaning]
-        if of_it:
-            if any(s.meaning in rivals for s in said):
-                return Classified(AnswerClass.UNCLEAR, "".join(s.words for s in said))
-            return _one(kind, of_it[-1])
-    return Classified(AnswerClass.UNCLEAR, "")
-
-
-def _merge(kind: QuestionKind, facts: list[Sense], *, weak: bool) -> Classified:
-    """Several facts: each answers the questions that it is about; for one question the graver one counts."""
-    kept: list[Sense] = []
-    for fact in facts:
-        same = next((k for k in kept if k.meaning is fact.meaning), None)
-        if same is not None:
-            kept[kept.index(same)] = replace(same, weak=fact.weak)
-            continue
-        rival = next((k for k in kept if frozenset({k.meaning, fact.meaning}) in _OPPOSITES), None)
-        if rival is None:
-            kept.append(fact)
-        elif _one(kind, fact).answer_class in _YES and kind is not QuestionKind.BAD:
-            return Classified(AnswerClass.UNCLEAR, rival.words + fact.words)
-        elif kind is QuestionKind.BAD and fact.weak and rival.meaning is Meaning.OTHER_SIGNED:
-            continue  # 他签一半我签一半
-        else:
-            kept[kept.index(rival)] = fact
-    if any(k.conceded for k in kept):
-        kept = [k for k in kept if k.conceded or k.meaning in _OUTWEIGHING]
-    votes = [(vote, k) for k in kept if (vote := _one(kind, k)).answer_class is not AnswerClass.UNCLEAR]
-    if not votes:
-        return Classified(AnswerClass.UNCLEAR, kept[0].words)
-    chosen, _ = votes[0]
-    classes = {vote.answer_class for vote, _ in votes}
-    for alike in (_YES, _NO):
-        if classes <= set(alike):
-            chosen = min((vote for vote, _ in votes), key=lambda vote: alike.index(vote.answer_class))
-    if kind is QuestionKind.BAD:
-        risky = [vote for vote, _ in votes if vote.answer_class in _YES]
-        chosen = min(risky, key=lambda vote: _YES.index(vote.answer_class)) if risky else chosen
-    elif (
-        kind is QuestionKind.KNOW
-        and chosen.answer_class in _YES
-        and any(k.meaning is Meaning.PROMISED for k in kept)
-    ):
-        return Classified(AnswerClass.UNCLEAR, "".join(k.words for k in kept))  # 知道保本的
-    elif kind is QuestionKind.KNOW:
-        chosen = next((vote for vote, _ in votes if vote.answer_class in _NO), chosen)
-    elif classes & set(_YES) and classes & set(_NO) and not _papers(kept):
-        return Classified(AnswerClass.UNCLEAR, "".join(k.words for k in kept))
-    return (
-        Classified(_CONFIRM.get(chosen.answer_class, chosen.answer_class), chosen.decided_by)
-        if weak
-        else chosen
-    )
-
-
-def _papers(facts: list[Sense]) -> bool:
-    """Receiving and reading are two questions: the one said first is the one asked.
-
-    签了没收到 may answer either: nothing that wasn't received is affirmed.
-    """
-    if any(fact.meaning is Meaning.NOT_RECEIVED for fact in facts[1:]):
-        return False
-    paper = (
-        Meaning.RECEIVED, Meaning.NOT_RECEIVED, Meaning.READ, Meaning.NOT_READ, Meaning.SIGNED,
-        Meaning.SIGNED_UNSAID,
-    )  # fmt: skip
-    return all(fact.meaning in paper for fact in facts)
-
-
-def _one(kind: QuestionKind, sense: Sense) -> Classified:
-    if kind is QuestionKind.IDENTITY:
-        row = ROWS[sense.meaning]
-        general = row[QuestionKind.CONS] if len(set(row.values())) == 1 else AnswerClass.UNCLEAR
-        answer = _IDENTITY.get(sense.meaning, general)
-    else:
-        answer = ROWS[sense.meaning][kind]
-    if sense.weak and sense.meaning is Meaning.SIGNED and answer is AnswerClass.NO:
-        answer = AnswerClass.UNCLEAR  # 一半我签的: and the other half?
-    if sense.weak:
-        answer = _CONFIRM.get(answer, answer)
-    return Classified(answer, sense.words)

@@ -46,6 +46,8 @@ POSITIVE = frozenset(
 )
 PREDICATES = frozenset({*FACTS, Tag.SIGN, Tag.OWN_HAND, Tag.PROXY, Tag.HANDLE})
 DENIALS = frozenset({"不", "不是", "才不是", "才不", "并不", "并不是", "非", "不可能", "也不是"})
+REFLEXIVE = frozenset({"自己", "自个", "自个儿", "自己个", "亲笔", "亲自", "亲手", "本人"})
+"""The person named before: 业务员自己签的."""
 _ABSURD = frozenset({"才怪", "就怪了", "怪了", "才有鬼", "有鬼了", "才见鬼", "见鬼"})
 NOT_FOLLOWED = frozenset({"没听懂", "没听明白", "听不懂", "听不明白"})
 ABSENCES = frozenset(

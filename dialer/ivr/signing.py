@@ -1,0 +1,83 @@
+"""Who signed, and who saw to it: the customer himself, somebody in his place, or nobody."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+from dialer.ivr.meanings import Meaning
+from dialer.ivr.papers import another
+from dialer.ivr.scope import Doubt
+from dialer.ivr.sense import DENIALS, PREDICATES, Reader, positive, scorned
+from dialer.ivr.tags import Tag
+
+IN_PLACE_OF = frozenset({"帮", "替", "代", "帮着", "代替", "帮忙"})
+_ADVERBS = frozenset({"亲笔", "亲自", "亲手"})
+_MOMENTS = frozenset({"时候", "那天", "以后", "之后", "之前", "那会儿"})
+
+
+def signing(reader: Reader, tag: Tag) -> None:
+    """Who signed: the subject nearest to the verb; 代 and 替 make it somebody else."""
+    token = reader.token
+    others = reader.subject is Tag.OTHER and not reader.stated
+    if tag is Tag.OWN_HAND and others and token.word.startswith(("自己", "亲", "本人")):
+        tag = Tag.SIGN  # 业务员自己签的, 我儿子亲笔签的
+        following = reader.next_meaningful()
+        if token.word in _ADVERBS and following is not None and following.tag in PREDICATES:
+            return
+    elif tag is Tag.OWN_HAND and token.word in _ADVERBS:
+        following = reader.next_meaningful()
+        if following is not None and following.tag in (Tag.SIGN, Tag.OWN_HAND):
+            reader.subject = Tag.SELF
+            return
+        if following is not None and following.tag in PREDICATES:
+            return  # 业务员亲手交给我的
+        reader.subject = Tag.SELF
+    if tag is Tag.SIGN and reader.subject is Tag.OTHER and reader.doubt[reader.at] is Doubt.NAMED:
+        reader.say(Meaning.UNSURE)  # 我老公说签了
+        return
+    signer = reader.peek(-1)
+    if tag is Tag.SIGN and signer is not None and signer.tag is Tag.YOU and not reader.rhetoric:
+        if not reader.stated:
+            reader.say(Meaning.UNSURE)  # 是你签的
+        return
+    if tag is Tag.SIGN and positive(reader) and (another(reader) or reader.clause.has(Tag.HUMAN)):
+        reader.say(Meaning.UNSURE)  # 签过别的合同, 电脑签的
+        return
+    when = any(t.word in _MOMENTS for t in reader.clause.tokens[reader.at + 1 :])
+    if tag is Tag.SIGN and reader.subject is None and (token.word == "写" or when):
+        return
+    if tag is Tag.SIGN and reader.subject is None and _handed_over(reader):
+        tag = Tag.PROXY
+    if tag is Tag.OWN_HAND and any(t.word in IN_PLACE_OF for t in reader.clause.tokens[: reader.at]):
+        tag = Tag.PROXY
+    rest = reader.clause.tokens[reader.at + 1 :]
+    if any(t.tag is Tag.OTHER and after.word == "的" for t, after in pairwise(rest)):
+        reader.say(Meaning.UNSURE)  # 签的是别人的名字
+        return
+    own = tag is Tag.OWN_HAND or (tag is Tag.SIGN and reader.subject is Tag.SELF)
+    other = tag is Tag.PROXY or (tag is Tag.SIGN and reader.subject in (Tag.OTHER, Tag.SOMEBODY))
+    yes = positive(reader)
+    if own:
+        absent = bool(reader.negations) and reader.negations[-1] not in DENIALS
+        undone = not yes and (absent or scorned(reader))
+        reader.say(Meaning.SIGNED if yes else Meaning.NOT_SIGNED if undone else Meaning.OTHER_SIGNED)
+    elif other:
+        reader.say(Meaning.OTHER_SIGNED if yes else Meaning.NO_PROXY)
+    else:
+        reader.say(Meaning.SIGNED_UNSAID if yes else Meaning.NOT_SIGNED)
+
+
+def _handed_over(reader: Reader) -> bool:
+    """被签了, 叫人签的, 托人签的."""
+    words = [t.word for t in reader.clause.tokens[: reader.at]]
+    agent = any(word in ("让人", "叫人", "托人", "请人", "找人", "被") for word in words)
+    return agent or any(a in ("让", "叫", "托", "请", "找", "被") and b == "人" for a, b in pairwise(words))
+
+
+def handle(reader: Reader) -> None:
+    """我老婆办的: done by somebody else, perhaps signed by him too."""
+    yes = positive(reader)
+    if reader.subject is Tag.OTHER:
+        reader.say(Meaning.OTHER_DID if yes else Meaning.UNSURE)
+    elif reader.subject is Tag.SELF and not yes:
+        reader.say(Meaning.OTHER_DID)

@@ -8,14 +8,15 @@ contradictions. The answer that needs no ticket is given only where every word w
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from dialer.ivr.intents import HANGING_UP
 from dialer.ivr.meanings import Meaning
 from dialer.ivr.readings import Reading, readings
-from dialer.ivr.scope import told_after_denial, unexplained
+from dialer.ivr.scope import exceptions, told_after_denial, unexplained
 from dialer.ivr.sense import Sense
 from dialer.ivr.tags import Tag
-from dialer.ivr.weighing import LACKING, Classified, corrected, decide, single
+from dialer.ivr.weighing import HOWEVER, LACKING, RISKY, Classified, corrected, decide, single
 from dialer.model import AnswerClass, QuestionKind
 
 __all__ = ["Classified", "classify"]
@@ -56,6 +57,7 @@ def classify(kind: QuestionKind, text: str) -> Classified:
     for meaning in _PRECEDENCE:
         if meaning in intents:
             return single(kind, Sense(meaning, intents[meaning]))
+    said = [replace(s, meaning=Meaning.NOT_ME) if signed and s.meaning is Meaning.WRONG else s for s in said]
     spoken = [reading.clause for reading in heard]
     if any(clause.has(Tag.BYE) for clause in spoken):
         said = _leaving(said)
@@ -64,6 +66,7 @@ def classify(kind: QuestionKind, text: str) -> Classified:
         unexplained(spoken)
         + _unread_negations(heard)
         + (told_after_denial(spoken) if kind is QuestionKind.BAD else [])
+        + (exceptions(spoken) + _unread_turns(heard) if kind in RISKY else [])
     )
     return _checked(kind, found, " ".join(rest))
 
@@ -83,11 +86,20 @@ def _unread_negations(heard: Sequence[Reading]) -> list[str]:
     ]
 
 
+def _unread_turns(heard: Sequence[Reading]) -> list[str]:
+    """没人承诺,不过写了: what follows a "but" and isn't understood."""
+    return [
+        reading.clause.text
+        for reading in heard[1:]
+        if not reading.said and len(reading.clause.tokens) > 1 and reading.clause.text.startswith(HOWEVER)
+    ]
+
+
 def _checked(kind: QuestionKind, found: Classified, rest: str) -> Classified:
     """The class that needs no ticket is given only where every word is understood (``rest`` is empty)."""
     if not rest:
         return found
-    if kind in (QuestionKind.BAD, QuestionKind.LEFT):
+    if kind in RISKY:
         harmless = found.answer_class is AnswerClass.NO
         return Classified(AnswerClass.UNCLEAR, rest) if harmless else found
     if found.answer_class is AnswerClass.YES:

@@ -13,8 +13,25 @@ from dialer.ivr.tags import Tag
 _TURNED = PREDICATES | {Tag.NOT, Tag.SELF, Tag.COPULA, Tag.OTHER, Tag.BOUND}
 """What a rhetorical word can turn: 怎么不, 谁说我, 哪能."""
 _SURELY_RHETORIC = frozenset(
-    {"鬼才", "怎么会", "怎么可能", "哪能", "岂能", "谁说", "难道", "凭什么", "能不", "咋会", "哪会", "哪是"}
+    {
+        "谁敢",
+        "哪个敢",
+        "哪敢",
+        "鬼才",
+        "怎么会",
+        "怎么可能",
+        "哪能",
+        "岂能",
+        "谁说",
+        "难道",
+        "凭什么",
+        "能不",
+        "咋会",
+        "哪会",
+        "哪是",
+    }
 )
+_SCOFFING = frozenset({"什么", "啥", "为什么", "为啥", "什么时候", "几时"})
 _WHAT = frozenset({"什么", "啥", "哪个", "什么合同", "什么产品", "什么单", "什么东西", "啥东西"})
 _ASKED_ABOUT = frozenset(
     {
@@ -24,8 +41,11 @@ _ASKED_ABOUT = frozenset(
 )  # fmt: skip
 """A question with one of these asks about the policy; any other only asks what was said."""
 _DENIED = frozenset(
-    {Meaning.NOT_KNOWN, Meaning.NOT_RECEIVED, Meaning.NOT_READ, Meaning.NOT_SIGNED, Meaning.NOT_TOLD}
-)
+    {
+        Meaning.NOT_KNOWN, Meaning.NOT_RECEIVED, Meaning.NOT_READ, Meaning.NOT_SIGNED, Meaning.NOT_TOLD,
+        Meaning.NO_PROMISE,
+    }
+)  # fmt: skip
 
 
 def question(reader: Reader) -> None:
@@ -40,6 +60,12 @@ def question(reader: Reader) -> None:
     if again and previous is not None and previous.tag in FACTS:
         reader.amend(FACTS[previous.tag][1])  # 收什么收
         reader.reset()
+        return
+    known = [t for t in rest if t.tag is not Tag.SELF]
+    alone = len(known) == 1 and known[0].tag is Tag.GRASP and not reader.negations
+    if alone and token.word in _SCOFFING:
+        reader.say(Meaning.UNSURE)  # 什么清楚, 为什么我知道
+        reader.spent, reader.negations = False, ["没"]
         return
     if any(t.tag is Tag.GRASP for t in rest) or last is Meaning.UNSURE:
         return  # 收益怎么算的我不清楚, 忘了什么时候签的: the question is what isn't known
@@ -60,7 +86,8 @@ def question(reader: Reader) -> None:
     of_you = last is Meaning.KNOWN and token.word.startswith("你")
     scoffed = last in (Meaning.KNOWN, Meaning.RECEIVED, Meaning.READ)
     if last in (Meaning.RECEIVED, Meaning.READ):
-        reader.amend(Meaning.UNSURE)  # 收到多少钱
+        echoed = reader.clause.tokens[0].word in ("你说", "你讲", "你问")
+        reader.amend(Meaning.REPEAT if echoed else Meaning.UNSURE)  # 你说收到什么; 收到多少钱
         return
     if of_you or (scoffed and token.word in ("什么", "啥")):
         reader.amend(Meaning.UNSURE)  # 清楚什么: asks back, or scoffs

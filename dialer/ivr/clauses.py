@@ -25,6 +25,8 @@ _DENIED_AFTER = frozenset(
 )
 """What 可不 denies: 这我可不清楚; alone it agrees."""
 _UNKNOWN_COST = 8
+_ONE_BY_ONE = re.compile(r"一(.)一\1(地|的(?!字|名))?")
+"""一笔一笔, 一行一行: how it was done."""
 MAX_CHARS = 200
 """Longer utterances are cut: VAD ends one after some 12 s."""
 
@@ -70,13 +72,16 @@ def segment(text: str) -> list[Token]:
             number = step[start + 1] if start + 1 < size and text[start + 1] in "0123456789" else 0
             step[start] = number + 1
             cost[start] = cost[start + step[start]] + 1
+        by_ones = _ONE_BY_ONE.match(text, start)
+        if by_ones and cost[by_ones.end()] + 1 <= cost[start]:
+            cost[start], step[start] = cost[by_ones.end()] + 1, by_ones.end() - start
         for length in range(1, min(LONGEST, size - start) + 1):
             if text[start : start + length] in WORDS and cost[start + length] + 1 <= cost[start]:
                 cost[start], step[start] = cost[start + length] + 1, length
     tokens, at = [], 0
     while at < size:
         word = text[at : at + step[at]]
-        tokens.append(Token(word, WORDS.get(word, Tag.NUMBER if word.isdigit() else None)))
+        tokens.append(Token(word, WORDS.get(word, _unlisted(word))))
         at += step[at]
         if tokens[-1].tag in _DENIED_AFTER and len(tokens) > 1 and tokens[-2].word == "可不":
             tokens[-2:-1] = [Token("可", WORDS["可"]), Token("不", WORDS["不"])]
@@ -84,6 +89,10 @@ def segment(text: str) -> list[Token]:
             particle = tokens[-2].word[0]
             tokens[-2:] = [Token(particle, WORDS.get(particle)), Token("不是", WORDS["不是"])]
     return tokens
+
+
+def _unlisted(word: str) -> Tag | None:
+    return Tag.NUMBER if word.isdigit() else Tag.MANNER if _ONE_BY_ONE.fullmatch(word) else None
 
 
 def _cut(tokens: list[Token]) -> list[tuple[Token, ...]]:

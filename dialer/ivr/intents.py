@@ -35,6 +35,7 @@ _PERSON = re.compile(
 )
 _AGAIN = re.compile(
     r"再(给我)?(说|讲|问|念|来|重复)一?(遍|次|下|哈|回|说|讲)|慢一?(点|些)"
+    r"|^(你们?|请|麻烦|能不能|能|可以|再)*(说|讲)(得|的)?再?(清楚|明白|清|具体|详细)一?(点|些)"
     r"|大一?(点|些)声|大声一?(点|些)|声音?再?大"
     r"|(没|不)有?(太|大|怎么)?听(太|得)?(清|见|到|着|准|真|全)(?!过)|听得?不(太|大|怎么)?(清|见|到|着|真|准)"
 )
@@ -56,6 +57,7 @@ _NOT_HERE = re.compile(
     r"|找的?(是)?(谁|哪个|哪位)|(替|帮|代).{1,4}接的?电话"
     r"|^(我们?)?(这|这里|这儿|这边|我们这)是.{0,6}(店|馆|厂|学校|医院|餐厅|超市|单位|派出所|公司|食堂|宿舍)(啊|呀)?$"
 )
+_SOUGHT = ("你找", "你们找", "你要找", "你们要找", "你说的这个", "你问的这个", "找的这个", "要找的这个")
 _NUMBER = frozenset({"电话", "手机", "号码", "号", "机主"})
 HANGING_UP = ("不说了", "挂了", "挂电话", "不聊了", "不聊")
 _FORBIDDING = frozenset({"别", "甭", "不许", "不准", "不让", "少"})
@@ -76,8 +78,8 @@ def _negated(clause: Clause, place: int) -> bool:
 
 def _human(clause: Clause) -> Meaning | None:
     places = _tags(clause, Tag.HUMAN)
-    if clause.has(Tag.SIGN, Tag.PROXY):
-        return None  # 没让人代签
+    if clause.has(Tag.SIGN, Tag.PROXY, Tag.PROMISE):
+        return None  # 没让人代签, 有没有人承诺
     if [token.word for token in clause.tokens] in _SENIORS or _PERSON.search(clause.text):
         return Meaning.HUMAN  # 经理
     if not places:
@@ -114,6 +116,9 @@ def _wrong(clause: Clause, said: list[Sense]) -> Meaning | None:
         this = place > 0 and clause.tokens[place - 1].tag is Tag.THIS
         if token.word == "人" and this and _negated(clause, place):
             return Meaning.WRONG
+        sought = token.word == "人" and clause.text[: clause.text.find("人")].startswith(_SOUGHT)
+        if sought and any(t.tag is Tag.NOT for t in clause.tokens[place:]):
+            return Meaning.WRONG  # 你找的这个人我没听说过
     return None
 
 
@@ -133,12 +138,25 @@ def _refused(clause: Clause, said: list[Sense]) -> Meaning | None:
     for place in _tags(clause, Tag.WILL):
         if any(t.tag is Tag.NOT and t.word.startswith("不") for t in clause.tokens[:place]):
             return Meaning.REFUSE
-    if _forbids(clause, said):
+    if _forbids(clause, said) or _keeps_to_himself(clause):
         return Meaning.REFUSE
     calls = clause.has(Tag.CALL) or any(token.word in _CALLING for token in clause.tokens)
     if clause.has(Tag.NEEDLESS) and (calls or _no_need_to_tell(clause)):
         return Meaning.REFUSE
     return None
+
+
+def _keeps_to_himself(clause: Clause) -> bool:
+    """我是不会回答你的, 我不会告诉你们; not 他不会告诉你的, 我不会说普通话."""
+    tokens = [t for t in clause.tokens if t.tag not in (Tag.LINK, Tag.PAUSE, Tag.BOUND, Tag.COURTESY)]
+    for place, token in enumerate(tokens[1:], start=1):
+        telling = token.tag in (Tag.TELL, Tag.SAID) or token.word in ("告诉你", "跟你说")
+        unwilling = tokens[place - 1].word in ("不", "不会", "不能", "不再")
+        rest = tokens[place + 1 :]
+        if telling and unwilling and all(t.tag is Tag.YOU for t in rest):
+            to_you = bool(rest) or token.word in ("回答", "告诉你", "跟你说")
+            return to_you and not any(t.tag in (Tag.OTHER, Tag.NOBODY, Tag.PAPER) for t in tokens)
+    return False
 
 
 def _no_need_to_tell(clause: Clause) -> bool:
@@ -169,16 +187,19 @@ def _busy(clause: Clause, said: list[Sense]) -> Meaning | None:
             return None  # 他骑车给我送来的
         if clause.tokens[0].word in ("他", "她") and not clause.has(Tag.LATER, Tag.CALL):
             return Meaning.WRONG
-        return Meaning.CONSENT if _negated(clause, places[0]) else Meaning.BUSY
+        nothing = any(t.word in ("没什么", "没啥") for t in clause.tokens[: places[0]])  # 没什么不方便
+        return Meaning.CONSENT if nothing or _negated(clause, places[0]) else Meaning.BUSY
     calls = [clause.tokens[i].word for i in _tags(clause, Tag.CALL)]
     later = clause.has(Tag.LATER) or any(t.word in ("有空", "有时间") for t in clause.tokens)
     if not said and (_somewhere(clause) or _occupied(clause)):
         return Meaning.BUSY
-    if calls and (
-        later or any(word.startswith(("再打", "再联", "再来", "回", "改", "另")) for word in calls)
+    if (
+        calls
+        and not clause.has(Tag.IF)
+        and (later or any(word.startswith(("再打", "再联", "再来", "回", "改", "另")) for word in calls))
     ):
         return Meaning.BUSY
-    if any(word.startswith("再说") for word in calls):
+    if any(word.startswith("再说") for word in calls) and not _AGAIN.search(clause.text):
         return Meaning.UNSURE
     factual = any(sense.meaning in _FACTUAL or sense.meaning is Meaning.UNSURE for sense in said)
     return Meaning.BUSY if clause.has(Tag.LATER) and not factual else None

@@ -59,6 +59,7 @@ class Meaning(Enum):
     NOT_TOLD = auto()
     QUERY = auto()
     MATTER = auto()
+    BESIDE = auto()
     UNSURE = auto()
     REPEAT = auto()
     HELLO = auto()
@@ -73,6 +74,16 @@ class Meaning(Enum):
 DENYING = frozenset({Meaning.DENY, Meaning.NONE})
 BARE = DENYING | {Meaning.AGREE, Meaning.WEAK, Meaning.CONSENT, Meaning.EASE, Meaning.HAVE}
 """What says yes or no and nothing else: it needs the question to mean something."""
+OPPOSITES = {
+    frozenset({Meaning.KNOWN, Meaning.NOT_KNOWN}),
+    frozenset({Meaning.RECEIVED, Meaning.NOT_RECEIVED}),
+    frozenset({Meaning.READ, Meaning.NOT_READ}),
+    frozenset({Meaning.SIGNED, Meaning.OTHER_SIGNED}),
+    frozenset({Meaning.SIGNED, Meaning.NOT_SIGNED}),
+    frozenset({Meaning.SATISFIED, Meaning.DISSATISFIED}),
+    frozenset({Meaning.PROMISED, Meaning.NO_PROMISE}),
+    frozenset({Meaning.MORE, Meaning.NO_MORE}),
+}
 _ROWS: dict[Meaning, str] = {
     Meaning.AGREE: "Y Y Y Y N Y",
     Meaning.WEAK: "Y? Y? U U U Y",
@@ -110,6 +121,7 @@ _ROWS: dict[Meaning, str] = {
     Meaning.NOT_TOLD: "U N U U U U",
     Meaning.QUERY: "REPEAT REPEAT REPEAT Y? REPEAT REPEAT",
     Meaning.MATTER: "REPEAT REPEAT REPEAT REPEAT REPEAT REPEAT",
+    Meaning.BESIDE: "U U U U U U",
     Meaning.UNSURE: "U U U U U U",
     Meaning.REPEAT: "REPEAT REPEAT REPEAT REPEAT REPEAT REPEAT",
     Meaning.HELLO: "REPEAT REPEAT REPEAT REPEAT REPEAT REPEAT",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 from dialer.ivr.clauses import Token
-from dialer.ivr.sense import REFLEXIVE, Reader, positive
+from dialer.ivr.sense import IN_PLACE_OF, REFLEXIVE, Reader, positive
 from dialer.ivr.tags import Tag
 
 _HANDED = ("送", "给", "交")
@@ -19,11 +19,14 @@ def handed(word: str) -> bool:
 
 
 def present(reader: Reader) -> bool:
-    """业务员陪我看的: the customer too; the 我 of 我爸 is no person of its own."""
-    tokens = reader.clause.tokens[: reader.at]
+    """业务员陪我看的: the customer too; the 我 of 我爸 and 帮我 is no person of its own."""
+    tokens = [Token("", None), *reader.clause.tokens[: reader.at + 1]]
     return any(
-        t.tag is Tag.SELF and t.word not in REFLEXIVE and after.tag is not Tag.OTHER
-        for t, after in pairwise([*tokens, reader.token])
+        t.tag is Tag.SELF
+        and t.word not in REFLEXIVE
+        and after.tag is not Tag.OTHER
+        and before.word not in IN_PLACE_OF
+        for before, t, after in zip(tokens, tokens[1:], tokens[2:], strict=False)
     )
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from dialer.ivr.clauses import Token
 from dialer.ivr.meanings import Meaning
-from dialer.ivr.sense import FACTS, POSITIVE, Reader, scorned
+from dialer.ivr.sense import FACTS, POSITIVE, PREDICATES, Reader, scorned
 from dialer.ivr.tags import Tag
 
 BARE = {
@@ -40,30 +40,19 @@ NOMINAL = Token("的", Tag.LINK)
 
 
 def bare(reader: Reader, tag: Tag) -> None:
+    """A word of ``BARE``: what it answers, unless it is part of something else."""
     word, following = reader.token.word, reader.peek()
     if reader.spent:
         reader.reset()
-    if reader.negations and tag in (Tag.WEAK, Tag.AGREE) and reader.token.word in EMPHASIS | {"好好"}:
-        return  # 没好好看, 不确实知道
-    if tag is Tag.CONSENT and reader.subject is Tag.NOBODY:
-        return  # 没人讲嘛
-    if tag in (Tag.WEAK, Tag.CONSENT) and _whatever(reader):
+    if _belongs(reader, tag):
+        return
+    if _uncommitted(reader, tag):
         reader.say(Meaning.UNSURE)
         return
-    if tag is Tag.WEAK and _hesitates(reader):
-        reader.say(Meaning.UNSURE)
+    if tag in (Tag.NONE, Tag.NOT_YET) and _denies_more(reader):
+        reader.negations.append(word)  # 从来没有看过, 还未收到
         return
-    then = reader.peek(2)
-    if tag is Tag.CONSENT and following and following.tag is Tag.SELF and then and then.tag is Tag.OTHER:
-        reader.say(Meaning.UNSURE)  # 你问我老婆
-        return
-    if tag is Tag.CONSENT and word.endswith(_INVITING) and following and following.tag not in _CLOSING:
-        return  # 你说清楚不清楚: no invitation
-    if reader.at and word in _ALSO_PARTICLES and reader.peek(-1) != reader.token:
-        if reader.spent:
-            reader.reset()
-        return
-    if following is not None and following.tag not in _EMPHATIC_END and word in EMPHASIS:
+    if _leads_on(reader, tag):
         return
     if scorned(reader) or (tag is Tag.CONSENT and following is not None and following.word == "呢"):
         denied = scorned(reader) and tag is Tag.AGREE
@@ -85,6 +74,61 @@ def bare(reader: Reader, tag: Tag) -> None:
     else:
         reader.say(BARE[tag], repair=word in ("不对", "错了"))
     reader.reset()
+
+
+def _belongs(reader: Reader, tag: Tag) -> bool:
+    """可以保本, 没好好看, 没人讲嘛: a word in the reach of another."""
+    word, following = reader.token.word, reader.peek()
+    if tag is Tag.CONSENT and reader.subject is Tag.NOBODY:
+        return True
+    if reader.negations and tag in (Tag.WEAK, Tag.AGREE) and word in EMPHASIS | {"好好"}:
+        return True
+    return word == "可以" and following is not None and following.tag in PREDICATES
+
+
+def _uncommitted(reader: Reader, tag: Tag) -> bool:
+    """他对, 怎样都可以, 嗯这个, 你问我老婆: it commits the customer to nothing."""
+    word, following, then, speaker = reader.token.word, reader.peek(), reader.peek(2), reader.peek(-1)
+    own = tag is Tag.AGREE or (tag is Tag.CONSENT and not word.endswith(_INVITING))
+    of_him = speaker is not None and speaker.tag is Tag.OTHER and not _addressed(reader)
+    if own and of_him and not reader.negations:
+        return True
+    if tag in (Tag.WEAK, Tag.CONSENT) and _whatever(reader):
+        return True
+    if tag is Tag.WEAK and _hesitates(reader):
+        return True
+    if tag is not Tag.CONSENT or following is None:
+        return False
+    wife = following.tag is Tag.SELF and then is not None and then.tag is Tag.OTHER
+    return wife or (word.endswith("问") and following.tag is Tag.OTHER)
+
+
+def _leads_on(reader: Reader, tag: Tag) -> bool:
+    """你说清楚不清楚, 当然收到了: no answer, but the way to one."""
+    word, following = reader.token.word, reader.peek()
+    if reader.at and word in _ALSO_PARTICLES and reader.peek(-1) != reader.token:
+        return True
+    if following is None:
+        return False
+    invites = tag is Tag.CONSENT and word.endswith(_INVITING) and following.tag not in _CLOSING
+    return invites or (following.tag not in _EMPHATIC_END and word in EMPHASIS)
+
+
+def _denies_more(reader: Reader) -> bool:
+    """An absence before a predicate of its own clause denies that, and is no answer by itself."""
+    follower, target = reader.peek(), reader.next_meaningful()
+    if follower is not None and follower.word == "好好":
+        target = reader.peek(2)  # 从来没有好好看
+    ends = follower is None or follower.tag in (Tag.PAUSE, Tag.BOUND, Tag.CHECK, Tag.COURTESY, Tag.LINK)
+    absence = reader.token.word.endswith(("没有", "没", "未", "不曾"))
+    return absence and not ends and target is not None and target.tag in PREDICATES
+
+
+def _addressed(reader: Reader) -> bool:
+    """姑娘,对 speaks to the caller; 他对, 我老公对 speak of another."""
+    before = reader.peek(-2)
+    named = (reader.peek(-1) or reader.token).word in ("他", "她", "他们", "她们", "别人", "人家", "业务员")
+    return not named and (before is None or before.tag is not Tag.SELF)
 
 
 def _whatever(reader: Reader) -> bool:

@@ -15,17 +15,21 @@ from dialer.ivr.papers import (
     present,
     settled,
 )
-from dialer.ivr.scope import TOLD
-from dialer.ivr.sense import FACTS, PREDICATES, Reader, positive
+from dialer.ivr.scope import COMING, TOLD
+from dialer.ivr.sense import FACTS, PREDICATES, Reader, only_so, positive
 from dialer.ivr.tags import Tag
 
-_COMING = frozenset({"明天", "后天", "大后天", "下周", "下星期", "下礼拜", "过两天", "过几天", "过些天"})
+_THOUGHT = frozenset({"想清楚", "想明白", "想通"})
 _TOPICAL = frozenset(
     {"退保", "退钱", "退款", "扣钱", "解约", "退掉", "强制", "捆绑", "亏钱", "亏了", "本金亏", "扣款"}
 )
 _LOSSES = frozenset({"扣钱", "亏钱", "亏了", "本金亏", "扣款"})
 CONTRACT = frozenset({"合同", "保单", "保险合同", "保险单", "合同书"})
-_DECEIT = ("骗", "误导", "忽悠", "欺", "坑", "瞒", "隐瞒")
+_DECEIT = (
+    "骗", "误导", "忽悠", "欺", "坑", "瞒", "隐瞒", "多收", "乱收", "私自收", "乱扣", "多扣", "偷偷扣",
+    "私自扣",
+)  # fmt: skip
+"""What, denied, answers the question whether it was done."""
 
 
 def fact(reader: Reader, tag: Tag) -> None:
@@ -41,6 +45,9 @@ def fact(reader: Reader, tag: Tag) -> None:
         reader.say(Meaning.RECEIVED, weak=weak)  # 没有收到了: perhaps 没有, 收到了
         return
     yes = positive(reader)
+    if tag is Tag.PROMISE and yes and _never_told(reader):
+        reader.say(Meaning.NO_PROMISE)  # 可以保本这种话没人跟我讲过
+        return
     heard = reader.clause.tokens[max(0, reader.at - 2)].word == "听"
     if tag is Tag.GRASP and not yes and heard and not reader.clause.has(Tag.PAPER, Tag.TOPIC):
         reader.say(Meaning.REPEAT)  # 没听太清楚
@@ -57,12 +64,20 @@ def fact(reader: Reader, tag: Tag) -> None:
         reader.say(Meaning.NO_MORE)
     elif tag is Tag.GRASP and yes and len(reader.negations) > 1 and reader.negations[0].startswith("没"):
         reader.say(Meaning.NOTHING_UNKNOWN, weak=False)
-    elif tag is Tag.RECEIVE and yes and any(t.word in _COMING for t in reader.clause.tokens):
+    elif tag is Tag.RECEIVE and yes and any(t.word in COMING for t in reader.clause.tokens):
         reader.say(Meaning.NOT_RECEIVED)
     elif yes and tag is Tag.GRASP and _filled_in(reader):
         reader.say(Meaning.UNSURE)  # 你帮我填清楚
     elif yes and tag is Tag.READ and reader.subject is Tag.OTHER and not present(reader):
         reader.say(Meaning.UNSURE)  # 我爸看的
+    elif yes and reader.subject is Tag.OTHER and token.word.endswith("满意"):
+        reader.say(Meaning.UNSURE)  # 他满意
+    elif tag is Tag.GRASP and yes and reader.subject is Tag.OTHER and follower is None and _said_so(reader):
+        reader.say(Meaning.UNSURE)  # 他说清楚: he says that it is, or he told it clearly
+    elif tag in (Tag.PROMISE, Tag.SAID) and not yes and only_so(reader):
+        reader.say(Meaning.UNSURE)  # 没直接承诺
+    elif tag is Tag.GRASP and yes and token.word in _THOUGHT and not settled(reader):
+        reader.say(Meaning.UNSURE)  # 我想清楚: thought through, or wanted
     elif yes and _said_of_another(reader, tag):
         reader.say(Meaning.UNSURE)
     elif yes and tag is Tag.RECEIVE and reader.subject is Tag.OTHER and not handed(token.word):
@@ -71,6 +86,25 @@ def fact(reader: Reader, tag: Tag) -> None:
         reader.say(Meaning.NO_QUERY)
     else:
         reader.say(FACTS[tag][0 if yes else 1])
+
+
+def _never_told(reader: Reader) -> bool:
+    """A promise named first and denied after: 保本没人承诺过, 保本的话他没说过."""
+    rest = reader.clause.tokens[reader.at + 1 :]
+    denied = next((i for i, t in enumerate(rest) if t.tag in (Tag.NOT, Tag.NOBODY)), None)
+    if denied is None or any(t.tag in (Tag.BOUND, Tag.BUT) for t in rest[:denied]):
+        return False
+    telling = (Tag.TELL, Tag.SAID, Tag.HEARSAY, Tag.PROMISE)
+    told = next((i for i, t in enumerate(rest[denied:]) if t.tag in telling), None)
+    if told is None or any(t.tag in (Tag.NOT, Tag.RHETORIC) for t in rest[denied + 1 : denied + told]):
+        return False
+    return all(t.tag in (Tag.ASPECT, Tag.PAUSE, Tag.LINK, Tag.SELF) for t in rest[denied + told + 1 :])
+
+
+def _said_so(reader: Reader) -> bool:
+    previous = reader.peek(-1)
+    told = previous is not None and previous.word in ("说", "跟我说")
+    return told or reader.token.word in ("说清楚", "说明白")
 
 
 def _filled_in(reader: Reader) -> bool:
@@ -125,6 +159,10 @@ def _no_statement(reader: Reader, tag: Tag) -> bool:
     by = previous is not None and previous.tag in (Tag.OTHER, Tag.YOU, Tag.SELF)
     if tag is Tag.MORE and by and reader.token.word in ("说的", "问的"):
         return True  # 他说的
+    if tag is Tag.MORE and previous is not None and previous.tag is Tag.YOU:
+        return True  # 你们要问什么
+    if tag is Tag.TROUBLE and previous is not None and previous.tag is Tag.NO_MORE and reader.spent:
+        return True  # 还能有什么问题
     if tag is Tag.TROUBLE and previous is not None and previous.tag is Tag.THIS and not reader.negations:
         return True  # 这个问题我清楚
     if tag is Tag.COMPLAINT and reader.token.word in _TOPICAL and _mentioned(reader):
@@ -179,8 +217,6 @@ def _known_to_others(reader: Reader) -> bool:
     told = before[others[-1] :] if others else before
     if reader.token.word in TOLD or any(t.tag in (Tag.TELL, Tag.SAID) for t in told):
         return False
-    if reader.token.word.startswith("听"):
-        return False
     return reader.subject is Tag.OTHER or (bool(before) and before[-1].tag is Tag.YOU)
 
 
@@ -198,8 +234,12 @@ def _of_something_else(reader: Reader) -> bool:
 
 def telling(reader: Reader) -> None:
     """没人给我解释过: nobody told; 讲 and 说 alone say nothing."""
-    follower = reader.peek()
-    if reader.negations and follower is not None and follower.tag is Tag.SELF:
+    follower, then = reader.peek(), reader.peek(2)
+    of_another = follower is not None and follower.tag is Tag.OTHER
+    mine = follower is not None and follower.tag is Tag.SELF and then is not None and then.tag is Tag.OTHER
+    if reader.token.word == "问" and reader.subject is not Tag.OTHER and (of_another or mine):
+        reader.say(Meaning.UNSURE)  # 你问我老公
+    elif reader.negations and follower is not None and follower.tag is Tag.SELF:
         reader.reset()  # 你不说我都不知道
     elif reader.negations or reader.subject is Tag.NOBODY:
         told_me = reader.subject in (Tag.OTHER, Tag.NOBODY) or any(
@@ -226,11 +266,11 @@ def no_more(reader: Reader) -> None:
     good, then = reader.peek(), reader.peek(2)
     if good is not None and good.word == "好" and then is not None and then.tag in PREDICATES:
         following = then  # 没啥好满意的
-    if (
-        word in ("没什么", "没啥", "没别的")
-        and following is not None
-        and following.tag in (*PREDICATES, Tag.NOT)
-    ):
+    whatever = word.endswith(("有什么", "有啥"))  # 还能有什么问题: nothing left
+    negating = word in ("没什么", "没啥", "没别的") or whatever
+    reached = following is not None and following.tag in (*PREDICATES, Tag.NOT)
+    asked = whatever and following is not None and following.tag is Tag.TROUBLE
+    if negating and reached and not asked:
         reader.negations, reader.spent = [*([] if reader.spent else reader.negations), "没"], False
     else:
         reader.say(Meaning.NO_MORE)

@@ -10,10 +10,20 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from dialer.ivr.clauses import Clause, clauses
+from dialer.ivr.contrasts import (
+    answers_itself,
+    credits_another,
+    explains,
+    explanation,
+    outdated,
+    over,
+    resumes,
+    untrue,
+)
 from dialer.ivr.intents import intent
 from dialer.ivr.meanings import BARE, DENYING, Meaning
 from dialer.ivr.scope import Doubt, announces, conditional
-from dialer.ivr.sense import Sense
+from dialer.ivr.sense import ABSURD, Sense
 from dialer.ivr.senses import senses
 from dialer.ivr.tags import Tag
 
@@ -22,6 +32,10 @@ _LATELY = re.compile(
     r"刚刚?才?(知道|明白|清楚|了解|晓得|懂)|你(这么|这样|这|给我|跟我)?一?(说|讲)(完|了|过)?我?(就|才|倒)?(知道|明白|清楚|懂)"
 )
 """Known only since this call."""
+_TURNING = (Tag.NOT, Tag.NONE, Tag.NOBODY, Tag.DENY, Tag.NOT_YET, Tag.RHETORIC, Tag.SCORN)
+_WITH_NOT = frozenset({"压根", "压根儿", "从来", "根本", "丝毫", "向来", "从"})
+_AT_ISSUE = ("问题", "疑问", "意见", "异议", "别的", "其他", "其它")
+"""如果有问题: supposed; 方便的话我想问一下 is a question all the same."""
 _LOSABLE = BARE | {Meaning.NO_MORE}
 _EASILY_LOST = frozenset({Meaning.AGREE, Meaning.WEAK, Meaning.HAVE, Meaning.NONE, Meaning.DENY})
 _STANDS_WHEN_ASKED = frozenset(
@@ -43,7 +57,7 @@ _CLAIMS = frozenset(
         Meaning.AGREE, Meaning.WEAK, Meaning.HAVE, Meaning.CONSENT, Meaning.EASE, Meaning.NO_PROBLEM,
         Meaning.NO_QUERY, Meaning.ME, Meaning.KNOWN, Meaning.NOTHING_UNKNOWN, Meaning.RECEIVED,
         Meaning.READ, Meaning.SIGNED, Meaning.SIGNED_UNSAID, Meaning.NO_PROXY, Meaning.NO_PROMISE,
-        Meaning.SATISFIED,
+        Meaning.SATISFIED, Meaning.NO_MORE, Meaning.NONE,
     }
 )  # fmt: skip
 """What may need no ticket: never taken from a wish, a demand or another person's word."""
@@ -61,10 +75,12 @@ class Reading:
 @lru_cache(maxsize=64)
 def readings(text: str) -> tuple[Reading, ...]:
     """In the order of speech. A condition (如果) reaches to the end, a report (听说) into the next clause."""
-    found = []
-    supposed = announced = False
+    found: list[Reading] = []
+    supposed = announced = complete = False
+    echo: list[Sense] = []
     for clause in clauses(text):
-        supposed = supposed or conditional(clause)
+        supposed = (supposed and not (complete and resumes(clause))) or conditional(clause)
+        complete = complete or over(clause)
         own = senses(clause, supposed=supposed or announced)
         announced = announces(clause)
         general = intent(clause, own)
@@ -72,11 +88,32 @@ def readings(text: str) -> tuple[Reading, ...]:
             found.append(Reading(clause, (Sense(general, clause.text),)))
         elif general is not None:
             found.append(Reading(clause, tuple(own), general))
+        elif untrue(clause):
+            found.append(Reading(clause, (Sense(Meaning.NO_MORE, clause.text),)))
         else:
             stated = [sense for reading in found for sense in reading.said]
             said = [] if _asks_back(clause, stated) else _doubted(clause, own)
-            found.append(Reading(clause, tuple(said)))
+            found = _related(found, clause, echo, said)
+        echo = own
     return tuple(found)
+
+
+def _related(found: list[Reading], clause: Clause, echo: list[Sense], said: list[Sense]) -> list[Reading]:
+    """``found`` and one more, each seen in the other's light. ``echo``: what the clause before names."""
+    if not found or found[-1].intent is not None:
+        return [*found, Reading(clause, tuple(said))]
+    before = found[-1]
+    was = list(before.said)
+    if explains(clause, was) and not any(sense.meaning is Meaning.UNSURE for sense in said):
+        was = [*was[:-1], replace(was[-1], weak=False)]
+        said = explanation(said)
+    elif credits_another(clause):
+        was = [replace(sense, weak=True) for sense in was]
+    elif answers_itself(before.clause, echo, said):
+        was = [Sense(Meaning.BESIDE, before.clause.text)]
+    else:
+        was = outdated(before.clause, was, clause, said)
+    return [*found[:-1], replace(before, said=tuple(was)), Reading(clause, tuple(said))]
 
 
 def _asks_back(clause: Clause, stated: list[Sense]) -> bool:
@@ -86,6 +123,20 @@ def _asks_back(clause: Clause, stated: list[Sense]) -> bool:
         return stated[-1].meaning in DENYING  # 没有没有,哪能呢
     asks = clause.asked or any(token.word == "吗" for token in clause.tokens)
     return bool(stated) and stated[-1].meaning in _DENIED and asks and first is Tag.YOU
+
+
+def _in_part(clause: Clause) -> bool:
+    """基本清楚, 看了一点; not 昨天才收到, which is late but whole."""
+    tokens = clause.tokens
+    if any(t.word in _WITH_NOT for t in tokens) and not clause.has(*_TURNING):
+        return True  # 压根收到: a 没 that wasn't heard
+    if len(tokens) > 2 and tokens[0].word in ("还", "我还") and tokens[-1].word == "呢":
+        return True  # 还看了呢: proud, or scorn
+    return any(
+        token.tag is Tag.PARTLY
+        and not (token.word == "才" and place + 1 < len(tokens) and tokens[place + 1].tag is Tag.RECEIVE)
+        for place, token in enumerate(tokens)
+    )
 
 
 def _doubted(clause: Clause, own: list[Sense]) -> list[Sense]:
@@ -102,16 +153,28 @@ def _doubted(clause: Clause, own: list[Sense]) -> list[Sense]:
     if clause.asked and own and all(sense.meaning is Meaning.WEAK for sense in own):
         return [Sense(Meaning.HELLO, clause.text)]
     result = []
+    unknowing = any(sense.meaning is Meaning.NOT_KNOWN for sense in own)
+    scorns = clause.has(Tag.SCORN) and not any(token.word in ABSURD for token in clause.tokens)
     if any(sense.doubt is Doubt.NAMED and sense.meaning is Meaning.OTHER_SIGNED for sense in own):
         own = [s for s in own if s.meaning not in (*_CLAIMS, Meaning.UNSURE)]  # 教我说清楚: coached
     for sense in own:
-        doubt = sense.doubt is Doubt.OPEN and sense.meaning not in _STANDS_WHEN_ASKED
+        supposed = sense.meaning is Meaning.MORE and conditional(clause) and sense.words.endswith(_AT_ISSUE)
+        supposed = supposed or (
+            sense.meaning in (Meaning.CONSENT, Meaning.NEEDLESS)
+            and clause.has(Tag.IF, Tag.HEDGE)
+            and not sense.words.endswith(INVITING)
+        )  # 要是方便, 应该不用了
+        stands = sense.meaning in _STANDS_WHEN_ASKED and not supposed
+        doubt = sense.doubt is Doubt.OPEN and not stands
         doubt = doubt or (hedged and sense.meaning is Meaning.CONSENT)
         doubt = doubt or (sense.doubt is Doubt.NAMED and sense.meaning in _CLAIMS)
+        doubt = doubt or (scorns and sense.meaning in _CLAIMS)  # 没问题个屁
+        doubt = doubt or (clause.has(Tag.SCORN) and sense.meaning is Meaning.NO_MORE)  # 没有了才怪
+        doubt = doubt or (unknowing and sense.meaning is Meaning.NO_PROMISE)  # 不知道有人承诺没有
         lost = clause.unknown >= (1 if sense.meaning in _EASILY_LOST else 2) and sense.meaning in _LOSABLE
         invites = sense.words.endswith(INVITING)
         shy = asks and sense.meaning is Meaning.CONSENT and not invites
         lately = sense.meaning is Meaning.KNOWN and _LATELY.search(clause.text) is not None
-        partly = clause.has(Tag.PARTLY) or lately or sense.weak or shy
+        partly = _in_part(clause) or lately or sense.weak or shy
         result.append(Sense(Meaning.UNSURE, clause.text) if doubt or lost else replace(sense, weak=partly))
     return result

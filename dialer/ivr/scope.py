@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from enum import IntEnum
+from itertools import pairwise
 
 from dialer.ivr.clauses import Clause, Token
 from dialer.ivr.tags import FILLERS, Tag
@@ -26,8 +27,10 @@ class Doubt(IntEnum):
 
 STATED = (Tag.GRASP, Tag.RECEIVE, Tag.READ, Tag.SIGN, Tag.OWN_HAND, Tag.CONTENT)
 _SUPPOSED = re.compile(
-    r"(收到|拿到|清楚|知道|明白|[签看收拿]了?|过|没问题|满意|对|是|可以|方便)的话(?!都|我)|的话(我|就|再|才|会|肯定)"
+    r"(收到|拿到|清楚|知道|明白|[签看收拿]了?|过|没问题|有问题|疑问|有事|满意|对|是|可以|方便)的话(?!都|我)|的话(我|就|再|才|会|肯定)"
 )
+_LONGED_FOR = re.compile(r"(该(有)?多好|就好了|就太好了|才好呢?)[啊呀了]?$")
+"""是我签的就好了: it wasn't."""
 _AS_GOOD_AS = re.compile(r"(跟|和|等于|如同|形同|好比)没有?.")
 """看了跟没看一样, 说了等于没说."""
 ENOUGH = frozenset({"好", "行", "成", "可以", "中", "好办", "对", "对头"})
@@ -35,6 +38,12 @@ TOLD = frozenset({"说清", "讲清", "讲清楚", "说清楚", "解释清楚", 
 DENIALS = (Tag.NOT, Tag.NONE, Tag.NOBODY, Tag.DENY, Tag.NO_MORE)
 _SAYING = frozenset({"说", "讲", "说的", "讲的"})
 _COACHED = frozenset({"教我说", "让我说", "教我答", "让我这么说"})
+_CLAIMED = (
+    Tag.SELF, Tag.COPULA, Tag.AGREE, Tag.RECEIVE, Tag.SIGN, Tag.OWN_HAND, Tag.READ, Tag.NOBODY, Tag.NONE,
+    Tag.NO_MORE,
+)  # fmt: skip
+_WAYS = frozenset({"清楚", "明白", "清", "透"})
+"""跟我说清楚 tells how it was told."""
 _PERSONS = (Tag.SELF, Tag.YOU, Tag.OTHER, Tag.SOMEBODY)
 _UNTIL = frozenset({"等", "等我", "等到", "等他", "等她"})
 _ORDERING = frozenset(
@@ -43,7 +52,9 @@ _ORDERING = frozenset(
 _CAUSING = frozenset({"让", "叫", "教", "要", "使", "喊"})
 _ECHOED = (Tag.COPULA, Tag.AGREE)
 _GOING_ON = frozenset({"在", "正在", "得", "正"})
-_WISHING = frozenset({"要", "会", "该", "应当", "得要"})
+COMING = frozenset({"明天", "后天", "大后天", "下周", "下星期", "下礼拜", "过两天", "过几天", "过些天"})
+_WISHING = frozenset({"要", "会", "该", "应当", "得要", "必须"})
+_SPARING = frozenset({"不用", "不必", "不需要"})
 _DONE = frozenset({"的", "得", "过", "了", "啦"})
 
 
@@ -74,6 +85,7 @@ def doubts(clause: Clause, *, supposed: bool) -> list[Doubt]:
         or clause.has(Tag.HEDGE, Tag.IF)
         or _alternative(tokens)
         or _AS_GOOD_AS.search(clause.text)
+        or _LONGED_FOR.search(clause.text)
     ):
         return [Doubt.OPEN] * len(tokens)
     found = [Doubt.NONE] * len(tokens)
@@ -92,6 +104,13 @@ def doubts(clause: Clause, *, supposed: bool) -> list[Doubt]:
         yours = token.tag is Tag.CONSENT and token.word in ("你说", "你讲")
         if yours and after and (after.tag in _ECHOED or after.tag in (Tag.SELF, Tag.OWN_HAND)):
             found[place + 1 :] = [Doubt.NAMED] * rest  # 你说是就是, 你说我签了我就签了
+            break
+        guessed = token.word == "想" and after and after.tag in (*_ECHOED, *DENIALS, Tag.HAVE)
+        granted = yours and after and (Token("就", Tag.FILLER), after) in pairwise(tokens[place:])
+        scoffed = token.word == "说" and place > 0 and tokens[place - 1].word == "还"
+        called = token.word == "叫" and place > 0 and tokens[place - 1].tag is Tag.QUESTION
+        if token.word in COMING or scoffed or guessed or granted or called:
+            found[place + 1 :] = [Doubt.NAMED] * rest  # 明天签了, 还说收到了, 我想是的, 你说签了就签了
             break
         if token.word in _COACHED or _coaches(tokens, place):
             found[place:] = [Doubt.NAMED] * (rest + 1)
@@ -120,9 +139,25 @@ def _alternative(tokens: tuple[Token, ...]) -> bool:
 
 def _reports(tokens: tuple[Token, ...], place: int) -> bool:
     """业务员说我清楚, 他说收到了: not the customer's own word; 讲得清楚, 说过的 tell of telling."""
+    before, rest = tokens[:place], tokens[place + 1 :]
+    source = any(t.tag is Tag.MEDIUM or t.word in ("快递", "系统", "物流") for t in before)
+    paper = any(t.tag is Tag.PAPER for t in before) and tokens[place].word in ("写着", "写明")
+    paper = paper and not any(t.tag is Tag.ALL for t in before)  # 合同上都写着,我知道
+    if (source and tokens[place].word in ("说", "写着", "显示")) or paper:
+        return not rest or rest[0].word not in _DONE  # 短信说我收到了, 合同上写着我清楚
+    said = rest[1:] if tokens[place].word == "告诉" else rest
+    said = tuple(t for t in said if t.tag not in (Tag.ALL, Tag.FILLER))
+    to_me = (
+        tokens[place].word in ("跟我说", "跟我讲", "告诉")
+        and said
+        and (said[0].tag in _CLAIMED or (said[0].tag is Tag.GRASP and said[0].word not in _WAYS))
+    )
+    if to_me and any(t.tag is Tag.OTHER for t in before) and not any(t.tag in DENIALS for t in before):
+        return True  # 他们跟我说我收到了
     if tokens[place].word not in _SAYING:
         return False
-    before, rest = tokens[:place], tokens[place + 1 :]
+    if not before and any(a.word == "是" and b.tag is Tag.OTHER for a, b in pairwise(rest)):
+        return True  # 说我收到了的是业务员
     if before and before[-1].word == "都" and rest and rest[0].tag in (Tag.SELF, Tag.OWN_HAND):
         return True  # 都说我签了
     governed = [Tag.PAUSE, *(t.tag for t in before)]  # 跟我说: 我 is not who says it
@@ -172,12 +207,15 @@ def _wished(tokens: tuple[Token, ...], place: int) -> bool:
         return False
     if tokens[place].tag is Tag.READ and place and tokens[place - 1].word in _GOING_ON:
         return True  # 正在看, 得看看
+    person = False
     for token in reversed(tokens[:place]):
+        person = person or token.tag is Tag.SELF  # 不用说我知道
         later = tokens[place].word == "了解" and token.word in ("再", "先", "多", "去", "得", "还要")
         if (
             later
             or token.tag is Tag.WILL
             or token.word in _WISHING
+            or (token.word in _SPARING and not person)
             or token.word.startswith(("要问", "想问"))
         ):
             return True
@@ -206,11 +244,33 @@ def _ordered(tokens: tuple[Token, ...], place: int) -> bool:
 
 
 _UNEXPLAINED = (None, Tag.WORD, Tag.CALL)
+_DONE_HOW = frozenset({"写得", "印得", "包得", "装得"})
 
 
 def unexplained(heard: Sequence[Clause]) -> list[str]:
     """Words that the grammar has no place for: what is said beside them may not be the whole answer."""
-    return [token.word for clause in heard for token in clause.tokens if token.tag in _UNEXPLAINED]
+    return [word for clause in heard for word in _unknown_words(clause)]
+
+
+def _unknown_words(clause: Clause) -> list[str]:
+    """字写得丑: how it was written or sent touches no fact."""
+    found: list[str] = []
+    for place, token in enumerate(clause.tokens):
+        if token.tag not in _UNEXPLAINED:
+            continue
+        complement = clause.tokens[place:]
+        degree = place and clause.tokens[place - 1].tag is Tag.DEGREE
+        verb = clause.tokens[place - 1 - bool(degree)].word if place > bool(degree) else ""
+        short = len(complement) <= 2 and all(t.tag in (None, Tag.PAUSE) for t in complement)
+        if short and verb in _DONE_HOW:
+            break
+        found.append(token.word)
+    return found
+
+
+def exceptions(heard: Sequence[Clause]) -> list[str]:
+    """没人承诺,除了利息: of what is excepted the denial says nothing."""
+    return [t.word for clause in heard for t in clause.tokens if t.word in ("除了", "除开", "除外")]
 
 
 def told_after_denial(heard: Sequence[Clause]) -> list[str]:

@@ -46,9 +46,17 @@ POSITIVE = frozenset(
 )
 PREDICATES = frozenset({*FACTS, Tag.SIGN, Tag.OWN_HAND, Tag.PROXY, Tag.HANDLE})
 DENIALS = frozenset({"不", "不是", "才不是", "才不", "并不", "并不是", "非", "不可能", "也不是"})
+IN_PLACE_OF = frozenset({"帮", "替", "代", "帮着", "代替", "帮忙"})
 REFLEXIVE = frozenset({"自己", "自个", "自个儿", "自己个", "亲笔", "亲自", "亲手", "本人"})
 """The person named before: 业务员自己签的."""
-_ABSURD = frozenset({"才怪", "就怪了", "怪了", "才有鬼", "有鬼了", "才见鬼", "见鬼"})
+_OPENLY = frozenset(
+    {
+        "直接", "当面", "当场", "明确", "明确地", "主动", "亲口", "书面", "口头", "明着", "怎么", "明说",
+        "亲自", "正式",
+    }
+)  # fmt: skip
+_HARDLY = frozenset({"没怎么", "不怎么", "没咋", "不大", "不太"})
+ABSURD = frozenset({"才怪", "就怪了", "怪了", "才有鬼", "有鬼了", "才见鬼", "见鬼"})
 NOT_FOLLOWED = frozenset({"没听懂", "没听明白", "听不懂", "听不明白"})
 ABSENCES = frozenset(
     {
@@ -147,7 +155,15 @@ def scorned(reader: Reader) -> bool:
         return True
     if not left or left[0].tag is not Tag.SCORN:
         return False
-    return not reader.negations or left[0].word in _ABSURD
+    return not reader.negations or left[0].word in ABSURD
+
+
+def only_so(reader: Reader) -> bool:
+    """没直接承诺, 没怎么教我: what is denied is the manner."""
+    tokens = reader.clause.tokens[: reader.at]
+    places = [i for i, t in enumerate(tokens) if t.tag in (Tag.NOT, Tag.NOBODY)]
+    between = tokens[places[-1] + 1 :] if places else ()
+    return any(t.word in _OPENLY for t in between) or (bool(places) and tokens[places[-1]].word in _HARDLY)
 
 
 def positive(reader: Reader) -> bool:

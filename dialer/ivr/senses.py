@@ -17,8 +17,18 @@ from dialer.ivr.negation import consumed, gone, negation
 from dialer.ivr.particles import BARE, NOMINAL, bare, copula
 from dialer.ivr.predicates import CONTRACT, fact, no_more, promise, telling
 from dialer.ivr.scope import doubts
-from dialer.ivr.sense import FACTS, NOT_FOLLOWED, PREDICATES, REFLEXIVE, Reader, Sense, scorned
-from dialer.ivr.signing import IN_PLACE_OF, handle, signing
+from dialer.ivr.sense import (
+    FACTS,
+    IN_PLACE_OF,
+    NOT_FOLLOWED,
+    POSITIVE,
+    PREDICATES,
+    REFLEXIVE,
+    Reader,
+    Sense,
+    scorned,
+)
+from dialer.ivr.signing import handle, signing
 from dialer.ivr.tags import Tag
 
 
@@ -120,6 +130,13 @@ def _unsure(reader: Reader) -> None:
         reader.say(Meaning.UNSURE)
 
 
+def _deed(reader: Reader) -> None:
+    """还没拆: that it wasn't done answers no question."""
+    if reader.negations:
+        reader.say(Meaning.BESIDE)
+
+
+_TAG_QUESTIONS = frozenset({"是不是", "对不对", "是否", "有没有", "行不行", "好不好"})
 _STEPS: dict[Tag, Callable[[Reader], None]] = {
     Tag.NOT: negation,
     Tag.QUESTION: question,
@@ -131,12 +148,20 @@ _STEPS: dict[Tag, Callable[[Reader], None]] = {
     Tag.PROMISE: promise,
     Tag.ASK: _ask,
     Tag.REPAIR: lambda reader: reader.say(Meaning.DENY, repair=True),
+    Tag.RECALL: lambda reader: reader.say(Meaning.UNSURE, repair=not reader.negations),
+    Tag.DEED: _deed,
     Tag.NEEDLESS: lambda reader: reader.say(Meaning.NEEDLESS),
     Tag.UNSURE: _unsure,
     Tag.MIDDLING: lambda reader: reader.say(Meaning.UNSURE),
     Tag.WHAT_MATTER: lambda reader: reader.say(Meaning.MATTER),
     Tag.HELLO: lambda reader: reader.say(Meaning.HELLO),
 }
+
+
+def _asks_after(reader: Reader) -> bool:
+    """收到了是不是: asks whether the yes is one."""
+    ends = all(t.tag is Tag.PAUSE for t in reader.clause.tokens[reader.at + 1 :])
+    return ends and reader.token.word in _TAG_QUESTIONS and reader.senses[-1].meaning in POSITIVE
 
 
 def _read(reader: Reader, tag: Tag | None) -> None:
@@ -153,13 +178,19 @@ def _read(reader: Reader, tag: Tag | None) -> None:
         bare(reader, tag)
     elif tag is Tag.TELL:
         telling(reader)
+    elif tag is Tag.WILL and (reader.peek(-1) or reader.token).word in ("倒是", "倒"):
+        reader.negations.append("没")  # 我倒是想收到
     elif tag is Tag.PLACE:
         _kept(reader)
     elif tag is Tag.REPEAT and reader.token.word in NOT_FOLLOWED:
         reader.say(Meaning.NOT_KNOWN)
     elif tag in (Tag.SELF, Tag.OTHER, Tag.NOBODY, Tag.SOMEBODY):
         _subject(reader, tag)
-    elif tag is Tag.BUSY and reader.token.word.startswith(("没", "哪", "谁")) and reader.clause.has(Tag.READ):
+    elif (
+        tag is Tag.BUSY
+        and reader.token.word.startswith(("没", "哪", "谁"))
+        and reader.clause.has(Tag.READ, Tag.SIGN)
+    ):
         reader.negations.append("没")  # 没时间看
 
 
@@ -168,11 +199,13 @@ def senses(clause: Clause, *, supposed: bool = False) -> list[Sense]:
     reader = Reader(clause, doubts(clause, supposed=supposed))
     for at, token in enumerate(clause.tokens):
         reader.at = at
-        if token.tag is Tag.WHETHER or a_not_a(reader):
-            if not reader.senses:
+        if token.tag is Tag.WHETHER or token.word == "有没有人" or a_not_a(reader):
+            if not reader.senses or _asks_after(reader):
                 reader.say(Meaning.UNSURE)
             break
         if token.tag is Tag.BOUND and token.word not in "了啦喽咯":
+            if reader.spent and reader.rhetoric:
+                reader.reset()  # 怎么会没收到早收到了
             reader.drop_negation()
         if reader.spent and token.tag is Tag.ALL and reader.peek(-1) == NOMINAL:
             reader.reset()  # 不清楚的都问明白了

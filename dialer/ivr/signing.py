@@ -7,11 +7,11 @@ from itertools import pairwise
 from dialer.ivr.meanings import Meaning
 from dialer.ivr.papers import another
 from dialer.ivr.scope import Doubt
-from dialer.ivr.sense import DENIALS, PREDICATES, Reader, positive, scorned
+from dialer.ivr.sense import DENIALS, IN_PLACE_OF, PREDICATES, Reader, only_so, positive, scorned
 from dialer.ivr.tags import Tag
 
-IN_PLACE_OF = frozenset({"帮", "替", "代", "帮着", "代替", "帮忙"})
 _ADVERBS = frozenset({"亲笔", "亲自", "亲手"})
+_COACHING = ("教我怎么", "教我说", "教我答", "让我这么说", "让我说")
 _MOMENTS = frozenset({"时候", "那天", "以后", "之后", "之前", "那会儿"})
 
 
@@ -62,7 +62,10 @@ def signing(reader: Reader, tag: Tag) -> None:
         undone = not yes and (absent or scorned(reader))
         reader.say(Meaning.SIGNED if yes else Meaning.NOT_SIGNED if undone else Meaning.OTHER_SIGNED)
     elif other:
-        reader.say(Meaning.OTHER_SIGNED if yes else Meaning.NO_PROXY)
+        coached = token.word.startswith(_COACHING)
+        denied = Meaning.NO_PROMISE if coached else Meaning.NO_PROXY
+        qualified = not yes and only_so(reader)
+        reader.say(Meaning.UNSURE if qualified else Meaning.OTHER_SIGNED if yes else denied)
     else:
         reader.say(Meaning.SIGNED_UNSAID if yes else Meaning.NOT_SIGNED)
 

@@ -56,6 +56,8 @@ class Tag(StrEnum):
     """存款, 理财: with a saying it is a reproach; negated it is knowledge."""
     SAID = auto()
     """Somebody told, or didn't tell."""
+    DEED = auto()
+    """喝茶, 拆: what people do beside the facts asked about; done or not done, it answers nothing."""
     TELL = auto()
     """说, 讲: the verb alone, that needs what was said."""
     CONTENT = auto()
@@ -75,8 +77,8 @@ class Tag(StrEnum):
     """怎么, 哪, 谁说, 难道: turns the polarity of what follows."""
     SCORN = auto()
     """个啥, 个屁: turns the polarity of what stands before."""
-    FEW = auto()
-    """没几个, 没多少: hardly any."""
+    RECALL = auto()
+    """想起来了: what was said before it was said too soon."""
     REPAIR = auto()
     """The speaker takes back what was said: 不对, 哦不, 说错了."""
     HEDGE = auto()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from dialer.ivr.meanings import BARE, DENYING, ROWS, Meaning
+from dialer.ivr.meanings import BARE, DENYING, OPPOSITES, ROWS, Meaning
 from dialer.ivr.readings import INVITING
 from dialer.ivr.sense import Sense
 from dialer.model import AnswerClass, QuestionKind
@@ -20,18 +20,11 @@ class Classified:
 
 
 _CONFIRM = {AnswerClass.YES: AnswerClass.MAYBE_YES}
+RISKY = (QuestionKind.BAD, QuestionKind.LEFT)
+"""Where yes is what needs looking after: said once, it counts."""
+_THINKING = ("想想", "想一下", "想一想", "回忆一下")
 _YES = (AnswerClass.YES, AnswerClass.MAYBE_YES)
 _NO = (AnswerClass.NO, AnswerClass.MAYBE_NO)
-_OPPOSITES = {
-    frozenset({Meaning.KNOWN, Meaning.NOT_KNOWN}),
-    frozenset({Meaning.RECEIVED, Meaning.NOT_RECEIVED}),
-    frozenset({Meaning.READ, Meaning.NOT_READ}),
-    frozenset({Meaning.SIGNED, Meaning.OTHER_SIGNED}),
-    frozenset({Meaning.SIGNED, Meaning.NOT_SIGNED}),
-    frozenset({Meaning.SATISFIED, Meaning.DISSATISFIED}),
-    frozenset({Meaning.PROMISED, Meaning.NO_PROMISE}),
-    frozenset({Meaning.MORE, Meaning.NO_MORE}),
-}
 _OUTWEIGHING = frozenset(
     {
         Meaning.KNOWN,
@@ -80,8 +73,10 @@ LACKING = frozenset(
 
 def corrected(said: list[Sense]) -> list[Sense]:
     """不对, 说错了 between two statements takes back the first; at the end it leaves nothing."""
-    for place in range(len(said) - 1, 0, -1):
+    for place in range(len(said) - 1, -1, -1):
         before = [s for s in said[:place] if s.meaning not in (*DENYING, Meaning.WEAK, Meaning.HELLO)]
+        if said[place].repair and said[place].meaning is Meaning.UNSURE:
+            return said[place + 1 :] or said[place:]  # 没有,哦想起来了,收到了
         if said[place].repair and before:
             return said[place + 1 :] or [Sense(Meaning.UNSURE, said[place].words)]
     return said
@@ -123,17 +118,59 @@ def _joined(said: list[Sense]) -> list[Sense]:
 def decide(kind: QuestionKind, said: list[Sense]) -> Classified:
     said = _joined(said)
     facts = [s for s in said if s.meaning not in BARE | {Meaning.HELLO, Meaning.UNSURE}]
-    doubts = [i for i, s in enumerate(said) if s.meaning is Meaning.UNSURE]
+    doubts = [i for i, s in enumerate(said) if s.meaning is Meaning.UNSURE and not _thought_over(said, i)]
     if facts:
         if doubts and doubts[-1] > said.index(facts[-1]):
             return Classified(AnswerClass.UNCLEAR, said[doubts[-1]].words)
         content = all(s.meaning in (Meaning.KNOWN, Meaning.SATISFIED) for s in facts)
         if kind is QuestionKind.LEFT and content and any(s.meaning is Meaning.NONE for s in said):
             return Classified(AnswerClass.NO, "".join(s.words for s in said))
-        return _merge(kind, facts, weak=bool(doubts) and kind is not QuestionKind.BAD)
+        found = _merge(kind, facts, weak=bool(doubts) and kind is not QuestionKind.BAD)
+        return _taken_back(kind, said, facts, found)
     if doubts:
         return Classified(AnswerClass.UNCLEAR, said[doubts[-1]].words)
-    return _bare(kind, said)
+    return _taken_back(kind, said, [], _bare(kind, said))
+
+
+HOWEVER = ("但", "可是", "不过", "然而", "其实", "只是", "结果", "后来")
+_DISOWNING = frozenset({Meaning.NOT_ME, Meaning.OTHER_DID})
+
+
+def _taken_back(
+    kind: QuestionKind, said: Sequence[Sense], facts: Sequence[Sense], found: Classified
+) -> Classified:
+    """收到了,没有 states nothing; what another saw to (清楚,别人办的) is a yes to be confirmed."""
+    if kind in RISKY:
+        turned = any(  # 没有,其实不是; 没人承诺,不过写了
+            s.meaning in (*DENYING, Meaning.HAVE, Meaning.SIGNED_UNSAID) and s.words.startswith(HOWEVER)
+            for s in said
+        )
+        if turned and found.answer_class is AnswerClass.NO:
+            return Classified(AnswerClass.UNCLEAR, "".join(s.words for s in said))
+        return found
+    if found.answer_class not in _YES or not facts:
+        return found
+    claimed = next((i for i, s in enumerate(said) if s in facts and s.words in found.decided_by), None)
+    after = said[claimed + 1 :] if claimed is not None else []
+    gone = (*DENYING, Meaning.NO_MORE) if _turns(after) else DENYING
+    if any(s.meaning in gone and "人" not in s.words for s in after):  # 我自己签的,没别人
+        return Classified(AnswerClass.UNCLEAR, "".join(s.words for s in said))
+    signed = said[claimed].meaning is Meaning.SIGNED if claimed is not None else False
+    if not signed and any(s.meaning in _DISOWNING for s in after):
+        return Classified(AnswerClass.MAYBE_YES, found.decided_by)
+    return found
+
+
+def _turns(after: Sequence[Sense]) -> bool:
+    """后来又没了: it is gone; not 清楚,没了."""
+    return any(s.words.startswith(("后来", "结果", "又")) for s in after)
+
+
+def _thought_over(said: list[Sense], place: int) -> bool:
+    """让我想想,哦对,收到了: the hesitation ended in an answer."""
+    rest = said[place + 1 :]
+    agreed = next((i for i, s in enumerate(rest) if s.meaning is Meaning.AGREE), None)
+    return said[place].words.endswith(_THINKING) and agreed is not None and len(rest) > agreed + 1
 
 
 def _bare(kind: QuestionKind, said: Sequence[Sense]) -> Classified:
@@ -164,10 +201,10 @@ def _merge(kind: QuestionKind, facts: list[Sense], *, weak: bool) -> Classified:
         if same is not None:
             kept[kept.index(same)] = replace(same, weak=fact.weak)
             continue
-        rival = next((k for k in kept if frozenset({k.meaning, fact.meaning}) in _OPPOSITES), None)
+        rival = next((k for k in kept if frozenset({k.meaning, fact.meaning}) in OPPOSITES), None)
         if rival is None:
             kept.append(fact)
-        elif single(kind, fact).answer_class in _YES and kind is not QuestionKind.BAD:
+        elif single(kind, fact).answer_class in _YES and kind not in RISKY:
             return Classified(AnswerClass.UNCLEAR, rival.words + fact.words)
         elif kind is QuestionKind.BAD and fact.weak and rival.meaning is Meaning.OTHER_SIGNED:
             continue  # 他签一半我签一半

@@ -69,6 +69,7 @@ _SAYS: dict[Meaning, tuple[str, str]] = {
     Meaning.NOT_TOLD: ("没人说过", "nobody told him"),
     Meaning.QUERY: ("反问", "asks a question"),
     Meaning.MATTER: ("问什么事", "asks what it is about"),
+    Meaning.BESIDE: ("说的是别的事", "tells of something that wasn't asked"),
     Meaning.UNSURE: ("拿不准、没有肯定", "a guess, a question or a hedge: nothing stated"),
     Meaning.REPEAT: ("没听清", "didn't hear or follow"),
     Meaning.HELLO: ("招呼或没听清", "a greeting, or didn't hear"),

@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from datetime import date, datetime, tzinfo
 
 from dialer.errors import DialerError, StoreError
+from dialer.events import NOT_FROM_OUTBOX as NOT_FROM_OUTBOX
 from dialer.events import Event, TrunkDown, TrunkUp
 from dialer.kpi import Month
 from dialer.policy.calendar import Calendar
@@ -20,9 +21,6 @@ from dialer.ports import EventSink, TrunkState
 from dialer.registers import HandoverRegister
 
 log = logging.getLogger("dialer.alarm")
-
-NOT_FROM_OUTBOX = 0
-
 
 CALENDAR_LOOK_S = 3600.0
 METER_LOOK_S = 600.0

@@ -26,7 +26,8 @@ from dialer.archiving import open_archive, run_archive
 from dialer.asr import make_recogniser
 from dialer.asr.directory import check_directory
 from dialer.backupcare import keep_backups
-from dialer.bus.local import LogSink, run_bus
+from dialer.bus.local import Bus, LogSink
+from dialer.bus.mqtt import open_mqtt
 from dialer.campaignbook import CampaignBook
 from dialer.conductor import Conductor
 from dialer.conversation import House
@@ -75,7 +76,7 @@ class Daemon:
         await self._registered()
         keep_what_is_there()
         bus_stop = asyncio.Event()
-        bus = asyncio.create_task(run_bus(self.store, list(self.sinks), bus_stop))
+        bus = asyncio.create_task(Bus(self.store, self.sinks).run(bus_stop))
         media = asyncio.create_task(_keep_media(self.media))
         archive_stop = asyncio.Event()
         archiving = asyncio.create_task(self.archiving(archive_stop))
@@ -163,6 +164,8 @@ async def open_daemon(site: Site, clock: Clock, sinks: Sequence[EventSink] = ())
         store = await SqlStore.open(settings.site.database, settings.store)
         stack.push_async_callback(store.close)
         records = await stack.enter_async_context(open_archive(settings, store.archive, site.ticket_due))
+        broker = open_mqtt(settings.mqtt, settings.site.node, store.archive.roots, clock)
+        sinks = (*sinks, *await stack.enter_async_context(broker))
         found = await recover(store, archive, settings.site.node, clock)
         log.info(
             "recovered", extra={"unknown": found.unknown, "repaired": found.repaired, "claims": found.claims}

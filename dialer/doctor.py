@@ -12,6 +12,7 @@ from dialer.archive.vault import LocalVault
 from dialer.asr.directory import check_directory
 from dialer.backupcare import overdue
 from dialer.backups import backups_in
+from dialer.bus.mqtt import probe
 from dialer.campaignbook import CampaignBook
 from dialer.campaignviews import overview
 from dialer.errors import DialerError
@@ -53,6 +54,7 @@ async def examine(home: Path, now: datetime) -> list[Check]:
         await _database(site),
         await _campaigns(site, now),
         *await _trunks(site),
+        *await _broker(site),
     ]
 
 
@@ -136,6 +138,18 @@ async def _campaigns(site: Site, now: datetime) -> Check:
         return await with_store(site.home, look)
     except DialerError as error:
         return Check("campaigns", False, str(error))
+
+
+async def _broker(site: Site) -> list[Check]:
+    """None where none is set."""
+    mqtt = site.settings.mqtt
+    if not mqtt.host:
+        return []
+    try:
+        await probe(mqtt)
+    except DialerError as error:
+        return [Check("broker", False, str(error))]
+    return [Check("broker", True, f"{mqtt.place} takes connections")]
 
 
 async def _trunks(site: Site) -> list[Check]:

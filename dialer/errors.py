@@ -22,6 +22,7 @@
     │   └── Fenced             this claim is no longer ours
     ├── ArchiveError           the recording can't be written, sealed or found
     ├── BackupError            a backup can't be made, or isn't whole
+    ├── BusError               an event can't be published now: it comes again
     ├── AccessRefused          no right, no grant, or not any more
     └── NodeRunning            a second daemon on the same home
 """
@@ -112,6 +113,10 @@ class ArchiveError(DialerError):
 
 class BackupError(DialerError):
     """The backup can't be made, or isn't whole."""
+
+
+class BusError(DialerError):
+    """An event can't be published now: it comes again."""
 
 
 class AccessRefused(DialerError):

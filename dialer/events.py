@@ -10,6 +10,9 @@ from datetime import date, datetime
 
 from dialer.model import CallId, Disposition, TaskId, TicketId
 
+NOT_FROM_OUTBOX = 0
+"""Id of a fact that is told at once and kept nowhere."""
+
 
 @dataclass(frozen=True, slots=True)
 class TaskImported:
@@ -125,6 +128,8 @@ class ArchiveRootSigned:
     root: str
     signature: str
     public_key: str
+    text: str = ""
+    """What was signed (``proof.statement``)."""
 
 
 @dataclass(frozen=True, slots=True)

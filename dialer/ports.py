@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import msgspec
 
@@ -700,8 +700,8 @@ class RangeReader(Protocol):
 class Evidence(Protocol):
     """What lies in the archive, to be read. Raises ArchiveError: unknown, not sealed yet, expired, changed.
 
-    Whoever reads for a person appends ACCESSED or EXPORTED to the log first. ``dialer.archive.EvidenceRoom``
-    is one.
+    Whoever reads for a person appends ACCESSED or EXPORTED to the log first. ``EvidenceRoom`` of
+    ``dialer/archive/evidence.py`` is one.
     """
 
     async def open(self, call_id: CallId) -> RangeReader: ...
@@ -712,4 +712,15 @@ class Evidence(Protocol):
 
 
 class EventSink(Protocol):
-    async def publish(self, event_id: int, event: Event) -> None: ...
+    async def publish(self, event_id: int, event: Event) -> None:
+        """Raises DialerError where it can't be taken now: it comes again, and those behind it wait."""
+        ...
+
+
+@runtime_checkable
+class ConfirmingSink(EventSink, Protocol):
+    """A subscriber that takes many events at a time and has them for good later."""
+
+    async def confirmed(self) -> None:
+        """Until it has for good what it took since the last time. Raises DialerError: all comes again."""
+        ...

@@ -17,6 +17,7 @@ from dialer.access.quality import ScoreItem
 from dialer.archive.config import ArchiveConfig
 from dialer.archive.retention import RetentionClass
 from dialer.asr.config import AsrConfig, Engine
+from dialer.bus.config import MqttConfig
 from dialer.errors import ConfigError
 from dialer.handover import LetterConfig
 from dialer.intake.config import IntakeConfig
@@ -155,6 +156,7 @@ class Settings:
     access: AccessConfig
     quality: QualityConfig
     web: WebConfig
+    mqtt: MqttConfig
 
 
 TABLES = (
@@ -181,6 +183,7 @@ TABLES = (
     "access",
     "quality",
     "web",
+    "mqtt",
 )
 
 ONE_TRUNK = "trunk"
@@ -194,6 +197,7 @@ HIDDEN: Mapping[str, tuple[str, ...]] = {
     "media": ("progress",),
     "turns": ("agents_available",),
     "store": ("url", "number_secret"),
+    "mqtt": ("password",),
 }
 """Fields that no file sets: they come from another key, a secret or the call, or are for tests."""
 
@@ -303,6 +307,7 @@ def read_settings(text: str, file: str, home: Path, environ: Mapping[str, str]) 
         web=replace(
             web, certificate_file=_place(home, web.certificate_file), key_file=_place(home, web.key_file)
         ),
+        mqtt=_mqtt(toml, home, environ),
     )
 
 
@@ -311,12 +316,8 @@ def _place(home: Path, file: Path | None) -> Path | None:
 
 
 def _number_secret(toml: TomlFile, secrets: SecretSettings, home: Path, environ: Mapping[str, str]) -> bytes:
-    if found := environ.get(secrets.number_key_env):
-        return found.encode()
-    if secrets.number_key_file is None:
-        return b""
-    lines = _secret_lines(toml, home / secrets.number_key_file, "secrets.number_key_file")
-    return lines[0].encode() if lines else b""
+    env, file = secrets.number_key_env, secrets.number_key_file
+    return _secret(toml, home, environ, env, file, "secrets.number_key_file").encode()
 
 
 def _sip(toml: TomlFile, home: Path) -> EndpointConfig:
@@ -329,6 +330,21 @@ def _sip(toml: TomlFile, home: Path) -> EndpointConfig:
         tls_ca_file=_place(home, sip.tls_ca_file),
         tls_client_certificate_file=_place(home, sip.tls_client_certificate_file),
         tls_client_key_file=_place(home, sip.tls_client_key_file),
+    )
+
+
+def _mqtt(toml: TomlFile, home: Path, environ: Mapping[str, str]) -> MqttConfig:
+    mqtt = toml.table("mqtt", MqttConfig, HIDDEN["mqtt"])
+    secret = (mqtt.password_env, mqtt.password_file, "mqtt.password_file")
+    password = _secret(toml, home, environ, *secret) if mqtt.host and mqtt.username else ""
+    if password and mqtt.in_clear:
+        raise toml.error("mqtt.tls: the password would travel in clear: write tls = true", ("mqtt", "host"))
+    return replace(
+        mqtt,
+        password=password,
+        ca_file=_place(home, mqtt.ca_file),
+        certificate_file=_place(home, mqtt.certificate_file),
+        key_file=_place(home, mqtt.key_file),
     )
 
 
@@ -388,6 +404,13 @@ def _password(
     if not env and file is None and secrets is not None:
         env, file = secrets.trunk_password_env, secrets.trunk_password_file
         key = "secrets.trunk_password_file"
+    return _secret(toml, home, environ, env, file, key)
+
+
+def _secret(
+    toml: TomlFile, home: Path, environ: Mapping[str, str], env: str, file: Path | None, key: str
+) -> str:
+    """From the environment, else the first line of the file that ``key`` names, else empty."""
     if found := environ.get(env):
         return found
     if file is None:

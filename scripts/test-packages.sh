@@ -17,6 +17,7 @@ check ceph-mon ceph-mon
 check ceph-osd ceph-osd
 check ceph ceph-common
 check chromium chromium
+check mosquitto mosquitto
 fc-list ":lang=zh" 2>/dev/null | grep -q . || need="$need fontconfig fonts-wqy-zenhei"
 check iptables iptables
 check ip iproute2

@@ -221,7 +221,9 @@ def roots(connection: Connection) -> list[DayRoot]:
 def add_root(connection: Connection, root: DayRoot, at: datetime) -> None:
     names = ("day", "first", "last", "root", "text", "signature", "public_key")
     connection.execute(insert(ROOTS), {name: getattr(root, name) for name in names})
-    event = ArchiveRootSigned(at, root.day, root.first, root.last, root.root, root.signature, root.public_key)
+    event = ArchiveRootSigned(
+        at, root.day, root.first, root.last, root.root, root.signature, root.public_key, root.text
+    )
     outbox.put(connection, [event])
 
 

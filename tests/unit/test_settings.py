@@ -422,6 +422,24 @@ def test_the_secret_of_numbers_comes_from_the_environment_or_a_file(tmp_path: Pa
     assert read("", tmp_path).store.number_secret == b""
 
 
+def test_the_brokers_password_comes_from_the_environment_or_a_file(tmp_path: Path) -> None:
+    (tmp_path / "pw").write_text("hush-hush\n", encoding="utf-8")
+    text = TRUNK + "[mqtt]\nhost = 'localhost'\nusername = 'dialer'\npassword_file = 'pw'\n"
+    found = read(text, tmp_path)
+    assert found.mqtt.password == "hush-hush"
+    assert "hush-hush" not in repr(found)
+    assert read(text, tmp_path, {"DIALER_MQTT_PASSWORD": "p1"}).mqtt.password == "p1"
+    named = text + "password_env = 'OURS'\n"
+    assert read(named, tmp_path, {"DIALER_MQTT_PASSWORD": "p1", "OURS": "p2"}).mqtt.password == "p2"
+    afar = text.replace("localhost", "mq.example")
+    with pytest.raises(ConfigError, match="the password would travel in clear: write tls = true") as wrong:
+        read(afar, tmp_path)
+    assert wrong.value.line == 5
+    assert read(afar + "tls = true\n", tmp_path).mqtt.password == "hush-hush"
+    with pytest.raises(ConfigError, match=r"mqtt\.password_file: .*nowhere.* can't be read"):
+        read(text.replace("'pw'", "'nowhere'"), tmp_path)
+
+
 @pytest.mark.parametrize("key", ["trunk_password_file", "agents_file", "number_key_file"])
 def test_a_missing_secret_file_is_named(key: str, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=f"secrets.{key}: .*nowhere.* can't be read") as found:

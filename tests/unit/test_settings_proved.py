@@ -69,6 +69,8 @@ LOCKS = "unit/access/test_access_accounts.py::test_wrong_passwords_lock_and_a_ri
 PAGES = "web/test_web_settings.py"
 NUMBER_KEY = f"{SETTINGS}::test_the_secret_of_numbers_comes_from_the_environment_or_a_file"
 FINES = f"{PAGES}::test_the_sums_beside_the_findings"
+MQTT = "unit/bus/test_bus_mqtt.py"
+BROKER_PASSWORD = f"{SETTINGS}::test_the_brokers_password_comes_from_the_environment_or_a_file"
 SERVED = f"{PAGES}::test_where_the_pages_are_served"
 
 PROOFS = {
@@ -320,6 +322,22 @@ PROOFS = {
     "web.port": SERVED,
     "web.certificate_file": SERVED,
     "web.key_file": SERVED,
+    "mqtt.host": f"{MQTT}::test_no_host_means_no_broker_and_the_port_follows_tls",
+    "mqtt.port": f"{MQTT}::test_no_host_means_no_broker_and_the_port_follows_tls",
+    "mqtt.tls": f"{MQTT}::test_tls_and_whom_it_trusts",
+    "mqtt.ca_file": f"{MQTT}::test_tls_and_whom_it_trusts",
+    "mqtt.certificate_file": f"{MQTT}::test_a_broker_that_asks_for_a_certificate_gets_ours",
+    "mqtt.key_file": f"{MQTT}::test_a_broker_that_asks_for_a_certificate_gets_ours",
+    "mqtt.username": f"{MQTT}::test_user_and_password",
+    "mqtt.password_env": BROKER_PASSWORD,
+    "mqtt.password_file": BROKER_PASSWORD,
+    "mqtt.topic": f"{MQTT}::test_topic_and_quality_of_service",
+    "mqtt.qos": f"{MQTT}::test_topic_and_quality_of_service",
+    "mqtt.keepalive_s": f"{MQTT}::test_keepalive_reaches_the_broker",
+    "mqtt.timeout_s": f"{MQTT}::test_how_long_a_silent_broker_is_waited_for",
+    "mqtt.backoff_s": f"{MQTT}::test_how_soon_it_is_tried_again",
+    "mqtt.max_backoff_s": f"{MQTT}::test_how_soon_it_is_tried_again",
+    "mqtt.give_up_hours": f"{MQTT}::test_what_nobody_took_for_too_long_is_given_up",
     "transfer.agents": TRANSFER,
     "transfer.ring_s": TRANSFER,
     "transfer.accept_s": TRANSFER,

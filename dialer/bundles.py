@@ -30,6 +30,7 @@ from dialer.ports import CallView, Evidence
 from dialer.reports.workbook import record_book
 from dialer.site import Site
 from dialer.store.database import SqlStore
+from dialer.web.identity import proven
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,13 +50,28 @@ class Written:
     size: int
 
 
-async def export(home: Path, request_id: int, folder: Path, form: Form, now: datetime) -> Written:
-    """The calls of an approved request to take away. Raises AccessRefused where there is no such grant now;
-    ArchiveError, ConfigError, StoreError."""
+async def requester(home: Path, request_id: int) -> str:
+    """Whose request it is. Raises AccessRefused: there is none."""
+
+    async def work(store: SqlStore) -> str:
+        return _known(await store.access.request(request_id)).by
+
+    return await with_store(home, work)
+
+
+async def export(
+    home: Path, request_id: int, folder: Path, form: Form, password: str, now: datetime
+) -> Written:
+    """The calls of an approved request to take away. ``password``: the requester's, who acts here.
+
+    Raises AccessRefused where it is wrong or there is no such grant now; ArchiveError, ConfigError,
+    StoreError.
+    """
     site = Site(home)
 
     async def work(store: SqlStore) -> Written:
         request = _may_leave(await store.access.request(request_id), now)
+        await proven(store.access, request.by, password, now, site.settings.access)
         about = {"request": str(request.id), "requester": request.by, "approved_by": request.decided_by,
                  "purpose": request.purpose, "use": request.use.value}  # fmt: skip
         if request.filing_no:
@@ -70,29 +86,37 @@ async def export(home: Path, request_id: int, folder: Path, form: Form, now: dat
     return await with_store(home, work)
 
 
-def _may_leave(request: AccessRequest | None, now: datetime) -> AccessRequest:
+def _known(request: AccessRequest | None) -> AccessRequest:
     if request is None:
         raise AccessRefused(Reason("没有这份申请", "there is no such request"))
+    return request
+
+
+def _may_leave(found: AccessRequest | None, now: datetime) -> AccessRequest:
+    request = _known(found)
     if request.use not in (Use.DOWNLOAD, Use.REGULATOR):
         raise AccessRefused(Reason("该申请只允许在线收听", "this request is for listening only"))
     if not request.in_force(now):
-        raise AccessRefused(Reason("该申请未批准或已过期", "this request isn't approved, or is over"))
+        raise AccessRefused(
+            Reason("该申请未批准、已撤销或已过期", "this request isn't approved, was revoked, or is over")
+        )
     return request
 
 
 async def burn(
-    home: Path, first: date, last: date, folder: Path, form: Form, by: str, now: datetime
+    home: Path, first: date, last: date, folder: Path, form: Form, by: str, password: str, now: datetime
 ) -> list[Written]:
     """R33: the recordings of these local days as ``disc-001``, ``disc-002``, ... below ``folder``.
 
-    ``by``: account of a records manager. Raises AccessRefused, ConfigError, ArchiveError, StoreError.
+    ``by``: account of a records manager, who proves it by his password. Raises AccessRefused, ConfigError,
+    ArchiveError, StoreError.
     """
     site = Site(home)
     settings = site.settings
 
     async def work(store: SqlStore) -> list[Written]:
-        account = await store.access.account(by)
-        if account is None or not account.may(Right.APPROVE):
+        account = await proven(store.access, by, password, now, settings.access)
+        if not account.may(Right.APPROVE):
             raise AccessRefused(
                 Reason(f"{by} 不是资料管理负责人", f"{by} isn't an account of a records manager")
             )

@@ -98,10 +98,10 @@ def search_command(ctx: Context, /, as_json: bool, **asked: Any) -> None:
 def export_command(ctx: Context, request: int, folder: Path, mp3: bool, as_json: bool) -> None:
     from dialer import app, bundles
 
-    made = _refused_in_words(
-        ctx, bundles.export(ctx.site(), request, folder, _form(ctx, mp3), app.system_clock())
-    )
-    _tell_written(ctx, [made], as_json)
+    by = _refused_in_words(ctx, bundles.requester(ctx.site(), request))
+    password = _password_of(ctx, by)
+    work = bundles.export(ctx.site(), request, folder, _form(ctx, mp3), password, app.system_clock())
+    _tell_written(ctx, [_refused_in_words(ctx, work)], as_json)
 
 
 @calls_group.command(name="burn", help="按光盘大小分组刻录 (R33) / burn sets, the size of a disc each")
@@ -115,10 +115,31 @@ def export_command(ctx: Context, request: int, folder: Path, mp3: bool, as_json:
 def burn_command(ctx: Context, folder: Path, first: datetime, last: datetime, by: str, as_json: bool) -> None:
     from dialer import app, bundles
 
-    work = bundles.burn(
-        ctx.site(), first.date(), last.date(), folder, _form(ctx, False), by, app.system_clock()
-    )
+    days, password = (first.date(), last.date()), _password_of(ctx, by)
+    work = bundles.burn(ctx.site(), *days, folder, _form(ctx, False), by, password, app.system_clock())
     _tell_written(ctx, _refused_in_words(ctx, work), as_json)
+
+
+@calls_group.command(name="revoke", help="撤销已批准的调阅授权 / take an approved request's grant back")
+@click.argument("request", type=click.IntRange(1, 2**31 - 1))
+@click.option("--by", required=True, help="资料管理负责人的账号 / account of a records manager")
+@click.option("--reason", required=True, help="原因 / why")
+@click.pass_obj
+@errors
+def revoke_command(ctx: Context, request: int, by: str, reason: str) -> None:
+    from dialer import app, webdesk
+
+    password = _password_of(ctx, by)
+    work = webdesk.revoke_grant(ctx.site(), request, by, password, reason, app.system_clock())
+    found = _refused_in_words(ctx, work)
+    click.echo(ctx.say(f"申请 {found.id}({found.by})的授权已撤销", f"grant {found.id} of {found.by} revoked"))
+
+
+def _password_of(ctx: Context, name: str) -> str:
+    """What proves that it is that person who acts."""
+    return os.environ.get(PASSWORD_ENV) or click.prompt(
+        ctx.say(f"{name} 的密码", f"Password of {name}"), hide_input=True, err=True
+    )
 
 
 def _form(ctx: Context, mp3: bool) -> bundles.Form:

@@ -12,6 +12,7 @@ from dialer.call import disposition_of, refined
 from dialer.errors import ArchiveError, Fenced, MediaError, StoreError
 from dialer.ivr.moves import SessionResult
 from dialer.model import (
+    AgentLeg,
     AppointmentWish,
     CallId,
     CallRecord,
@@ -50,6 +51,7 @@ class Closing:
     hung_up_by: str = ""
     reason: str = ""
     agent: str = ""
+    agent_legs: tuple[AgentLeg, ...] = ()
     rtp: RtpStats | None = None
     session: SessionResult | None = None
     outcome: Disposition | None = None
@@ -90,6 +92,7 @@ class Closing:
             transferred=bool(self.agent),
             rtp=self.rtp,
             script_version=session.script_version if session else "",
+            agent_legs=self.agent_legs,
         )
 
     def _outcome(self) -> tuple[Disposition, str]:

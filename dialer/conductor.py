@@ -160,6 +160,7 @@ class _LiveCall:
         if self._conversation is not None:
             note.session = await self._conversation.close(note.hung_up_by == "network")
             note.answerer = self._conversation.machine
+            note.agent_legs = self._conversation.attendance.legs
         if note.record_from is not None:
             note.recording = await seal(leg.media, house.archive, self._attempt.id, note.record_from)
         note.rtp = await leg.close()

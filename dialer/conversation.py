@@ -39,7 +39,7 @@ from dialer.ports import (
     Trunk,
     Watch,
 )
-from dialer.transfer import WarmTransfer
+from dialer.transfer import Attendance, WarmTransfer
 
 log = logging.getLogger("dialer.conversation")
 
@@ -121,6 +121,9 @@ class Conversation:
         self._hearing = Hearing(house.recogniser, lambda *words: control.post(Words(*words)))
         self._listening: moves.Listen | None = None
         self._transfer: asyncio.Task[None] | None = None
+        self._began = 0.0
+        """Loop time of the recording's start."""
+        self.attendance = Attendance(lambda: self._now() - self._began)
         self.machine = ""
         """Why it seems to be a machine, where the call wasn't ended for that."""
 
@@ -134,6 +137,7 @@ class Conversation:
 
     async def start(self, offset_s: float = 0.0) -> None:
         """``offset_s``: how far the recording has come."""
+        self._began = self._now() - offset_s
         if self._house.progress != "off":
             await self._leg.media.watch(Watch.ANSWERER)
         await self._act(self._session.start(self._now(), offset_s))
@@ -230,7 +234,7 @@ class Conversation:
             self._control.post(AgentAccepted(agent))
 
         try:
-            await self._house.transfer.run(self._leg, self._task, accepted)
+            await self._house.transfer.run(self._leg, self._task, accepted, self.attendance)
         except DialerError as error:
             log.warning("transfer failed", extra={"call_id": self._call_id, "why": str(error)})
         finally:

@@ -645,6 +645,17 @@ class Say:
 
 
 @dataclass(frozen=True, slots=True)
+class AgentLeg:
+    """An agent in a call (R7, R40): from the bridge to its end. Milliseconds in the call's recording."""
+
+    agent: str
+    joined_ms: int
+    left_ms: int
+    held: tuple[tuple[int, int], ...] = ()
+    """While the agent's telephone had the customer on hold: from, to."""
+
+
+@dataclass(frozen=True, slots=True)
 class CallRecord:
     """Everything a finished call leaves behind; stored in one transaction."""
 
@@ -667,6 +678,8 @@ class CallRecord:
     transferred: bool = False
     rtp: RtpStats | None = None
     script_version: str = ""
+    agent_legs: tuple[AgentLeg, ...] = ()
+    """The agents who took the call over, in order."""
 
 
 @dataclass(frozen=True, slots=True)

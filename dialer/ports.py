@@ -88,6 +88,14 @@ class Ended:
     reason: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Held:
+    """The far end put the call on hold (it sends, and doesn't listen), or ``on`` false: took it back."""
+
+    at: float
+    on: bool
+
+
 # --- media ------------------------------------------------------------------------------------
 
 
@@ -179,7 +187,7 @@ MediaEvent = (
     Played | KeyPressed | SpeechStarted | SpeechAudio | SpeechEnded | MediaTimeout | MediaFailed
     | ToneHeard | AnswererJudged
 )  # fmt: skip
-LegEvent = Progress | Answered | Failed | Ended | MediaEvent
+LegEvent = Progress | Answered | Failed | Ended | Held | MediaEvent
 
 
 @dataclass(frozen=True, slots=True)

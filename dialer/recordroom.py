@@ -10,7 +10,8 @@ from typing import TypeVar
 
 from dialer.archive.coverage import Audit, audit
 from dialer.archive.daily import sign_days
-from dialer.archive.examine import Examiner, Finding, Progress
+from dialer.archive.examine import Examiner
+from dialer.archive.finding import Finding, Progress
 from dialer.archiving import Archiving, open_archive
 from dialer.errors import DialerError
 from dialer.model import AUDIT_CATEGORY, CallId, DayRoot, KeptState, Ticket

@@ -14,12 +14,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dialer.errors import MediaError, TrunkError
-from dialer.model import Say, SayKind, Task
+from dialer.model import AgentLeg, Say, SayKind, Task
 from dialer.ports import (
     Answered,
     DialRequest,
     Ended,
     Failed,
+    Held,
     KeyPressed,
     Leg,
     MediaFailed,
@@ -85,6 +86,38 @@ class TransferConfig:
             raise ValueError("agents: each agent needs a name of its own")
 
 
+class Attendance:
+    """The agents of one call as they come, hold and go."""
+
+    def __init__(self, offset_s: Callable[[], float]) -> None:
+        """``offset_s``: how far the call's recording has come."""
+        self._offset_s = offset_s
+        self._over: list[AgentLeg] = []
+        self._agent, self._joined = "", 0
+        self._held: list[tuple[int, int]] = []
+        self._holding: int | None = None
+
+    @property
+    def legs(self) -> tuple[AgentLeg, ...]:
+        """Those that are over, in order."""
+        return tuple(self._over)
+
+    def joined(self, agent: str) -> None:
+        self._agent, self._joined, self._held, self._holding = agent, self._now(), [], None
+
+    def held(self, on: bool) -> None:
+        if self._holding is not None:
+            self._held.append((self._holding, self._now()))
+        self._holding = self._now() if on else None
+
+    def left(self) -> None:
+        self.held(False)
+        self._over.append(AgentLeg(self._agent, self._joined, self._now(), tuple(self._held)))
+
+    def _now(self) -> int:
+        return round(self._offset_s() * 1000)
+
+
 async def leave(leg: Leg, reason: str) -> None:
     """Hang up, wait (bounded) for the end, free dialog and port."""
     await leg.hang_up(reason)
@@ -126,11 +159,14 @@ class WarmTransfer:
         reachable = (agent for agent in self._config.agents if agent.uri or self._locate(agent.name))
         return sum(agent.name not in self._busy for agent in reachable), len(self._busy)
 
-    async def run(self, customer: Leg, task: Task, accepted: Callable[[str], None]) -> bool:
+    async def run(
+        self, customer: Leg, task: Task, accepted: Callable[[str], None], attendance: Attendance | None = None
+    ) -> bool:
         """Bridge the customer with an agent until the agent hangs up: True. Nobody accepted: False.
 
-        ``accepted(name)`` is called when the bridge stands.
+        ``accepted(name)`` is called when the bridge stands; ``attendance`` is told who was there when.
         """
+        attendance = attendance or Attendance(lambda: 0.0)
         tried: set[str] = set()
         while len(tried) < self._config.max_agents:
             free = [pair for pair in self.free_agents(task) if pair[0].name not in tried]
@@ -147,9 +183,14 @@ class WarmTransfer:
                 except MediaError:
                     log.warning("bridge failed")
                     return False
+                attendance.joined(agent.name)
                 accepted(agent.name)
-                while not isinstance(await leg.next_event(), _OVER):
-                    pass
+                try:
+                    while not isinstance(event := await leg.next_event(), _OVER):
+                        if isinstance(event, Held):
+                            attendance.held(event.on)
+                finally:
+                    attendance.left()
                 await customer.media.unbridge()
                 return True
         return False

@@ -6,21 +6,24 @@ import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import uvicorn
 from fastapi import FastAPI
 
-from dialer.access.accounts import Account, Role
+from dialer.access.accounts import Account, Right, Role
+from dialer.access.requests import AccessRequest, State, details_of, only_call, revoke
 from dialer.app import Clock
 from dialer.archiving import Archiving, open_archive
 from dialer.errors import AccessRefused, ConfigError, DialerError
-from dialer.model import Reason
+from dialer.model import ArchiveEvent, Reason
 from dialer.office import with_store
 from dialer.site import Site
 from dialer.store.database import SqlStore
 from dialer.web import WebHouse, make_app
+from dialer.web.identity import proven
 from dialer.web.passwords import hashed
 
 
@@ -108,8 +111,35 @@ async def set_active(home: Path, name: str, active: bool) -> None:
     await with_store(home, work)
 
 
+async def revoke_grant(
+    home: Path, request_id: int, by: str, password: str, why: str, now: datetime
+) -> AccessRequest:
+    """A records manager takes a grant back. Raises AccessRefused, StoreError."""
+    site = Site(home)
+
+    async def work(store: SqlStore) -> AccessRequest:
+        account = await proven(store.access, by, password, now, site.settings.access)
+        account.require(Right.APPROVE)
+        found = await store.access.request(request_id)
+        if found is None:
+            raise AccessRefused(Reason("没有这份申请", "there is no such request"))
+        try:
+            revoked = revoke(found, account, now, why)
+        except ValueError as error:
+            raise AccessRefused(*error.args) from None
+        if not await store.access.save_decision(revoked, State.APPROVED):
+            raise AccessRefused(Reason("该授权不在有效期内", "this grant isn't in force"))
+        async with open_archive(site.settings, store.archive, site.ticket_due) as archive:
+            call, details = only_call(revoked), details_of(revoked)
+            await archive.index.append(ArchiveEvent.REVOKED, call, by, now, details)
+            await archive.mirror.catch_up()
+        return revoked
+
+    return await with_store(home, work)
+
+
 async def accounts(home: Path) -> list[Account]:
     return await with_store(home, lambda store: store.access.accounts())
 
 
-__all__ = ["accounts", "add_account", "house", "open_pages", "serve", "set_active"]
+__all__ = ["accounts", "add_account", "house", "open_pages", "revoke_grant", "serve", "set_active"]

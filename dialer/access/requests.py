@@ -14,7 +14,7 @@ from enum import StrEnum
 from dialer.access.accounts import Account, Right
 from dialer.access.config import AccessConfig
 from dialer.errors import AccessRefused
-from dialer.model import CallId, Reason
+from dialer.model import CallId, Detail, Reason
 
 _MIN_PURPOSE = 4
 _MAX_TEXT = 500
@@ -33,6 +33,8 @@ class State(StrEnum):
     WAITING = "waiting"
     APPROVED = "approved"
     REFUSED = "refused"
+    REVOKED = "revoked"
+    """Approved, and taken back before its end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,9 @@ class AccessRequest:
     why: str = ""
     """What the records manager wrote beside the decision."""
     expires_at: datetime | None = None
+    revoked_by: str = ""
+    revoked_at: datetime | None = None
+    revoked_why: str = ""
     id: int = 0
 
     def in_force(self, now: datetime) -> bool:
@@ -133,6 +138,43 @@ def decide(
     )
 
 
+def revoke(request: AccessRequest, account: Account, now: datetime, why: str) -> AccessRequest:
+    """The grant taken back: the next range of a recording isn't played any more.
+
+    Raises AccessRefused: no right, or no grant that is in force; ValueError: no reason.
+    """
+    account.require(Right.APPROVE)
+    if not request.in_force(now):
+        raise AccessRefused(Reason("该授权不在有效期内", "this grant isn't in force"))
+    if not why.strip():
+        raise ValueError(Reason("请写明撤销的原因", "say why it is revoked"))
+    return replace(
+        request,
+        state=State.REVOKED,
+        revoked_by=account.name,
+        revoked_at=now,
+        revoked_why=why.strip()[:_MAX_TEXT],
+    )
+
+
+def details_of(request: AccessRequest) -> dict[str, Detail]:
+    """What the archive's log says of a request and of each step of it."""
+    details: dict[str, Detail] = {
+        "request": request.id, "requester": request.by, "use": request.use.value,
+        "calls": len(request.calls), "hours": request.hours,
+    }  # fmt: skip
+    if request.filing_no:
+        details["filing_no"] = request.filing_no
+    if request.revoked_why:
+        details["why"] = request.revoked_why
+    return details
+
+
+def only_call(request: AccessRequest) -> CallId | None:
+    """The call that the entry is about, where it is one."""
+    return request.calls[0] if len(request.calls) == 1 else None
+
+
 _COVERS = {
     Use.LISTEN: (Use.LISTEN, Use.DOWNLOAD, Use.REGULATOR),
     Use.DOWNLOAD: (Use.DOWNLOAD,),
@@ -160,6 +202,8 @@ def _why_not(own: Sequence[AccessRequest]) -> Reason:
     states = {one.state for one in own}
     if State.WAITING in states:
         return Reason("调阅申请尚未批准", "your request isn't approved yet")
+    if State.REVOKED in states:
+        return Reason("调阅授权已被撤销", "your grant was revoked")
     if State.APPROVED in states:
         return Reason("调阅授权已过期,请重新申请", "your grant is over: ask again")
     if State.REFUSED in states:

@@ -57,8 +57,8 @@ class AccessStore(Protocol):
         """That person's requests that name this call."""
         ...
 
-    async def save_decision(self, request: AccessRequest) -> bool:
-        """False, and nothing changed, where somebody else was first."""
+    async def save_decision(self, request: AccessRequest, was: State = State.WAITING) -> bool:
+        """Of a request in the state ``was``. False, and nothing changed, where somebody else was first."""
         ...
 
     async def add_score(self, card: ScoreCard) -> None: ...

@@ -7,13 +7,14 @@ from collections.abc import Mapping
 from functools import cached_property
 from pathlib import PurePosixPath
 
+from dialer import proof
 from dialer.archive import cipher
 from dialer.archive.config import ArchiveConfig
 from dialer.archive.keys import Wrapping, wrapping
 from dialer.archive.sealing import about
 from dialer.archive.shelf import LOCAL, LocalShelf, Shelf
 from dialer.errors import ArchiveError
-from dialer.model import CallId, Kept, KeptState
+from dialer.model import ArchiveEvent, CallId, Kept, KeptState
 from dialer.ports import ArchiveIndex, RangeReader
 
 
@@ -31,8 +32,12 @@ class EvidenceRoom:
         return await self.reader(kept, kept.audio, kept.audio_version, kept.audio_size)
 
     async def sidecar(self, call_id: CallId) -> str:
-        kept = await self._find(call_id)
-        return await self.sidecar_of(kept)
+        text = await self.sidecar_of(await self._find(call_id))
+        log = await self._index.log_of(call_id)
+        sealed = next((one.details for one in log if one.kind is ArchiveEvent.SEALED), {})
+        if sealed.get("sidecar_sha256") != proof.text_sha256(text):
+            raise ArchiveError(f"the sidecar of call {call_id} isn't the one that was sealed")
+        return text
 
     async def sidecar_of(self, kept: Kept) -> str:
         reader = await self.reader(kept, kept.sidecar, kept.sidecar_version, kept.sidecar_size)

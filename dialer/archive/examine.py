@@ -7,10 +7,8 @@ what it says of them.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 from collections.abc import AsyncIterator, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -18,15 +16,16 @@ import msgspec
 
 from dialer import proof
 from dialer.archive import daily, sidecar
+from dialer.archive.chain import Chain
 from dialer.archive.cipher import SUFFIX
 from dialer.archive.config import ArchiveConfig
 from dialer.archive.evidence import EvidenceRoom
+from dialer.archive.finding import Finding, Progress
 from dialer.archive.mirror import FOLDER as LOG_FOLDER
-from dialer.archive.mirror import LogMirror
 from dialer.archive.sealing import NEW, PART
 from dialer.archive.shelf import LOCAL
 from dialer.errors import ArchiveError
-from dialer.model import ArchiveEvent, CallId, DayRoot, Detail, Kept, KeptState, LogEntry
+from dialer.model import ArchiveEvent, CallId, Detail, Kept, KeptState, LogEntry
 from dialer.ports import ArchiveIndex, CallView, Filed
 
 _PAGE = 500
@@ -37,26 +36,6 @@ _GRACE = timedelta(minutes=10)
 """How long after its end a call may wait for its evidence before that is a finding."""
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that doesn't fit. ``call``: None where it isn't about one call."""
-
-    call: CallId | None
-    what: str
-    """``log``, ``root``, ``index``, ``audio``, ``sidecar`` or ``file``."""
-    zh: str
-    en: str
-
-
-@dataclass(slots=True)
-class Progress:
-    """What was looked at."""
-
-    calls: int = 0
-    entries: int = 0
-    stored_bytes: int = 0
-
-
 class Examiner:
     def __init__(self, config: ArchiveConfig, index: ArchiveIndex, room: EvidenceRoom, now: datetime) -> None:
         self._config, self._index, self._room, self._now = config, index, room, now
@@ -64,7 +43,7 @@ class Examiner:
 
     async def everything(self) -> AsyncIterator[Finding]:
         """Raises StoreError; ArchiveError where a shelf can't be reached."""
-        async for one in self.log():
+        async for one in Chain(self._config, self._index, self.progress).findings():
             yield one
         known: set[str] = set()
         after = CallId(0)
@@ -79,7 +58,7 @@ class Examiner:
 
     async def day(self, day: date) -> AsyncIterator[Finding]:
         """The whole log, and the calls that were recorded on that local day."""
-        async for one in self.log():
+        async for one in Chain(self._config, self._index, self.progress).findings():
             yield one
         after = CallId(0)
         while page := await self._index.filed(after, _PAGE):
@@ -90,76 +69,13 @@ class Examiner:
 
     async def calls(self, calls: Sequence[CallId]) -> AsyncIterator[Finding]:
         """The whole log, and these calls."""
-        async for one in self.log():
+        async for one in Chain(self._config, self._index, self.progress).findings():
             yield one
         filed = await self._index.filed_calls(calls)
         for call in sorted(set(calls) - {one.call_id for one in filed}):
             yield Finding(call, "index", "档案中没有这通电话", "the archive knows nothing of this call")
         async for one in self._page(filed):
             yield one
-
-    # --- the log ------------------------------------------------------------------------------
-
-    async def log(self) -> AsyncIterator[Finding]:
-        """Chain, mirror and roots."""
-        roots = await self._index.roots()
-        signed = roots[-1].last if roots else 0
-        """Up to there the file has every entry: the days were copied before they were signed."""
-        mirror = LogMirror(self._config.root, self._index).bodies()
-        there = next(mirror, None)
-        seq, leaves = 0, list[str]()
-        before: tuple[str, ...] = (proof.GENESIS,)
-        """What the next entry may name: where row and file differ, it tells which one was changed."""
-        while page := await self._index.log_page(seq, 5000):
-            for one in page:
-                while seq + 1 < one.seq:
-                    seq += 1
-                    body = ""
-                    if there is not None and there[0] == seq:
-                        body, there = there[1], next(mirror, None)
-                    yield _missing_entry(seq, body)
-                    before = (proof.leaf_hash(body),) if body else ()
-                    leaves.append(before[0] if before else "")
-                seq, copy = one.seq, ""
-                if there is not None and there[0] == seq:
-                    copy, there = there[1], next(mirror, None)
-                elif there is not None or seq <= signed:
-                    yield _entry(one.call_id, seq, "在日志文件中缺失", "is missing from the log's file")
-                for finding in _check_entry(one, before, copy):
-                    yield finding
-                if leaves and len(before) > 1:
-                    leaves[-1] = next((hash_ for hash_ in before if hash_ in one.body), leaves[-1])
-                before = tuple(dict.fromkeys(proof.leaf_hash(body) for body in (one.body, copy) if body))
-                leaves.append(before[0])
-        self.progress.entries = seq
-        while there is not None:
-            yield _missing_entry(there[0], there[1])
-            leaves.append(proof.leaf_hash(there[1]))
-            there = next(mirror, None)
-        for finding in self._check_roots(roots, leaves):
-            yield finding
-
-    def _check_roots(self, roots: Sequence[DayRoot], leaves: list[str]) -> Iterator[Finding]:
-        before, last = proof.GENESIS, 0
-        for root in roots:
-            day = root.day.isoformat()
-            if not proof.signature_fits(root.text, root.signature, root.public_key):
-                yield _root(day, "签名不符", "changed, its signature doesn't fit")
-            told = msgspec.json.decode(root.text)
-            if (told["day"], told["first"], told["last"], told["root"]) != (
-                day, root.first, root.last, root.root,
-            ) or told["before"] != before or root.first != last + 1:  # fmt: skip
-                yield _root(
-                    day, "与签名内容不一致", "its row isn't what was signed, or a day before it is missing"
-                )
-            if proof.merkle_root(leaves[root.first - 1 : root.last]) != told["root"]:
-                yield _root(
-                    day, "日志与根不符", "the log's entries of that day aren't those that were signed"
-                )
-            path = self._config.root / daily.name(root.day)
-            if not path.exists() or path.read_bytes() != daily.as_file(root):
-                yield _root(day, "公布的文件缺失或被改动", f"{path.name} is missing or was changed")
-            before, last = proof.text_sha256(root.text), root.last
 
     # --- calls --------------------------------------------------------------------------------
 
@@ -293,40 +209,6 @@ def _names(filed: Filed) -> Iterator[str]:
 def _day_of(filed: Filed) -> str:
     path = filed.recording.path if filed.recording else filed.kept.audio if filed.kept else ""
     return path.rsplit("/", 1)[0]
-
-
-def _check_entry(one: LogEntry, before: Sequence[str], copy: str) -> Iterator[Finding]:
-    if copy and copy != one.body:
-        yield _entry(one.call_id, one.seq, "与日志文件不一致", "differs from its line in the log's file")
-        return
-    try:
-        body = msgspec.json.decode(one.body)
-        columns = (body["seq"], datetime.fromisoformat(body["at"]), body["call"], body["kind"])
-        named = body["prev"]
-    except (msgspec.DecodeError, KeyError, ValueError, TypeError):
-        yield _entry(one.call_id, one.seq, "无法读取", "can't be read")
-        return
-    if proof.leaf_hash(one.body) != one.hash or columns != (one.seq, one.at, one.call_id, one.kind.value):
-        yield _entry(one.call_id, one.seq, "被改动", "was changed: its hash or its columns don't fit")
-    if before and named not in before:
-        yield _entry(
-            one.call_id, one.seq, "与前一条不衔接", "doesn't follow the entry before, which was changed"
-        )
-
-
-def _missing_entry(seq: int, body: str) -> Finding:
-    call = None
-    with contextlib.suppress(msgspec.DecodeError, KeyError, TypeError):
-        call = msgspec.json.decode(body)["call"] if body else None
-    return _entry(call, seq, "缺失", "is missing")
-
-
-def _entry(call: CallId | None, seq: int, zh: str, en: str) -> Finding:
-    return Finding(call, "log", f"日志第 {seq} 条{zh}", f"entry {seq} of the log {en}")
-
-
-def _root(day: str, zh: str, en: str) -> Finding:
-    return Finding(None, "root", f"{day} 的签名根:{zh}", f"the signed root of {day}: {en}")
 
 
 def _check_rows(filed: Filed, kept: Kept, sealed: LogEntry) -> Iterator[Finding]:

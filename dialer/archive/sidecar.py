@@ -80,11 +80,24 @@ def facts(view: CallView) -> Object:
             for one in sorted(record.tickets, key=lambda one: one.id)
             if one.issued_at <= record.ended_at
         ],
-        "agent_legs": [{"agent": record.agent}] if record.agent else [],
+        "agent_legs": agent_legs(record),
         "rtp": None if record.rtp is None else msgspec.to_builtins(record.rtp),
         "recording": _recording(record.recording),
         "coverage": coverage(record, record.recording),
     }  # fmt: skip
+
+
+def agent_legs(record: CallRecord) -> list[Object]:
+    """Who took the call over, and when. Calls of earlier versions know the name alone."""
+    if not record.agent_legs and record.agent:
+        return [{"agent": record.agent}]
+    return [
+        {
+            "agent": leg.agent, "joined_ms": leg.joined_ms, "left_ms": leg.left_ms,
+            "held": [{"from_ms": start, "to_ms": end} for start, end in leg.held],
+        }
+        for leg in record.agent_legs
+    ]  # fmt: skip
 
 
 def coverage(record: CallRecord, recording: Recording) -> Object:

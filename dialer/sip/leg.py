@@ -13,6 +13,7 @@ from dialer.ports import (
     Answered,
     Ended,
     Failed,
+    Held,
     KeyPressed,
     LegEvent,
     MediaEvent,
@@ -105,6 +106,7 @@ class SipLeg:
         self._incoming = False
         self._connected: RemoteMedia | None = None
         self._connecting = asyncio.Lock()
+        self._held = False
         self._inbox: asyncio.Queue[tuple[CallSignal, float]] = asyncio.Queue()
         self._worker: asyncio.Task[None] | None = None
         self._change: asyncio.Future[None] | None = None
@@ -260,7 +262,11 @@ class SipLeg:
                 case CallAnsweredLate():
                     self._events.put(Answered(at))
                 case CallUpdated():
-                    self._report(await self._connect(event.remote))
+                    failure = await self._connect(event.remote)
+                    if self._held == event.remote.sending:
+                        self._held = not event.remote.sending
+                        self._events.put(Held(at, self._held))
+                    self._report(failure)
                 case KeySignalled():
                     if self._events.keys.signalled(event.key, at) and self._stream is not None:
                         try:

@@ -111,16 +111,19 @@ class SqlAccess:
             select(ACCESS_REQUESTS).where(R.by == by, R.id.in_(naming)).order_by(R.id)
         )
 
-    async def save_decision(self, request: AccessRequest) -> bool:
+    async def save_decision(self, request: AccessRequest, was: State = State.WAITING) -> bool:
         statement = (
             update(ACCESS_REQUESTS)
-            .where(R.id == request.id, R.state == State.WAITING.value)
+            .where(R.id == request.id, R.state == was.value)
             .values(
                 state=request.state.value,
                 decided_by=request.decided_by,
                 decided_at=request.decided_at,
                 why=request.why,
                 expires_at=request.expires_at,
+                revoked_by=request.revoked_by or None,
+                revoked_at=request.revoked_at,
+                revoked_why=request.revoked_why or None,
             )
         )
         return await self._group.alone(lambda connection, _: connection.execute(statement).rowcount == 1)
@@ -232,6 +235,9 @@ def _as_requests(connection: Connection, query: Select[Any]) -> list[AccessReque
             decided_at=row.decided_at,
             why=row.why,
             expires_at=row.expires_at,
+            revoked_by=row.revoked_by or "",
+            revoked_at=row.revoked_at,
+            revoked_why=row.revoked_why or "",
             id=row.id,
         )
         for row in found

@@ -13,6 +13,7 @@ from sqlalchemy import Row
 from dialer.errors import StoreError
 from dialer.model import (
     ALL_SIGNATURES,
+    AgentLeg,
     Answer,
     AnswerClass,
     AnswerSource,
@@ -106,6 +107,7 @@ ATTEMPT_COLUMNS = (
 """What ``phones`` and ``attempts`` read, in this order, from lists that the database wrote as JSON. Behind a
 number's columns stands whether the do-not-call list has it."""
 
+_LEGS = msgspec.json.Decoder(tuple[AgentLeg, ...])
 _PHONES = msgspec.json.Decoder(list[tuple[int, str, bool | int, bool | int]])
 _ATTEMPTS = msgspec.json.Decoder(
     list[
@@ -240,6 +242,7 @@ def record(
         transferred=row.transferred,
         rtp=None if row.rtp is None else msgspec.json.decode(row.rtp, type=RtpStats),
         script_version=row.script_version,
+        agent_legs=() if row.agent_legs is None else _LEGS.decode(row.agent_legs),
     )
 
 
@@ -363,6 +366,7 @@ def attempt_values(record: CallRecord) -> Values:
         "transferred": record.transferred,
         "rtp": None if record.rtp is None else msgspec.json.encode(record.rtp).decode(),
         "script_version": record.script_version,
+        "agent_legs": msgspec.json.encode(record.agent_legs).decode() if record.agent_legs else None,
     }
 
 

@@ -330,6 +330,8 @@ class AttemptRow(Base):
     transferred: Mapped[bool]
     rtp: Mapped[str | None]
     """RtpStats as JSON."""
+    agent_legs: Mapped[str | None]
+    """AgentLegs as JSON; NULL: nobody took the call over."""
     script_version: Mapped[str]
     recovered: Mapped[bool]
     """Closed by recovery, not by the node that dialled: a late result of that node is refused."""
@@ -764,6 +766,9 @@ class AccessRequestRow(Base):
     decided_at: Mapped[datetime | None]
     why: Mapped[str]
     expires_at: Mapped[datetime | None]
+    revoked_by: Mapped[str | None]
+    revoked_at: Mapped[datetime | None]
+    revoked_why: Mapped[str | None]
 
     __table_args__ = (
         Index("ix_access_requests_by", "by", "id"),

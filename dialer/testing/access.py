@@ -77,8 +77,8 @@ class MemoryAccess:
     async def requests_for(self, by: str, call_id: CallId) -> list[AccessRequest]:
         return [one for one in self._requests.values() if one.by == by and call_id in one.calls]
 
-    async def save_decision(self, request: AccessRequest) -> bool:
-        if self._requests[request.id].state is not State.WAITING:
+    async def save_decision(self, request: AccessRequest, was: State = State.WAITING) -> bool:
+        if self._requests[request.id].state is not was:
             return False
         self._requests[request.id] = request
         return True

@@ -15,7 +15,8 @@ from typing import Any
 from dialer.archive import ArchiveConfig, LocalVault
 from dialer.archive.archivist import Archivist
 from dialer.archive.evidence import EvidenceRoom
-from dialer.archive.examine import Examiner, Finding
+from dialer.archive.examine import Examiner
+from dialer.archive.finding import Finding
 from dialer.archive.mirror import LogMirror
 from dialer.archive.process import Asked, InThread
 from dialer.archive.s3 import S3Shelf

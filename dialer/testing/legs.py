@@ -19,6 +19,7 @@ from dialer.ports import (
     DialRequest,
     Ended,
     Failed,
+    Held,
     KeyPressed,
     LegEvent,
     ListenSpec,
@@ -212,6 +213,9 @@ class FakeLeg:
     def leave(self) -> None:
         self._journal.append(f"{self.name} leaves")
         self.put(Ended(_now(), by_remote=True))
+
+    def hold(self, on: bool = True) -> None:
+        self.put(Held(_now(), on))
 
     def press(self, digit: str) -> None:
         self.put(KeyPressed(_now(), digit, self._media.offset_s))

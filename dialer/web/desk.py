@@ -10,10 +10,10 @@ from fastapi import APIRouter, Form, HTTPException, Path, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from dialer.access.accounts import Right
-from dialer.access.requests import AccessRequest, State, Use, Wish, ask, decide
+from dialer.access.requests import AccessRequest, State, Use, Wish, ask, decide, details_of, only_call, revoke
 from dialer.access.search import MAX_LIMIT
 from dialer.errors import AccessRefused
-from dialer.model import ArchiveEvent, CallId, Detail, Reason
+from dialer.model import ArchiveEvent, CallId, Reason
 from dialer.web.calls import MAX_ID, SearchForm
 from dialer.web.guard import AnyVisit, ChangingVisit, Visit
 from dialer.web.house import WebHouse
@@ -132,6 +132,24 @@ async def decision(
     return RedirectResponse(f"/requests/{request_id}", 303)
 
 
+@router.post("/requests/{request_id}/revocation")
+async def revocation(
+    visit: ChangingVisit, request_id: RequestPath, why: Annotated[str, Form(max_length=600)] = ""
+) -> Response:
+    """A records manager takes a grant back before its end."""
+    house = visit.house
+    visit.account.require(Right.APPROVE)
+    found = await request_of(visit, request_id)
+    try:
+        revoked = revoke(found, visit.account, house.clock(), why)
+    except ValueError as error:
+        raise _unprocessable(error) from None
+    if not await house.access.save_decision(revoked, State.APPROVED):
+        raise AccessRefused(Reason("该授权不在有效期内", "this grant isn't in force"))
+    await _log(house, ArchiveEvent.REVOKED, visit, revoked)
+    return RedirectResponse(f"/requests/{request_id}", 303)
+
+
 async def request_of(visit: Visit, request_id: int) -> AccessRequest:
     """One's own, or anybody's for who approves or audits; others' aren't there. Raises HTTPException."""
     found = await visit.house.access.request(request_id)
@@ -142,17 +160,7 @@ async def request_of(visit: Visit, request_id: int) -> AccessRequest:
 
 
 async def _log(house: WebHouse, kind: ArchiveEvent, visit: Visit, made: AccessRequest) -> None:
-    details: dict[str, Detail] = {
-        "request": made.id,
-        "requester": made.by,
-        "use": made.use.value,
-        "calls": len(made.calls),
-        "hours": made.hours,
-    }
-    if made.filing_no:
-        details["filing_no"] = made.filing_no
-    only = made.calls[0] if len(made.calls) == 1 else None
-    await house.log.append(kind, only, visit.account.name, house.clock(), details)
+    await house.log.append(kind, only_call(made), visit.account.name, house.clock(), details_of(made))
 
 
 def _unprocessable(error: ValueError) -> HTTPException:

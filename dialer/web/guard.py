@@ -6,7 +6,6 @@ lock an account for a while, and cost the same time whether or not the account i
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import hmac
 import logging
@@ -19,8 +18,8 @@ from fastapi import Depends, Form, Request
 from dialer.access.accounts import Account, Right, Session
 from dialer.errors import AccessRefused
 from dialer.model import Reason
-from dialer.web import passwords
 from dialer.web.house import WebHouse
+from dialer.web.identity import proven
 
 log = logging.getLogger("dialer.web")
 
@@ -83,22 +82,8 @@ def with_right(visit: Visit, right: Right) -> Visit:
 async def sign_in(house: WebHouse, name: str, password: str) -> str:
     """A new session's token. Raises AccessRefused, in the same words whatever was wrong."""
     now = house.clock()
-    account = await house.access.account(name)
     async with house.hashing:
-        right = await asyncio.to_thread(
-            passwords.fits, password, account.password_hash if account is not None else ""
-        )
-    if account is None or not account.active or account.locked(now) or not right:
-        if account is not None and not account.locked(now):
-            await house.access.change_account(name, lambda one: one.after_failure(now, house.config))
-        log.warning("sign-in refused", extra={"known": account is not None})
-        raise AccessRefused(
-            Reason(
-                "账号或密码不正确,或账号暂时锁定",
-                "wrong account or password, or the account is locked for a while",
-            )
-        )
-    await house.access.change_account(name, Account.after_success)
+        await proven(house.access, name, password, now, house.config)
     token = house.token()
     ends = now + timedelta(hours=house.config.session_hours)
     await house.access.add_session(Session(_digest(token), name, house.token(), ends))

@@ -22,6 +22,7 @@ from dialer.model import ArchiveEvent, CallId, Reason
 from dialer.ports import RangeReader
 from dialer.web.calls import CallPath, call_of
 from dialer.web.guard import AnyVisit, Visit
+from dialer.web.markers import for_player, markers_of
 from dialer.web.plays import Play
 from dialer.web.ranges import ByteRange, read_range
 from dialer.web.show import lang_of, named, page
@@ -47,19 +48,9 @@ async def replay_page(request: Request, visit: AnyVisit, call_id: CallPath) -> H
     token = house.token()
     house.plays.open(token, visit.account.name, CallId(call_id), house.clock())
     lang = lang_of(request)
-    answers = view.record.answers if view.record else ()
-    markers = [
-        {
-            "at": one.asked_offset_s,
-            "start": one.start_offset_s,
-            "end": one.end_offset_s,
-            "question": one.question,
-            "words": one.words,
-            "class": named(one.answer_class, lang),
-            "kind": one.answer_class.value,
-        }
-        for one in answers
-    ]
+    found, why_not = await markers_of(house.evidence, CallId(call_id), view.record)
+    if why_not:
+        log.error("markers from the index", extra={"call_id": call_id, "why": why_not})
     return page(
         request,
         house,
@@ -67,7 +58,8 @@ async def replay_page(request: Request, visit: AnyVisit, call_id: CallPath) -> H
         view=view,
         grant=grant,
         play=token,
-        markers=markers,
+        found=found,
+        markers=for_player(found, lambda one: named(one, lang)),
         items=house.quality.items,
         marks=list(Mark),
         severities=list(Severity),

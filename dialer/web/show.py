@@ -31,6 +31,7 @@ NAMES: dict[object, tuple[str, str]] = {
     State.WAITING: ("待审批", "waiting"),
     State.APPROVED: ("已批准", "approved"),
     State.REFUSED: ("未批准", "refused"),
+    State.REVOKED: ("已撤销", "revoked"),
     Severity.MINOR: ("轻微", "minor"),
     Severity.MODERATE: ("一般", "moderate"),
     Severity.SERIOUS: ("严重", "serious"),

@@ -238,6 +238,16 @@ async def test_requests_and_one_decision(archive: Archive) -> None:
     assert not await access.save_decision(replace(decided, state=State.REFUSED)), "one is first"
     assert await access.request(1) == replace(decided, calls=(1, 2))
     assert [one.id for one in await access.requests(state=State.WAITING)] == [2]
+    revoked = replace(
+        decided,
+        state=State.REVOKED,
+        revoked_by="chief",
+        revoked_at=AT + timedelta(hours=1),
+        revoked_why="误批",
+    )
+    assert await access.save_decision(revoked, State.APPROVED)
+    assert not await access.save_decision(decided, State.APPROVED), "it isn't approved any more"
+    assert await access.request(1) == replace(revoked, calls=(1, 2))
     with pytest.raises(StoreError, match="no call 99"):
         await access.add_request(a_request("qa1", 99))
 

@@ -23,6 +23,7 @@ from dialer.events import (
     TicketIssued,
 )
 from dialer.model import (
+    AgentLeg,
     Answer,
     AnswerClass,
     AnswerSource,
@@ -635,6 +636,7 @@ def full_record(call: Attempt) -> CallRecord:
         transferred=True,
         rtp=RtpStats(1, 2, 3, 4, 5, 6, 7),
         script_version="new-policy@3",
+        agent_legs=(AgentLeg("6001", 4200, 9100, ((5000, 6000),)), AgentLeg("6002", 10_000, 12_500)),
     )
 
 

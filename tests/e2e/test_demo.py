@@ -51,6 +51,14 @@ async def test_the_demonstration_comes_out_as_expected(tmp_path: Path) -> None:
         for side, samples in zip(("prompt", "customer"), read(file), strict=True):
             assert abs(samples).max() > 1000, f"{file}: silence on the {side} side"
 
+    # Who took a call over stands in its sidecar, with his place in the recording.
+    (taken,) = [view for view in answered if view["record"]["transferred"]]
+    beside = json.loads(home.recording(taken).with_suffix(".json").read_text(encoding="utf-8"))
+    (leg,) = beside["facts"]["agent_legs"]
+    assert leg["agent"] == taken["record"]["agent"]
+    assert 0 < leg["joined_ms"] < leg["left_ms"] <= 1000 * taken["record"]["recording"]["duration_s"] + 500
+    assert leg["held"] == []
+
     # Every call is proven unchanged, and one bit is enough to name the one that isn't.
     proven = await home.cli("archive", "verify", "--all")
     assert proven["findings"] == []

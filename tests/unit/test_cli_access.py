@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from office_home import dialer, furnish, shows_no_number, told
+
+from dialer import office
+from dialer.access.requests import AccessRequest, State, Use
+from dialer.model import CallId
+from dialer.store.database import SqlStore
 
 PASSWORD = {"DIALER_PASSWORD": "correct horse"}
 
@@ -71,12 +79,49 @@ def test_accounts_are_kept(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "10" in dialer(home, "users", "add", "li.qa", "--role", "qa").output
 
 
-def test_nothing_leaves_without_a_request_or_by_anybody(home: Path, tmp_path: Path) -> None:
+def test_nothing_leaves_without_a_request_or_by_anybody(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DIALER_PASSWORD", PASSWORD["DIALER_PASSWORD"])
     result = dialer(home, "calls", "export", "7", tmp_path / "out")
     assert result.exit_code == 2
     assert "没有这份申请" in result.output
     days = ("--from", "2026-11-10", "--to", "2026-11-10")
     result = dialer(home, "--lang", "en", "calls", "burn", tmp_path / "out", *days, "--by", "nobody")
     assert result.exit_code == 2
-    assert "nobody isn't an account of a records manager" in result.output
+    assert "wrong account or password" in result.output
+    assert dialer(home, "users", "add", "li.qa", "--role", "qa").exit_code == 0
+    result = dialer(home, "--lang", "en", "calls", "burn", tmp_path / "out", *days, "--by", "li.qa")
+    assert "li.qa isn't an account of a records manager" in result.output
+    monkeypatch.delenv("DIALER_PASSWORD")
+    result = dialer(home, "calls", "burn", tmp_path / "out", *days, "--by", "li.qa")
+    assert "li.qa 的密码" in result.output, "it asks"
     assert not (tmp_path / "out").exists()
+
+
+def test_a_grant_is_taken_back_by_a_records_manager_with_a_reason(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DIALER_PASSWORD", PASSWORD["DIALER_PASSWORD"])
+    for name, role in (("li.qa", "qa"), ("chief", "records_manager")):
+        assert dialer(home, "users", "add", name, "--role", role).exit_code == 0
+    asyncio.run(_approved(home))
+    revoke = ("calls", "revoke", "1", "--reason", "误批", "--by")
+    assert dialer(home, *revoke, "li.qa").exit_code == 2
+    assert dialer(home, *revoke, "chief").output == "申请 1(li.qa)的授权已撤销\n"
+    result = dialer(home, "--lang", "en", *revoke, "chief")
+    assert (result.exit_code, "isn't in force" in result.output) == (2, True)
+
+
+async def _approved(home: Path) -> None:
+    async def work(store: SqlStore) -> None:
+        now = datetime.now(UTC)
+        made = await store.access.add_request(
+            AccessRequest("li.qa", now, "核实投诉", (CallId(1),), Use.LISTEN, 24)
+        )
+        granted = replace(
+            made, state=State.APPROVED, decided_by="chief", expires_at=now + timedelta(hours=24)
+        )
+        assert await store.access.save_decision(granted)
+
+    await office.with_store(home, work)

@@ -501,6 +501,33 @@ def test_a_transfer_is_accepted() -> None:
     assert house.at(gone) < house.at("customer hang_up")
 
 
+def test_it_is_known_when_the_agent_joined_held_and_left() -> None:
+    async def agent(leg: FakeLeg) -> None:
+        leg.ring()
+        leg.answer()
+        await leg.media.prompt_over()
+        leg.press("1")
+        for on, wait_s in ((True, 4), (False, 6), (True, 2.5)):
+            await asyncio.sleep(wait_s)
+            leg.hold(on)
+        await asyncio.sleep(1)
+        leg.leave()
+
+    _, view = place(person=picks_up("是我", "方便", "转人工"), agents=(AGENT,), people={AGENT_URI: agent})
+    (one,) = record_of(view).agent_legs
+    wish = record_of(view).answers[-1]
+    assert one.agent == "李"
+    assert wish.end_offset_s * 1000 < one.joined_ms
+    assert one.held == (
+        (one.joined_ms + 4000, one.joined_ms + 10_000),
+        (one.joined_ms + 12_500, one.joined_ms + 13_500),
+    )
+    assert one.left_ms == one.joined_ms + 13_500
+    recording = record_of(view).recording
+    assert recording is not None
+    assert one.left_ms <= recording.duration_s * 1000
+
+
 def test_no_agent_takes_it() -> None:
     async def busy(leg: FakeLeg) -> None:
         leg.refuse(486)
@@ -560,6 +587,7 @@ def test_the_customer_leaves_the_agent() -> None:
 
     house, view = place(person=person, agents=(AGENT,), people={AGENT_URI: talks_on})
     record = record_of(view)
+    assert [leg.left_ms - leg.joined_ms > 5000 for leg in record.agent_legs] == [True]
     assert (record.outcome, record.hung_up_by, record.agent) == (Disposition.TRANSFERRED, "customer", "李")
     assert house.trunk.legs[1].over is not None
 

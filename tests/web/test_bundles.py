@@ -14,9 +14,9 @@ from pathlib import Path
 import openpyxl
 import pytest
 import soundfile
-from web_home import SOUND, Desk
+from web_home import PASSWORD, SOUND, Desk
 
-from dialer import bundles
+from dialer import bundles, webdesk
 from dialer.access.requests import AccessRequest, State, Use, Wish, ask, decide
 from dialer.bundles import Form
 from dialer.errors import AccessRefused, ArchiveError, ConfigError
@@ -66,7 +66,7 @@ async def test_an_approved_export_proves_itself(desk: Desk, home: Path, tmp_path
     request = await approved(desk, 1, 3)
     await _days_signed(home)
     form = Form("zh", FORM.names, mp3=True)
-    made = await bundles.export(home, request.id, tmp_path / "out", form, NOW)
+    made = await bundles.export(home, request.id, tmp_path / "out", form, PASSWORD, NOW)
     assert made.calls == 2
     code, said = await asyncio.to_thread(verified, made.folder)
     assert code == 0, said
@@ -112,9 +112,41 @@ async def test_nothing_leaves_without_a_grant_for_it(desk: Desk, home: Path, tmp
         (request.id, NOW + timedelta(hours=1)),
     ):
         with pytest.raises(AccessRefused):
-            await bundles.export(home, number, tmp_path / "out", FORM, at)
+            await bundles.export(home, number, tmp_path / "out", FORM, PASSWORD, at)
     assert not (tmp_path / "out").exists()
     assert ArchiveEvent.EXPORTED not in [one.kind for one in await desk.store.archive.log_of(CallId(1))]
+
+
+async def test_nobody_acts_in_another_persons_name(desk: Desk, home: Path, tmp_path: Path) -> None:
+    request, day = await approved(desk, 1), date(2026, 11, 10)
+    for _ in range(desk.house.config.max_failures):
+        with pytest.raises(AccessRefused, match="密码不正确"):
+            await bundles.export(home, request.id, tmp_path / "out", FORM, "a wrong one", NOW)
+        with pytest.raises(AccessRefused, match="密码不正确"):
+            await bundles.burn(home, day, day, tmp_path / "burn", FORM, "chief", "a wrong one", NOW)
+    with pytest.raises(AccessRefused, match="锁定"):
+        await bundles.burn(home, day, day, tmp_path / "burn", FORM, "chief", PASSWORD, NOW)
+    assert not (tmp_path / "out").exists()
+    assert not (tmp_path / "burn").exists()
+    assert ArchiveEvent.EXPORTED not in [one.kind for one in await desk.store.archive.log_of(CallId(1))]
+
+
+async def test_a_revoked_grant_opens_nothing_any_more(desk: Desk, home: Path, tmp_path: Path) -> None:
+    request = await approved(desk, 1)
+    for by, password, why in (
+        ("chief", "a wrong one", "泄露风险"), ("qa1", PASSWORD, "泄露风险"), ("chief", PASSWORD, "  "),
+    ):  # fmt: skip
+        with pytest.raises(AccessRefused):
+            await webdesk.revoke_grant(home, request.id, by, password, why, NOW)
+    revoked = await webdesk.revoke_grant(home, request.id, "chief", PASSWORD, "泄露风险", NOW)
+    assert revoked.state is State.REVOKED
+    with pytest.raises(AccessRefused, match="已撤销"):
+        await bundles.export(home, request.id, tmp_path / "out", FORM, PASSWORD, NOW)
+    (entry,) = [one for one in await desk.store.archive.log_of(CallId(1)) if one.kind is ArchiveEvent.REVOKED]
+    assert (entry.by, entry.details["requester"], entry.details["why"]) == ("chief", "qa1", "泄露风险")
+    for number in (request.id, 99):
+        with pytest.raises(AccessRefused):
+            await webdesk.revoke_grant(home, number, "chief", PASSWORD, "再次", NOW)
 
 
 async def test_nothing_is_left_of_an_export_that_broke_off(desk: Desk, home: Path, tmp_path: Path) -> None:
@@ -122,11 +154,11 @@ async def test_nothing_is_left_of_an_export_that_broke_off(desk: Desk, home: Pat
     next(desk.root.rglob("00000003-*.wav")).unlink()
     before = os.listdir(tmp_path)
     with pytest.raises(ArchiveError):
-        await bundles.export(home, request.id, tmp_path / "out", FORM, NOW)
+        await bundles.export(home, request.id, tmp_path / "out", FORM, PASSWORD, NOW)
     assert os.listdir(tmp_path) == before
     (tmp_path / "out").mkdir()
     with pytest.raises(ConfigError, match="there already"):
-        await bundles.export(home, request.id, tmp_path / "out", FORM, NOW)
+        await bundles.export(home, request.id, tmp_path / "out", FORM, PASSWORD, NOW)
 
 
 async def test_a_burn_set_in_discs(desk: Desk, home: Path, tmp_path: Path) -> None:
@@ -137,8 +169,8 @@ async def test_a_burn_set_in_discs(desk: Desk, home: Path, tmp_path: Path) -> No
     await _days_signed(home)
     day = date(2026, 11, 10)
     with pytest.raises(AccessRefused, match="qa1"):
-        await bundles.burn(home, day, day, tmp_path / "burn", FORM, "qa1", NOW)
-    made = await bundles.burn(home, day, day, tmp_path / "burn", FORM, "chief", NOW)
+        await bundles.burn(home, day, day, tmp_path / "burn", FORM, "qa1", PASSWORD, NOW)
+    made = await bundles.burn(home, day, day, tmp_path / "burn", FORM, "chief", PASSWORD, NOW)
     assert [(disc.folder.name, disc.calls) for disc in made] == [("disc-001", 2), ("disc-002", 1)]
     for number, disc in enumerate(made, 1):
         assert disc.size <= 1_700_000
@@ -147,4 +179,4 @@ async def test_a_burn_set_in_discs(desk: Desk, home: Path, tmp_path: Path) -> No
         code, said = await asyncio.to_thread(verified, disc.folder)
         assert code == 0, said
     other = date(2026, 11, 11)
-    assert await bundles.burn(home, other, other, tmp_path / "none", FORM, "chief", NOW) == []
+    assert await bundles.burn(home, other, other, tmp_path / "none", FORM, "chief", PASSWORD, NOW) == []

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import sqlite3
 from datetime import timedelta
 
 import pytest
@@ -32,6 +34,44 @@ async def test_sound_by_ranges_and_one_play_in_the_log(desk: Desk) -> None:
     url = f"/calls/1/audio?play={await browser.player()}"
     await browser.get(url, range="bytes=0-1")
     assert len(tried(desk, ArchiveEvent.ACCESSED)) == 2, "each opened player is a play of its own"
+
+
+def marked(page: str) -> dict[str, list[dict[str, object]]]:
+    found: dict[str, list[dict[str, object]]] = json.loads(
+        page.split('id="markers">')[1].split("</script>")[0]
+    )
+    return found
+
+
+async def test_the_markers_come_from_what_was_sealed(desk: Desk) -> None:
+    browser = await desk.granted(calls=(1, 3))
+    with sqlite3.connect(desk.root.parent / "dialer.sqlite") as database:
+        database.execute("UPDATE answers SET words = '收到了', answer_class = 'Y', asked_offset_s = 2")
+    page = (await browser.get("/calls/1/replay")).text
+    assert [(one["at"], one["words"], one["class"]) for one in marked(page)["answers"]] == [
+        (1, "是我", "是"), (8, "没收到", "否"),
+    ]  # fmt: skip
+    assert "没收到" in page.split("</script>")[-1], "the table, too"
+    assert "unsealed" not in page
+    (agent,) = marked((await browser.get("/calls/3/replay")).text)["agents"]
+    assert agent == {"agent": "agent1", "start": 13, "end": 19, "held": [[15, 16.5]]}
+
+
+@pytest.mark.parametrize("how", ["changed", "missing", "not JSON"])
+async def test_markers_from_the_index_are_said_to_be(desk: Desk, how: str) -> None:
+    browser = await desk.granted()
+    (sidecar,) = desk.root.rglob("00000001-*.json")
+    text = sidecar.read_text(encoding="utf-8")
+    if how == "missing":
+        sidecar.unlink()
+    else:
+        sidecar.write_text(
+            text.replace("没收到", "收到了") if how == "changed" else text[:50], encoding="utf-8"
+        )
+    page = (await browser.get("/calls/1/replay")).text
+    assert [one["words"] for one in marked(page)["answers"]] == ["是我", "没收到"]
+    assert 'id="unsealed"' in page
+    assert "封存的说明文件无法读取或与封存时不一致" in page
 
 
 async def test_the_waveform_has_both_sides(desk: Desk) -> None:
@@ -108,6 +148,28 @@ async def test_a_grant_ends_while_somebody_listens(desk: Desk) -> None:
     before = len(tried(desk, ArchiveEvent.DENIED))
     assert (await browser.get(url, range="bytes=100-199")).status_code == 403
     assert tried(desk, ArchiveEvent.DENIED)[before:] == [("qa1", 1)]
+
+
+async def test_a_revoked_grant_stops_the_sound_at_the_next_range(desk: Desk) -> None:
+    browser = await desk.granted()
+    url = f"/calls/1/audio?play={await browser.player()}"
+    assert (await browser.get(url, range="bytes=0-99")).status_code == 206
+    assert (await browser.post("/requests/1/revocation", why="想撤销")).status_code == 403, "no right"
+    chief = await desk.signed_in("chief")
+    assert "撤销授权" in (await chief.get("/requests/1")).text
+    assert (await chief.post("/requests/1/revocation", why=" ")).status_code == 422
+    assert (await chief.post("/requests/1/revocation", why="客户撤回同意")).status_code == 303
+    for path in (url, url.replace("audio", "peaks"), "/calls/1/replay"):
+        answer = await browser.get(path, range="bytes=100-199")
+        assert answer.status_code == 403
+        assert "调阅授权已被撤销" in answer.text
+    (entry,) = [one for one in desk.log.entries if one.kind is ArchiveEvent.REVOKED]
+    assert (entry.by, entry.call_id, entry.details["why"]) == ("chief", 1, "客户撤回同意")
+    page = (await chief.get("/requests/1")).text
+    assert "客户撤回同意" in page
+    assert "撤销授权" not in page
+    assert (await chief.post("/requests/1/revocation", why="再次")).status_code == 403
+    assert "已撤销" in (await browser.get("/requests?state=revoked")).text
 
 
 async def test_grants_and_players_of_others_open_nothing(desk: Desk) -> None:

@@ -22,6 +22,7 @@ from dialer.archive.evidence import EvidenceRoom
 from dialer.archive.process import InThread
 from dialer.archive.wav import WavHeader
 from dialer.model import (
+    AgentLeg,
     Answer,
     AnswerClass,
     AnswerSource,
@@ -200,6 +201,7 @@ async def _call(store: SqlStore, root: Path, n: int, at: datetime) -> None:
         CallId(n), TaskId(n), Disposition.COMPLETED, ended, answered_at=at, answers=answers,
         tickets=tickets if n == 1 else (), agent="agent1" if n == 3 else "", script_version="new-policy@1",
         recording=recording,
+        agent_legs=(AgentLeg("agent1", 13_000, 19_000, ((15_000, 16_500),)),) if n == 3 else (),
     )  # fmt: skip
     await store.finish(claim, record)
 

@@ -6,7 +6,7 @@ import pytest
 from sip_fakes import FakeMediaPlane, until
 from sip_peers import MakeTrunk, Peers, dial, event, to_the_end
 
-from dialer.ports import Answered, Ended, Progress
+from dialer.ports import Answered, Ended, Held, Progress
 from dialer.sip.config import EndpointConfig, TrunkConfig
 from dialer.sip.endpoint import SipEndpoint
 from dialer.sip.trunk import SipTrunk
@@ -52,7 +52,9 @@ async def test_hold_and_resume_by_update(peers: Peers, make_trunk: MakeTrunk, pl
     await until(lambda: stream.remote is not None and stream.remote.sending, "not resumed")
     assert stream.remote is not None
     assert stream.remote.port == 40054
-    assert isinstance((await to_the_end(leg))[-1], Ended)
+    told = await to_the_end(leg)
+    assert [one.on for one in told if isinstance(one, Held)] == [True, False]
+    assert isinstance(told[-1], Ended)
     await callee.finished()
 
 

@@ -5,7 +5,7 @@ const box = document.getElementById("player");
 const call = box.dataset.call;
 const query = "?play=" + encodeURIComponent(box.dataset.play);
 const audio = document.getElementById("audio");
-const markers = JSON.parse(document.getElementById("markers").textContent);
+const { answers: markers, agents } = JSON.parse(document.getElementById("markers").textContent);
 const rows = [...box.querySelectorAll(".answers tbody tr")];
 const fault = document.getElementById("fault");
 const clock = (s) => Math.floor(s / 60) + ":" + String(Math.floor(s % 60)).padStart(2, "0");
@@ -36,7 +36,7 @@ audio.addEventListener("timeupdate", () => {
   });
 });
 
-rows.forEach((row) => {
+[...rows, ...box.querySelectorAll(".agents tbody tr[data-at]")].forEach((row) => {
   row.addEventListener("click", () => jump(Number(row.dataset.at)));
   row.addEventListener("keydown", (event) => { if (event.key === "Enter") jump(Number(row.dataset.at)); });
 });
@@ -87,6 +87,15 @@ fetch(`/calls/${call}/peaks${query}`).then((answer) => {
       label.title = `${one.question}: ${one.words} (${one.class})`;
       label.style.cssText = "font-size: 11px; padding: 0 2px; background: #fffc;";
       regions.addRegion({ start: one.at, content: label, color: "#1b5e8c" });
+    });
+    agents.forEach((one) => {
+      const label = document.createElement("span");
+      label.textContent = one.agent;
+      label.style.cssText = "font-size: 11px; padding: 0 2px;";
+      regions.addRegion({ start: one.start, end: one.end, content: label, color: "#1b5e8c22", drag: false, resize: false });
+      one.held.forEach(([start, end]) => {
+        regions.addRegion({ start, end, color: "#8a8a8a44", drag: false, resize: false });
+      });
     });
     box.dataset.ready = "yes";
   });

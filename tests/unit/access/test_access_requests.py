@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from dialer.access.accounts import Account, Role
 from dialer.access.config import AccessConfig
-from dialer.access.requests import AccessRequest, State, Use, Wish, ask, decide, grant_for
+from dialer.access.requests import AccessRequest, State, Use, Wish, ask, decide, grant_for, revoke
 from dialer.errors import AccessRefused
 from dialer.model import CallId
 
@@ -46,6 +46,25 @@ def test_a_grant_is_of_the_requester_those_calls_and_that_time() -> None:
     ):
         with pytest.raises(AccessRefused):
             grant_for([grant], account, CallId(call), use, at)
+
+
+def test_a_records_manager_takes_a_grant_back_with_a_reason() -> None:
+    grant, later = approved(hours=2), NOW + timedelta(hours=1)
+    revoked = revoke(grant, CHIEF, later, " 误批 ")
+    assert (revoked.revoked_by, revoked.revoked_at, revoked.revoked_why) == ("chief", later, "误批")
+    assert not revoked.in_force(later)
+    with pytest.raises(AccessRefused, match="已被撤销"):
+        grant_for([revoked], QA, CallId(1), Use.LISTEN, later)
+    other = replace(approved(hours=2), id=2)
+    assert grant_for([revoked, other], QA, CallId(1), Use.LISTEN, later) == other, "another one still holds"
+    for wrong, account, at in (
+        (grant, QA, later), (grant, CHIEF, NOW + timedelta(hours=2)), (waiting(), CHIEF, later),
+        (revoked, CHIEF, later),
+    ):  # fmt: skip
+        with pytest.raises(AccessRefused):
+            revoke(wrong, account, at, "误批")
+    with pytest.raises(ValueError, match="撤销的原因"):
+        revoke(grant, CHIEF, later, " ")
 
 
 def test_who_may_take_it_away_may_hear_it() -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from dialer.archive.daily import sign_days
-from dialer.archive.examine import Finding
+from dialer.archive.finding import Finding
 from dialer.testing.archives import TUESDAY, House, copy, house
 
 KEY = "ab" * 32

@@ -17,7 +17,7 @@ from dialer.errors import AccessRefused, ConfigError, DialerError
 from dialer.model import AnswerClass, CallId, Disposition, PhoneNumber, english
 
 if TYPE_CHECKING:
-    from dialer import bundles
+    from dialer import packing
 
 T = TypeVar("T")
 
@@ -142,10 +142,10 @@ def _password_of(ctx: Context, name: str) -> str:
     )
 
 
-def _form(ctx: Context, mp3: bool) -> bundles.Form:
-    from dialer import bundles, views
+def _form(ctx: Context, mp3: bool) -> packing.Form:
+    from dialer import packing, views
 
-    return bundles.Form(ctx.lang, {one: views.outcome_text(one, ctx.lang) for one in Disposition}, mp3)
+    return packing.Form(ctx.lang, {one: views.outcome_text(one, ctx.lang) for one in Disposition}, mp3)
 
 
 def _refused_in_words(ctx: Context, work: Coroutine[Any, Any, T]) -> T:
@@ -156,7 +156,7 @@ def _refused_in_words(ctx: Context, work: Coroutine[Any, Any, T]) -> T:
         raise DialerError(ctx.say(str(error), english(error.args[0]))) from None
 
 
-def _tell_written(ctx: Context, made: Sequence[bundles.Written], as_json: bool) -> None:
+def _tell_written(ctx: Context, made: Sequence[packing.Written], as_json: bool) -> None:
     from dialer import views
 
     if as_json:

@@ -37,8 +37,12 @@ def write_table(file: Path, columns: Sequence[Column[T]], rows: Iterable[T]) -> 
     if suffix not in (".csv", ".xlsx"):
         raise DialerError(f"{file}: name a .csv or .xlsx file")
     texts = ([_text(column.value(row)) for column in columns] for row in rows)
-    headings = [column.heading for column in columns]
-    write_private(file, _csv(headings, texts) if suffix == ".csv" else _xlsx(headings, texts))
+    write_private(file, as_table(suffix, [column.heading for column in columns], texts))
+
+
+def as_table(suffix: str, headings: Sequence[str], rows: Iterable[Sequence[str]]) -> bytes:
+    """The same as a file's bytes; ``suffix``: ``.csv`` or ``.xlsx``."""
+    return _csv(headings, rows) if suffix == ".csv" else _xlsx(headings, rows)
 
 
 def write_private(file: Path, data: bytes) -> None:

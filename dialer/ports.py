@@ -15,7 +15,7 @@ from typing import NamedTuple, Protocol, runtime_checkable
 
 import msgspec
 
-from dialer.access.search import CallQuery, Found
+from dialer.access.search import CallQuery, Found, LogQuery
 from dialer.events import Event
 from dialer.kpi import Month
 from dialer.model import (
@@ -620,6 +620,10 @@ class ArchiveLog(Protocol):
 
     async def log_of(self, call_id: CallId) -> list[LogEntry]:
         """Oldest first."""
+        ...
+
+    async def log_search(self, query: LogQuery) -> list[LogEntry]:
+        """Newest first."""
         ...
 
 

@@ -18,16 +18,20 @@ from dialer.access.requests import AccessRequest, State, details_of, only_call, 
 from dialer.app import Clock
 from dialer.archiving import Archiving, open_archive
 from dialer.errors import AccessRefused, ConfigError, DialerError
-from dialer.model import ArchiveEvent, Reason
+from dialer.exports import as_table
+from dialer.model import ArchiveEvent, Disposition, Reason
 from dialer.office import with_store
+from dialer.packing import Form
 from dialer.site import Site
 from dialer.store.database import SqlStore
 from dialer.web import WebHouse, make_app
 from dialer.web.identity import proven
 from dialer.web.passwords import hashed
+from dialer.web.show import named
+from dialer.webexports import WebExports, open_exports
 
 
-def house(site: Site, store: SqlStore, archive: Archiving, clock: Clock) -> WebHouse:
+def house(site: Site, store: SqlStore, archive: Archiving, clock: Clock, exports: WebExports) -> WebHouse:
     settings = site.settings
     return WebHouse(
         store=store,
@@ -41,7 +45,18 @@ def house(site: Site, store: SqlStore, archive: Archiving, clock: Clock) -> WebH
         zone=ZoneInfo(settings.archive.zone),
         clock=clock,
         token=lambda: secrets.token_urlsafe(32),
+        table=as_table,
+        exports=exports,
     )
+
+
+EXPORTS = "exports"
+"""Folder of the installation with what the pages are asked to export, while they run."""
+
+
+def index_form(lang: str) -> Form:
+    """How the index of an export reads."""
+    return Form(lang, {one: named(one, lang) for one in Disposition})
 
 
 @asynccontextmanager
@@ -51,7 +66,8 @@ async def open_pages(site: Site, clock: Clock) -> AsyncIterator[FastAPI]:
     store = await SqlStore.open(settings.site.database, settings.store)
     try:
         async with open_archive(settings, store.archive, site.ticket_due) as archive:
-            yield make_app(house(site, store, archive, clock))
+            async with open_exports(archive, site.home / EXPORTS, index_form, clock) as exports:
+                yield make_app(house(site, store, archive, clock, exports))
             await archive.mirror.catch_up()
     finally:
         await store.close()

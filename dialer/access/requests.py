@@ -175,6 +175,25 @@ def only_call(request: AccessRequest) -> CallId | None:
     return request.calls[0] if len(request.calls) == 1 else None
 
 
+def known(request: AccessRequest | None) -> AccessRequest:
+    """Raises AccessRefused: there is none."""
+    if request is None:
+        raise AccessRefused(Reason("没有这份申请", "there is no such request"))
+    return request
+
+
+def may_leave(found: AccessRequest | None, now: datetime) -> AccessRequest:
+    """A request whose recordings may be taken out of the house now. Raises AccessRefused."""
+    request = known(found)
+    if request.use not in (Use.DOWNLOAD, Use.REGULATOR):
+        raise AccessRefused(Reason("该申请只允许在线收听", "this request is for listening only"))
+    if not request.in_force(now):
+        raise AccessRefused(
+            Reason("该申请未批准、已撤销或已过期", "this request isn't approved, was revoked, or is over")
+        )
+    return request
+
+
 _COVERS = {
     Use.LISTEN: (Use.LISTEN, Use.DOWNLOAD, Use.REGULATOR),
     Use.DOWNLOAD: (Use.DOWNLOAD,),

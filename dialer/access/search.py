@@ -7,9 +7,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from datetime import datetime
 
-from dialer.model import AnswerClass, CallId, Disposition, PhoneNumber, Reason
+from dialer.model import AnswerClass, ArchiveEvent, CallId, Disposition, PhoneNumber, Reason
 
 MAX_LIMIT = 200
+MAX_LOG = 5000
+"""Entries of the log at a time."""
 _RUN = re.compile(r"[0-9a-z]+|[^\W_0-9a-z]", re.IGNORECASE)
 
 
@@ -61,6 +63,27 @@ class CallQuery:
             if field.name not in ("before", "limit") and getattr(self, field.name) not in (None, "")
         ]
         return ", ".join(shown)
+
+
+@dataclass(frozen=True, slots=True)
+class LogQuery:
+    """Entries of the archive's log; every field that is set narrows."""
+
+    start: datetime | None = None
+    """Entries of this moment or later."""
+    end: datetime | None = None
+    """Entries before this moment."""
+    kind: ArchiveEvent | None = None
+    by: str = ""
+    """The person, or the node."""
+    call: CallId | None = None
+    before: int | None = None
+    """Only entries with a lower number: the next page."""
+    limit: int = 100
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.limit <= MAX_LOG:
+            raise ValueError(Reason(f"每页 1 至 {MAX_LOG} 条", f"limit: write 1 to {MAX_LOG}"))
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 from typing import Protocol
 
 from dialer.access.accounts import Account, Session
 from dialer.access.quality import ScoreCard
-from dialer.access.requests import AccessRequest, State
+from dialer.access.requests import AccessRequest, State, Use
 from dialer.model import CallId
 
 
@@ -48,9 +48,15 @@ class AccessStore(Protocol):
     async def request(self, request_id: int) -> AccessRequest | None: ...
 
     async def requests(
-        self, *, by: str = "", state: State | None = None, before: int = 0, limit: int = 50
+        self,
+        *,
+        by: str = "",
+        state: State | None = None,
+        uses: Collection[Use] = (),
+        before: int = 0,
+        limit: int = 50,
     ) -> list[AccessRequest]:
-        """Newest first; ``by`` empty: everybody's; ``before`` 0: from the newest."""
+        """Newest first; ``by`` empty: everybody's; ``uses`` empty: any; ``before`` 0: from the newest."""
         ...
 
     async def requests_for(self, by: str, call_id: CallId) -> list[AccessRequest]:

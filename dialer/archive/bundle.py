@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib.resources
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -31,12 +31,13 @@ async def write_bundle(
     *,
     about: Mapping[str, str] | None = None,
     extra: Mapping[str, bytes] | None = None,
+    progress: Callable[[int], None] = lambda _: None,
 ) -> None:
     """Write the export of these calls into ``folder``, which must be empty or not there yet.
 
     ``about``: what the manifest says of it, e.g. purpose and filing number. ``extra``: further files by name,
-    e.g. an index as xlsx. Whoever calls this has told the log before (EXPORTED). Raises ArchiveError,
-    StoreError; what was written then isn't signed.
+    e.g. an index as xlsx. ``progress`` is told how many calls are written. Whoever calls this has told the
+    log before (EXPORTED). Raises ArchiveError, StoreError; what was written then isn't signed.
     """
     await asyncio.to_thread(_require_empty, folder)
     listed: list[dict[str, object]] = []
@@ -52,6 +53,7 @@ async def write_bundle(
         if root is not None:
             used.add(root)
             entry |= {"root": daily.name(root.day), "path": list(await _path(index, root, sealed))}
+        progress(len(listed) + 1)
         listed.append({"call": call, "audio": f"{name}.wav", "sidecar": f"{name}.json", "entry": entry})
     key = await asyncio.to_thread(signing_key, config.sign_key_file)
     public = public_hex(key)

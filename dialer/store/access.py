@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -94,13 +94,21 @@ class SqlAccess:
         return found[0] if found else None
 
     async def requests(
-        self, *, by: str = "", state: State | None = None, before: int = 0, limit: int = 50
+        self,
+        *,
+        by: str = "",
+        state: State | None = None,
+        uses: Collection[Use] = (),
+        before: int = 0,
+        limit: int = 50,
     ) -> list[AccessRequest]:
         query = select(ACCESS_REQUESTS).order_by(R.id.desc()).limit(limit)
         if by:
             query = query.where(R.by == by)
         if state is not None:
             query = query.where(R.state == state.value)
+        if uses:
+            query = query.where(R.use.in_([one.value for one in uses]))
         if before:
             query = query.where(R.id < before)
         return await self._requests(query)

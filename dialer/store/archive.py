@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import cast
 
+from dialer.access.search import LogQuery
 from dialer.model import (
     ArchiveEvent,
     CallId,
@@ -36,6 +37,9 @@ class SqlArchive:
     async def log_of(self, call_id: CallId) -> list[LogEntry]:
         found = await self._group.read(lambda connection: archiverows.log_of(connection, [call_id]))
         return found.get(call_id, [])
+
+    async def log_search(self, query: LogQuery) -> list[LogEntry]:
+        return await self._group.read(lambda connection: archiverows.log_search(connection, query))
 
     async def change(self, moves: Sequence[archiverows.Move], entries: Sequence[NewEntry]) -> list[LogEntry]:
         return await self._group.alone(lambda connection, _: archiverows.change(connection, moves, entries))

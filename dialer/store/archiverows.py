@@ -15,6 +15,7 @@ import msgspec
 from sqlalchemy import Connection, Row, and_, bindparam, func, insert, select, text, union, update
 
 from dialer import proof
+from dialer.access.search import LogQuery
 from dialer.errors import StoreError
 from dialer.events import ArchiveRootSigned, TicketIssued
 from dialer.model import (
@@ -130,6 +131,33 @@ def log_of(connection: Connection, calls: Sequence[int]) -> dict[int, list[LogEn
 def log_page(connection: Connection, after: int, limit: int) -> list[LogEntry]:
     asked = select(ARCHIVE_LOG).where(ARCHIVE_LOG.c.seq > after).order_by(ARCHIVE_LOG.c.seq).limit(limit)
     return [entry(row) for row in connection.execute(asked)]
+
+
+def log_search(connection: Connection, query: LogQuery) -> list[LogEntry]:
+    """Newest first."""
+    log = ARCHIVE_LOG.c
+    asked = select(ARCHIVE_LOG).order_by(log.seq.desc()).limit(query.limit)
+    if query.start is not None:
+        asked = asked.where(log.at >= query.start)
+    if query.end is not None:
+        asked = asked.where(log.at < query.end)
+    if query.kind is not None:
+        asked = asked.where(log.kind == query.kind.value)
+    if query.call is not None:
+        asked = asked.where(log.call_id == query.call)
+    if query.before is not None:
+        asked = asked.where(log.seq < query.before)
+    if query.by:  # canonical JSON: "at", "by", "call" come first, in this order
+        person = proof.canonical({"by": query.by})[1:-1]
+        asked = asked.where(log.body.like('{"at":"%",' + _escaped(person) + ',"call":%', escape="\\"))
+    return [entry(row) for row in connection.execute(asked)]
+
+
+def _escaped(text: str) -> str:
+    """As it is, inside LIKE."""
+    for sign in ("\\", "%", "_"):
+        text = text.replace(sign, "\\" + sign)
+    return text
 
 
 def last_entry(connection: Connection, kind: ArchiveEvent | None) -> LogEntry | None:

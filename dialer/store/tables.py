@@ -618,11 +618,13 @@ class ArchiveLogRow(Base):
     __tablename__ = "archive_log"
 
     seq: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
-    at: Mapped[datetime]
+    at: Mapped[datetime] = mapped_column(index=True)
     kind: Mapped[str]
     call_id: Mapped[int | None] = mapped_column(index=True)
     body: Mapped[str]
     hash: Mapped[str]
+
+    __table_args__ = (Index("ix_archive_log_kind", "kind", "seq"),)
 
 
 class KeptRow(Base):

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from datetime import datetime
 
 from dialer.access.accounts import Account, Session
 from dialer.access.quality import ScoreCard
-from dialer.access.requests import AccessRequest, State
+from dialer.access.requests import AccessRequest, State, Use
 from dialer.errors import StoreError
 from dialer.model import CallId
 from dialer.ports import Store
@@ -65,12 +65,21 @@ class MemoryAccess:
         return self._requests.get(request_id)
 
     async def requests(
-        self, *, by: str = "", state: State | None = None, before: int = 0, limit: int = 50
+        self,
+        *,
+        by: str = "",
+        state: State | None = None,
+        uses: Collection[Use] = (),
+        before: int = 0,
+        limit: int = 50,
     ) -> list[AccessRequest]:
         found = [
             one
             for one in reversed(self._requests.values())
-            if by in ("", one.by) and state in (None, one.state) and (not before or one.id < before)
+            if by in ("", one.by)
+            and state in (None, one.state)
+            and (not uses or one.use in uses)
+            and (not before or one.id < before)
         ]
         return found[:limit]
 

@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping
 from datetime import datetime
 
+from dialer.access.search import LogQuery
 from dialer.model import ArchiveEvent, CallId, Detail, LogEntry
 
 
@@ -28,6 +29,19 @@ class MemoryLog:
         made = LogEntry(len(self.entries) + 1, at, kind, call_id, by, dict(details), body, digest)
         self.entries.append(made)
         return made
+
+    async def log_search(self, query: LogQuery) -> list[LogEntry]:
+        found = [
+            one
+            for one in reversed(self.entries)
+            if (query.start is None or one.at >= query.start)
+            and (query.end is None or one.at < query.end)
+            and query.kind in (None, one.kind)
+            and query.call in (None, one.call_id)
+            and query.by in ("", one.by)
+            and (query.before is None or one.seq < query.before)
+        ]
+        return found[: query.limit]
 
     async def log_of(self, call_id: CallId) -> list[LogEntry]:
         return [one for one in self.entries if one.call_id == call_id]

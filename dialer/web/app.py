@@ -19,7 +19,7 @@ from starlette.staticfiles import StaticFiles
 from dialer import __version__
 from dialer.errors import AccessRefused, ArchiveError, StoreError
 from dialer.model import Reason
-from dialer.web import calls, desk, guard, quality, replay
+from dialer.web import auditlog, calls, desk, guard, quality, replay, takeaway
 from dialer.web.guard import COOKIE, ChangingVisit, SignInNeeded, house_of
 from dialer.web.house import WebHouse
 from dialer.web.show import EN, LANG_COOKIE, ZH, lang_of, page, reason_text
@@ -37,7 +37,7 @@ def make_app(house: WebHouse) -> FastAPI:
     app.middleware("http")(_protected)
     app.mount("/static", StaticFiles(directory=_STATIC), "static")
     _add_sign_in(app)
-    for room in (calls, desk, replay, quality):
+    for room in (calls, desk, replay, quality, auditlog, takeaway):
         app.include_router(room.router)
     _add_errors(app)
     return app

@@ -56,13 +56,13 @@ class SearchForm(BaseModel):
     def query(self, house: WebHouse) -> CallQuery:
         """Raises ValueError that says which field is wrong."""
         ticket = self.ticket.strip()
-        before = _number(self.before, "before")
+        before = number_of(self.before, "before")
         return CallQuery(
             phone=_phone(self.phone),
             name=self.name.strip(),
             policy_no=self.policy_no.strip(),
-            start=_day(self.since, house, 0),
-            end=_day(self.until, house, 1),
+            start=day_of(self.since, house, 0),
+            end=day_of(self.until, house, 1),
             branch=self.branch.strip(),
             campaign=self.campaign.strip(),
             seller=self.seller.strip(),
@@ -70,7 +70,7 @@ class SearchForm(BaseModel):
             outcome=Disposition(self.outcome) if self.outcome else None,
             answer_class=AnswerClass(self.answer_class) if self.answer_class else None,
             question=self.question.strip(),
-            ticket=_number(ticket, "ticket") if ticket.isdecimal() else None,
+            ticket=number_of(ticket, "ticket") if ticket.isdecimal() else None,
             ticket_category="" if ticket.isdecimal() else ticket,
             shortest_s=_seconds(self.shortest_s),
             longest_s=_seconds(self.longest_s),
@@ -95,7 +95,8 @@ def _phone(text: str) -> PhoneNumber | None:
         raise ValueError(Reason("电话号码无效", str(error))) from None
 
 
-def _day(text: str, house: WebHouse, later: int) -> datetime | None:
+def day_of(text: str, house: WebHouse, later: int) -> datetime | None:
+    """Midnight of a typed local day, ``later`` days on; None for nothing typed. Raises ValueError."""
     if not text.strip():
         return None
     try:
@@ -107,7 +108,8 @@ def _day(text: str, house: WebHouse, later: int) -> datetime | None:
     return datetime.combine(day, time(), house.zone)
 
 
-def _number(text: str, what: str) -> int | None:
+def number_of(text: str, what: str) -> int | None:
+    """A typed id; None for nothing typed. Raises ValueError."""
     if not text.strip():
         return None
     if not text.strip().isascii() or not text.strip().isdecimal() or not 0 < int(text) <= MAX_ID:

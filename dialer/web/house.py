@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from zoneinfo import ZoneInfo
@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from dialer.access.config import AccessConfig, QualityConfig
 from dialer.access.store import AccessStore
 from dialer.ports import ArchiveLog, Evidence, Store
+from dialer.web.exportstate import Exports
 from dialer.web.plays import Plays
 
 _AT_ONCE = 2
@@ -33,5 +34,8 @@ class WebHouse:
     clock: Callable[[], datetime]
     token: Callable[[], str]
     """A new unguessable text, e.g. ``secrets.token_urlsafe``."""
+    table: Callable[[str, Sequence[str], Sequence[Sequence[str]]], bytes]
+    """(``.csv`` or ``.xlsx``, headings, rows) -> a file's bytes; no text becomes a formula."""
+    exports: Exports
     plays: Plays = field(default_factory=Plays)
     hashing: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_AT_ONCE))

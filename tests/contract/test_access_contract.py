@@ -224,6 +224,8 @@ async def test_requests_and_one_decision(archive: Archive) -> None:
     assert [one.id for one in await access.requests()] == [2, 1]
     assert [one.id for one in await access.requests(by="qa1")] == [1]
     assert [one.id for one in await access.requests(before=2)] == [1]
+    assert await access.requests(uses=(Use.DOWNLOAD, Use.REGULATOR)) == []
+    assert [one.id for one in await access.requests(uses=(Use.LISTEN,))] == [2, 1]
     assert [one.id for one in await access.requests_for("qa2", CallId(2))] == [2]
     assert await access.requests_for("qa2", CallId(1)) == []
     decided = replace(

@@ -24,4 +24,5 @@ async def desk(prepared: Path, tmp_path: Path) -> AsyncIterator[Desk]:
     shutil.copytree(prepared, folder)
     made = await open_desk(folder)
     yield made
+    await made.house.exports.close()  # type: ignore[attr-defined]
     await made.store.close()

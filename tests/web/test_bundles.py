@@ -18,9 +18,9 @@ from web_home import PASSWORD, SOUND, Desk
 
 from dialer import bundles, webdesk
 from dialer.access.requests import AccessRequest, State, Use, Wish, ask, decide
-from dialer.bundles import Form
 from dialer.errors import AccessRefused, ArchiveError, ConfigError
 from dialer.model import ArchiveEvent, CallId, Disposition
+from dialer.packing import Form
 from dialer.site import Site
 
 FORM = Form("zh", {one: one.value for one in Disposition})

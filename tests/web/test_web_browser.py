@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+import zipfile
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -145,3 +146,28 @@ async def _score(page: Page) -> None:
     await page.goto(f"/findings?month={datetime(2026, 11, 1, tzinfo=UTC):%Y-%m}")
     await expect(page.locator("tbody")).to_contain_text("未致谢")
     await shot(page, "7-findings")
+
+
+@pytest.mark.slow
+async def test_an_export_is_made_and_fetched_and_the_log_tells(desk: Desk, page: Page) -> None:
+    made = await desk.granted("qa1", (1, 3), "regulator")
+    assert made.csrf
+    await sign_in(page, "qa1")
+    await page.get_by_role("link", name="导出").click()
+    await shot(page, "8-exports")
+    await page.get_by_role("button", name="生成").click()
+    link = page.get_by_role("link", name="下载")
+    await expect(link).to_be_visible()  # fetched by the page itself
+    async with page.expect_download() as fetching:
+        await link.click()
+    file = await (await fetching.value).path()
+    with zipfile.ZipFile(file) as found:
+        assert "export-1/verify.py" in found.namelist()
+    await shot(page, "9-export-made")
+    await sign_in(page, "auditor")
+    desk.app.state.house = replace(desk.app.state.house, log=desk.store.archive)
+    await page.get_by_role("link", name="审计日志").click()
+    await page.get_by_label("事项").select_option("exported")
+    await page.get_by_role("button", name="查询", exact=True).click()
+    await expect(page.locator("table.log tbody tr")).to_have_count(2)
+    await shot(page, "10-log")

@@ -10,9 +10,12 @@ from datetime import timedelta
 import pytest
 from web_home import NAMES, PASSWORD, Desk
 
+from dialer.access.accounts import Role
 from dialer.access.config import AccessConfig
-from dialer.model import ArchiveEvent
+from dialer.access.requests import State, Use
+from dialer.model import AnswerClass, ArchiveEvent, Disposition
 from dialer.web import make_app
+from dialer.web.show import named
 
 
 async def test_nobody_sees_anything_without_signing_in(desk: Desk) -> None:
@@ -218,3 +221,14 @@ async def test_every_refusal_has_a_log_line(desk: Desk, caplog: pytest.LogCaptur
 
 def test_the_application_names_all_its_routes(desk: Desk) -> None:
     assert len(make_app(desk.house).openapi()["paths"]) > 12
+
+
+def test_words_of_two_kinds_have_names_of_their_own() -> None:
+    """REFUSED is a state of requests and an outcome of calls, APPROVED a state and an entry of the log."""
+    assert named(State.REFUSED, "zh") == "未批准"
+    assert named(Disposition.REFUSED, "zh") == "拒访"
+    assert named(State.APPROVED, "zh") == "已批准"
+    assert named(ArchiveEvent.APPROVED, "zh") == "批准删除"
+    for kind in (State, Use, Disposition, AnswerClass, ArchiveEvent, Role):
+        for one in kind:
+            assert not named(one, "zh").isascii(), f"{kind.__name__}.{one.name} has no Chinese name"

@@ -19,8 +19,12 @@ from dialer.access.config import AccessConfig, QualityConfig
 from dialer.archive import ArchiveConfig, LocalVault
 from dialer.archive.archivist import Archivist
 from dialer.archive.evidence import EvidenceRoom
+from dialer.archive.mirror import LogMirror
 from dialer.archive.process import InThread
+from dialer.archive.sweeper import Sweeper
 from dialer.archive.wav import WavHeader
+from dialer.archiving import Archiving
+from dialer.exports import as_table
 from dialer.model import (
     AgentLeg,
     Answer,
@@ -44,6 +48,8 @@ from dialer.testing.clock import MovableClock
 from dialer.testing.evidence import MemoryLog
 from dialer.web import WebHouse, make_app
 from dialer.web.passwords import hashed
+from dialer.webdesk import index_form
+from dialer.webexports import WebExports
 
 ZONE = ZoneInfo("Asia/Shanghai")
 AT = datetime(2026, 11, 10, 10, 0, tzinfo=ZONE)
@@ -218,9 +224,17 @@ async def prepare(folder: Path) -> None:
 async def open_desk(folder: Path, **changed: object) -> Desk:
     store, root = await SqlStore.open(folder / "dialer.sqlite"), folder / "recordings"
     log, clock = MemoryLog(), MovableClock(AT + timedelta(hours=2))
+    config, index = archive_of(root), store.archive
+    room = EvidenceRoom(config, index)
+    archive = Archiving(
+        config, index, room, Sweeper(config, index, room), LogMirror(root, index), None, "n1", lambda at: at
+    )
+    (folder / "exports").mkdir()
+    exports = WebExports(archive, folder / "exports", index_form, clock)
     house = WebHouse(
-        store, store.access, log, EvidenceRoom(archive_of(root), store.archive), AccessConfig(),
+        store, store.access, log, room, AccessConfig(),
         QualityConfig(), 0.005, 1200, ZONE, clock, lambda: f"token-{next(_tokens)}-{'x' * 24}",
+        as_table, exports,
     )  # fmt: skip
     house = replace(house, **changed)  # type: ignore[arg-type]
     return Desk(house, make_app(house), log, clock, store, root)

@@ -8,7 +8,7 @@
     │   ├── CampaignError      a campaign file
     │   └── CalendarError      a year without official data, a broken calendar file
     ├── ImportFileError        an import that can't be read at all (encoding, columns)
-    ├── MissingModel           the recogniser's model directory is absent or broken
+    ├── MissingModel           a model's or a voice's directory is absent or broken
     ├── MissingPrompt          a clip that the script needs isn't there
     ├── IllegalTransition      an event that a table of states doesn't allow; nothing changed
     ├── SipError
@@ -60,7 +60,7 @@ class ImportFileError(DialerError):
 
 
 class MissingModel(DialerError):
-    """The recogniser's model is absent or broken."""
+    """A recogniser's model or a synthesiser's voice is absent or broken."""
 
 
 class MissingPrompt(DialerError):

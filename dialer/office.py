@@ -103,22 +103,14 @@ def all_prompt_texts(site: Site) -> list[str]:
 
 
 def build_prompts(site: Site, everything: bool) -> int:
-    """Fill what is missing in the installation's own folder. Raises MissingPrompt without espeak-ng."""
+    """Fill what is missing in the installation's own folder. Raises MissingPrompt, MissingModel."""
     return len(build_missing(all_prompt_texts(site), site.settings.prompts, anew=everything))
 
 
 def build_shipped(site: Site, folder: Path, everything: bool) -> int:
     """The set that the project ships, below ``folder``, with the list for a recording studio."""
-    config = site.settings.prompts
     texts = all_prompt_texts(site)
-    made = build(
-        texts,
-        folder / "synthetic",
-        config.espeak,
-        voice=config.voice,
-        words_per_minute=config.words_per_minute,
-        anew=everything,
-    )
+    made = build(texts, folder / "synthetic", site.settings.prompts, anew=everything)
     build_tones(folder / "synthetic")
     write_list(texts, folder / "prompts.tsv")
     return len(made)

@@ -281,6 +281,7 @@ def read_settings(text: str, file: str, home: Path, environ: Mapping[str, str]) 
             recorded=home / prompts.recorded,
             synthetic=home / prompts.synthetic,
             built=home / prompts.built,
+            voice_dir=home / prompts.voice_dir,
         ),
         store=toml.table(
             "store",

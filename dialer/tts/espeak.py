@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+from dataclasses import dataclass
 
 from dialer.errors import MissingPrompt
 from dialer.tts.audio import Wave, pcm_of_wav
@@ -47,6 +48,24 @@ def spelling(text: str) -> str:
     for word, other in _RESPELLED.items():
         text = text.replace(word, other)
     return text
+
+
+@dataclass(frozen=True, slots=True)
+class EspeakSpeaker:
+    """``speaker.Speaker``: a process for each text."""
+
+    program: str
+    """Its path."""
+    voice: str
+    words_per_minute: int
+    at_once: int = 2
+
+    def speak(self, text: str) -> tuple[Wave, int]:
+        """Raises MissingPrompt naming the text."""
+        return speak(self.program, text, self.voice, self.words_per_minute)
+
+    def close(self) -> None:
+        return None
 
 
 def speak(program: str, text: str, voice: str, words_per_minute: int, pitch: int = 50) -> tuple[Wave, int]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+import sys
 from itertools import pairwise
 from pathlib import Path
 from xml.etree import ElementTree
@@ -12,7 +14,16 @@ from click.testing import CliRunner, Result
 from office_home import dialer, told
 
 from dialer.cli import main
-from dialer.tts.audio import clip_wave
+from dialer.office import all_prompt_texts
+from dialer.site import Site
+from dialer.tts.audio import clip_wave, wav
+from dialer.tts.book import clip_name
+from dialer.tts.sherpa import spelling
+from dialer.tts.tones import beep
+
+sys.path.append(str(Path(__file__).parent / "tts"))
+
+from tone_voices import vits
 
 SCRIPTS = Path(__file__).parents[2] / "config" / "scripts"
 SVG = "{http://www.w3.org/2000/svg}"
@@ -182,3 +193,26 @@ def test_what_has_no_clip_is_named() -> None:
     done = run("prompts", "play", "从来没有的话", "-o", "/dev/null")
     assert done.exit_code == 2
     assert "从来没有的话" in done.stderr
+
+
+def test_a_voice_of_the_installation_speaks_every_prompt(tmp_path: Path) -> None:
+    """The real command, the real library, a whistling voice that knows every character but one."""
+    texts = all_prompt_texts(Site(tmp_path))
+    known = sorted({letter for text in texts for letter in spelling(text) if letter.isalnum()} - {"亿"})
+    vits(tmp_path / "voice", words=dict.fromkeys(known, "a"), sample_rate=8000)
+    config = tmp_path / "config" / "dialer.toml"
+    config.parent.mkdir()
+    config.write_text('[prompts]\nsynthesiser = "sherpa-onnx"\nspeed = 2.0\n', encoding="utf-8")
+    assert len(run("--home", tmp_path, "prompts", "missing").output.splitlines()) == len(texts)
+    done = run("--home", tmp_path, "prompts", "build")
+    assert done.exit_code == 2
+    assert "1 prompts can't be spoken: '亿'" in done.stderr
+    assert run("--home", tmp_path, "prompts", "missing").output.splitlines() == ["亿"]
+    (tmp_path / "config" / "prompts" / "recorded").mkdir(parents=True)
+    (tmp_path / "config" / "prompts" / "recorded" / clip_name("亿")).write_bytes(wav(beep()))
+    assert run("--home", tmp_path, "prompts", "missing").exit_code == 0
+    assert run("--home", tmp_path, "prompts", "build").output == "合成 0 条\n"
+    shutil.rmtree(tmp_path / "voice")
+    done = run("--home", tmp_path, "prompts", "build", "--all")
+    assert done.exit_code == 2
+    assert "there is no such voice directory" in done.stderr

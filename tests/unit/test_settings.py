@@ -282,6 +282,9 @@ def test_what_no_file_may_set(table: str, key: str) -> None:
         ('[registrar]\nalgorithms = ["SHA1"]\n', 2, "algorithms: write SHA-256, MD5 or both"),
         ("[prompts]\nwords_per_minute = 0\n", 2, "words_per_minute: write 80 to 450"),
         ("[prompts]\nvoice = ''\n", 2, "voice: empty"),
+        ("[prompts]\nsynthesiser = 'festival'\n", 2, "synthesiser: .*espeak-ng.*sherpa-onnx"),
+        ("[prompts]\nspeaker = -1\n", 2, "speaker: must be 0 or more"),
+        ("[prompts]\nspeed = 3.0\n", 2, "speed: write 0.5 to 2.0"),
     ],
 )  # fmt: skip
 def test_wrong_values_are_explained_where_they_stand(text: str, line: int, words: str) -> None:
@@ -326,6 +329,7 @@ def test_relative_paths_start_at_the_installation() -> None:
     assert found.site.database == Path("/srv/d/dialer.sqlite")
     assert found.archive.root == Path("/srv/d/recordings")
     assert found.prompts.recorded == Path("/srv/d/config/prompts/recorded")
+    assert found.prompts.voice_dir == Path("/srv/d/voice")
     absolute = read(TEXT.replace('database = "dialer.sqlite"', 'database = "/var/d.sqlite"'))
     assert absolute.site.database == Path("/var/d.sqlite")
 
@@ -547,6 +551,8 @@ _OTHERS = {
     ("media", "niceness"): "-5",
     ("recogniser", "model_dir"): '"other"',
     ("prompts", "synthetic"): '"other"',
+    ("prompts", "synthesiser"): '"sherpa-onnx"',
+    ("prompts", "speed"): "1.25",
     ("intake", "country"): '"852"',
 }
 

@@ -63,6 +63,8 @@ STARTED = f"{ASR}::test_each_worker_is_started_with_the_model"
 RESTARTED = f"{ASR}::test_a_dead_worker_is_started_later_each_time"
 BOOK = "unit/tts/test_tts_book.py::test_a_recording_wins_and_the_own_synthesis_comes_last"
 VOICE = "unit/tts/test_tts_build.py::test_voice_and_speed_reach_the_program"
+SHERPA = "unit/tts/test_tts_sherpa.py"
+OWN_VOICE = f"{SHERPA}::test_clips_are_built_for_the_telephone"
 
 WISHES = "unit/access/test_access_requests.py::test_the_settings_bound_a_wish"
 LOCKS = "unit/access/test_access_accounts.py::test_wrong_passwords_lock_and_a_right_one_forgives"
@@ -259,9 +261,13 @@ PROOFS = {
     "prompts.recorded": BOOK,
     "prompts.synthetic": BOOK,
     "prompts.built": BOOK,
+    "prompts.synthesiser": f"{SHERPA}::test_with_a_voice_of_ones_own_the_shipped_one_is_silent",
     "prompts.espeak": VOICE,
     "prompts.voice": VOICE,
     "prompts.words_per_minute": VOICE,
+    "prompts.voice_dir": OWN_VOICE,
+    "prompts.speaker": OWN_VOICE,
+    "prompts.speed": OWN_VOICE,
     "store.busy_timeout_s": f"{STORE}::test_how_long_a_locked_database_is_waited_for",
     "store.busy_retries": f"{STORE}::test_how_long_a_locked_database_is_waited_for",
     "store.gather_s": f"{GROUPED}::test_callers_share_a_transaction",

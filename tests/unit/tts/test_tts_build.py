@@ -42,12 +42,12 @@ def said(speaker: Path) -> list[str]:
 
 
 def test_clips_are_made_once(speaker: Path, tmp_path: Path) -> None:
-    made = build(["您好。", "谢谢", "您好。"], tmp_path / "out", str(speaker))
+    made = build(["您好。", "谢谢", "您好。"], tmp_path / "out", PromptConfig(espeak=str(speaker)))
     assert [path.name for path in made] == [clip_name("您好。"), clip_name("谢谢")]
     assert [clip_fault(path) for path in made] == [None, None]
-    assert build(["您好。", "谢谢"], tmp_path / "out", str(speaker)) == []
+    assert build(["您好。", "谢谢"], tmp_path / "out", PromptConfig(espeak=str(speaker))) == []
     assert len(said(speaker)) == 2
-    assert len(build(["谢谢"], tmp_path / "out", str(speaker), anew=True)) == 1
+    assert len(build(["谢谢"], tmp_path / "out", PromptConfig(espeak=str(speaker)), anew=True)) == 1
     assert list((tmp_path / "out").glob("*.part")) == []
 
 
@@ -67,15 +67,15 @@ def test_voice_and_speed_reach_the_program(speaker: Path, tmp_path: Path) -> Non
 
 
 def test_what_another_folder_has_is_not_made_again(speaker: Path, tmp_path: Path) -> None:
-    config = PromptConfig(tmp_path / "r", tmp_path / "s", tmp_path / "b", str(speaker))
-    build(["您好"], config.recorded, str(speaker))
+    config = PromptConfig(tmp_path / "r", tmp_path / "s", tmp_path / "b", espeak=str(speaker))
+    build(["您好"], config.recorded, config)
     assert build_missing(["您好"], config) == []
     assert len(build_missing(["您好"], config, anew=True)) == 1
 
 
 def test_without_the_program_the_error_says_how_to_get_it(tmp_path: Path) -> None:
     with pytest.raises(MissingPrompt, match="apt-get install espeak-ng"):
-        build(["您好"], tmp_path, "no-such-speech-program")
+        build(["您好"], tmp_path, PromptConfig(espeak="no-such-speech-program"))
     assert list(tmp_path.iterdir()) == []
 
 
@@ -84,7 +84,7 @@ def test_a_failing_program_names_the_text_and_leaves_nothing(
     speaker: Path, tmp_path: Path, text: str, reason: str
 ) -> None:
     with pytest.raises(MissingPrompt, match=reason) as caught:
-        build([text], tmp_path / "out", str(speaker))
+        build([text], tmp_path / "out", PromptConfig(espeak=str(speaker)))
     assert text in str(caught.value)
     assert list((tmp_path / "out").iterdir()) == []
 

@@ -1,17 +1,22 @@
-"""sherpa-onnx directories: which kind, what is missing. None is small enough to ship and to load here."""
+"""sherpa-onnx: which kind a directory is, what is missing; the real library on models that hear loudness."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
+from tone_models import paraformer, sense_voice, zipformer
 
+from dialer.asr import WorkerRecogniser
 from dialer.asr.config import AsrConfig, Engine
 from dialer.asr.directory import check_directory, engine_of
 from dialer.asr.sherpa_engine import heard
 from dialer.asr.sherpa_model import SherpaKind, check_sherpa_model
 from dialer.errors import MissingModel
+from dialer.model import Heard
 
 PARAFORMER = "<blank> 0\n是 1\n的 2\n"
 SENSE_VOICE = PARAFORMER + "<|zh|> 3\n"
@@ -96,3 +101,76 @@ def test_confidence_is_the_mean_of_the_symbols_where_the_model_gives_it() -> Non
     assert heard("是的", [math.log(0.9), math.log(0.4)]).confidence == pytest.approx(0.6)
     assert heard("是的", []).confidence == 1.0
     assert heard("  ", []).confidence == 0.0
+
+
+# -- the library itself, in its worker ----------------------------------------------------------------
+
+Make = Callable[[Path], Path]
+KINDS = [
+    pytest.param(sense_voice, "是", "是是", id="SenseVoice"),
+    pytest.param(paraformer, "是的", "是的", id="Paraformer"),
+    pytest.param(zipformer, "是", "是", id="streaming zipformer"),
+]
+"""One loud sound, and two, as each model writes them."""
+
+
+def sound(*parts: tuple[float, bool]) -> bytes:
+    """Seconds of hiss, loud or faint, as a call has it."""
+    rng = np.random.default_rng(7)
+    waves = [rng.normal(size=int(seconds * 8000)) * (3000 if loud else 3) for seconds, loud in parts]
+    return np.concatenate(waves).astype("<i2").tobytes()
+
+
+async def hear(recogniser: WorkerRecogniser, pcm: bytes) -> Heard:
+    """In pieces, as the voice detector gives them."""
+    stream = await recogniser.open(("是", "是的"))
+    for at in range(0, len(pcm), 3200):
+        await stream.feed(pcm[at : at + 3200])
+    return await stream.finish()
+
+
+@pytest.mark.parametrize(("make", "once", "twice"), KINDS)
+async def test_the_real_library_hears_through_a_worker(
+    tmp_path: Path, make: Make, once: str, twice: str
+) -> None:
+    async with WorkerRecogniser(AsrConfig(make(tmp_path), engine=Engine.SHERPA, deadline_s=20)) as recogniser:
+        one = await hear(recogniser, sound((0.3, False), (0.4, True), (0.7, False)))
+        assert one.text == once
+        assert 0.3 < one.confidence <= 1.0
+        assert one.snr_db > 40
+        two = sound((0.3, False), (0.4, True), (0.4, False), (0.4, True), (0.7, False))
+        assert (await hear(recogniser, two)).text == twice
+        assert (await hear(recogniser, sound((1.0, False)))).text == ""
+        assert (await hear(recogniser, b"")).text == ""
+        assert recogniser.ready == 1
+
+
+@pytest.mark.parametrize(("make", "once", "twice"), KINDS)
+async def test_many_utterances_at_once_keep_their_own_words(
+    tmp_path: Path, make: Make, once: str, twice: str
+) -> None:
+    loud, quiet = sound((0.3, False), (0.4, True), (0.7, False)), sound((1.4, False))
+    async with WorkerRecogniser(AsrConfig(make(tmp_path), engine=Engine.SHERPA, deadline_s=20)) as recogniser:
+        streams = [await recogniser.open(("是",)) for _ in range(6)]
+        for at in range(0, len(loud), 3200):
+            for number, stream in enumerate(streams):
+                await stream.feed((loud if number % 2 else quiet)[at : at + 3200])
+        assert [(await stream.finish()).text for stream in streams] == ["", once] * 3
+
+
+async def test_a_phrase_that_the_model_cannot_write_is_told(tmp_path: Path) -> None:
+    config = AsrConfig(sense_voice(tmp_path), engine=Engine.SHERPA, deadline_s=20)
+    async with WorkerRecogniser(config) as recogniser:
+        await (await recogniser.open(("是", "不是"))).cancel()
+        assert recogniser.dropped == {"不是"}
+
+
+@pytest.mark.parametrize(("make", "once", "twice"), KINDS)
+async def test_a_model_that_was_cut_off_in_copying_is_refused(
+    tmp_path: Path, make: Make, once: str, twice: str
+) -> None:
+    part = max(make(tmp_path).glob("*.onnx"), key=lambda file: file.stat().st_size)
+    part.write_bytes(part.read_bytes()[:-40])
+    with pytest.raises(MissingModel) as caught:
+        await WorkerRecogniser(AsrConfig(tmp_path, engine=Engine.SHERPA)).start()
+    assert str(tmp_path) in str(caught.value)

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -48,3 +50,15 @@ def test_a_missing_model_is_told_over_the_link(tmp_path: Path, engine: Engine) -
     message = reply(body)
     assert isinstance(message, Ready)
     assert "no such model directory" in message.trouble
+
+
+def test_a_worker_hears_without_anything_that_could_fetch_a_model() -> None:
+    """In a process of its own, as the service starts it."""
+    program = (
+        "import sys; from pathlib import Path; from dialer.asr import worker\n"
+        "worker.leave_out_fetching()\n"
+        f"desk = worker.Desk(worker.load(worker.Engine.BUNDLED, Path({str(DEMO)!r})))\n"
+        "print(desk.handle(worker.Open(1, ('是的',))).dropped, 'urllib3' in sys.modules)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == "() False\n"

@@ -128,7 +128,7 @@ class ArchiveRootSigned:
     root: str
     signature: str
     public_key: str
-    text: str = ""
+    statement: str = ""
     """What was signed (``proof.statement``)."""
 
 

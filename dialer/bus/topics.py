@@ -38,8 +38,8 @@ def told(prefix: str, node: str, event_id: int, event: Event) -> list[Message]:
     name = type(event).__name__
     body = msgspec.json.encode({"id": event_id or None, "event": name, "node": node, **fields})
     found = [Message(f"{prefix}/event/{_WORD.sub('-', name).lower()}", body)]
-    if isinstance(event, ArchiveRootSigned) and event.text:
-        found.append(root(prefix, event.day.isoformat(), event.text, event.signature, event.public_key))
+    if isinstance(event, ArchiveRootSigned) and event.statement:
+        found.append(root(prefix, event.day.isoformat(), event.statement, event.signature, event.public_key))
     if isinstance(event, TrunkDown | TrunkUp):
         found.append(Message(f"{prefix}/trunk/{level(node)}/{level(event.trunk)}", body, retain=True))
     return found

@@ -20,6 +20,7 @@ WORDS = {
     "root",
     "sha256",
     "signature",
+    "statement",
     "step",
     "trunk",
     "why",

@@ -15,7 +15,7 @@ from sip_fakes import FakeMediaPlane, until
 from sip_peers import Peer, Peers, dial, event, to_the_end
 
 from dialer.errors import TrunkError
-from dialer.ports import Answered, Ended, Failed, Progress
+from dialer.ports import Answered, Ended, Failed, Held, Progress
 from dialer.sip.address import Addr
 from dialer.sip.config import EndpointConfig, TrunkConfig, TrunkType
 from dialer.sip.endpoint import SipEndpoint
@@ -85,7 +85,8 @@ async def test_pjsip_is_held_and_resumed(
     stream = plane.streams[0]
     await until(lambda: stream.remote is not None and not stream.remote.sending, "not held")
     await until(lambda: stream.remote is not None and stream.remote.sending, "not resumed")
-    (end,) = await to_the_end(leg)
+    *held, end = await to_the_end(leg)
+    assert [one.on for one in held if isinstance(one, Held)] == [True, False]
     assert isinstance(end, Ended)
     assert end.by_remote
     await callee.finished()

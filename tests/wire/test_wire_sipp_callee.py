@@ -9,7 +9,7 @@ from sip_fakes import FakeMediaPlane, until
 from sip_peers import NUMBER, LossyRelay, MakeTrunk, Peers, dial, event, to_the_end
 
 from dialer.errors import TrunkError
-from dialer.ports import Answered, DialRequest, Ended, Failed, Progress
+from dialer.ports import Answered, DialRequest, Ended, Failed, Held, Progress
 
 pytestmark = pytest.mark.wire
 
@@ -137,7 +137,8 @@ async def test_hold_and_resume_keep_the_call(
 ) -> None:
     callee = await peers.sipp("hold_and_resume")
     found = await to_the_end(await dial(make_trunk(callee.port)))
-    assert [type(e) for e in found] == [Answered, Ended]
+    assert [type(e) for e in found] == [Answered, Held, Held, Ended]
+    assert [e.on for e in found if isinstance(e, Held)] == [True, False]
     remote = plane.streams[0].remote
     assert remote is not None
     assert remote.port == 40044, "media must follow the re-INVITE"

@@ -25,11 +25,13 @@ def test_an_event_goes_to_its_topic_once_with_its_id() -> None:
 
 
 def test_a_signed_root_is_retained_under_its_day_as_it_lies_in_the_folder() -> None:
-    event = ArchiveRootSigned(NOW, date(2026, 11, 9), 1, 9, "ab", "cd", "ef", text='{"day":"2026-11-09"}')
+    event = ArchiveRootSigned(
+        NOW, date(2026, 11, 9), 1, 9, "ab", "cd", "ef", statement='{"day":"2026-11-09"}'
+    )
     once, kept = topics.told("acme/huifang", "n1", 3, event)
     assert (once.topic, once.retain) == ("acme/huifang/event/archive-root-signed", False)
     assert (kept.topic, kept.retain) == ("acme/huifang/root/2026-11-09", True)
-    assert json.loads(kept.payload) == {"text": event.text, "signature": "cd", "public_key": "ef"}
+    assert json.loads(kept.payload) == {"text": event.statement, "signature": "cd", "public_key": "ef"}
     assert proof.signature_fits("x", "cd", "ef") is False
 
 

@@ -20,7 +20,7 @@ from sip_fakes import FakeMediaPlane, until
 
 from dialer.errors import ConfigError, TrunkError
 from dialer.model import PhoneNumber
-from dialer.ports import Answered, DialRequest, Ended, Failed, KeyPressed, Leg, LegEvent, Progress
+from dialer.ports import Answered, DialRequest, Ended, Failed, Held, KeyPressed, Leg, LegEvent, Progress
 from dialer.sip.config import EndpointConfig, TrunkConfig, TrunkType
 from dialer.sip.description import SessionDescription
 from dialer.sip.lines import open_endpoint, probe_trunks
@@ -191,7 +191,7 @@ async def test_hold_keys_and_bye_of_the_far_end(site: Site) -> None:
     trunk = await site.trunk()
     leg = await dial(trunk, LEAVES)
     found = await to_the_end(leg)
-    assert [type(one) for one in found if not isinstance(one, KeyPressed)] == [Answered, Ended]
+    assert [type(one) for one in found if not isinstance(one, KeyPressed)] == [Answered, Held, Ended]
     assert isinstance(found[-1], Ended)
     assert (found[-1].by_remote, found[-1].reason) == (True, "Q.850 16 Normal call clearing")
     remote = site.media.streams[0].remote

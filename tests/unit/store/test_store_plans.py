@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, event
 
-from dialer.bus.local import drain_once
+from dialer.bus.local import Bus
 from dialer.model import CallRecord, Disposition, Phone, PhoneNumber, Policyholder, Recording, Task, TaskId
 from dialer.policy.verdict import Decision, Dial, Wait
 from dialer.ports import Candidate
@@ -69,7 +69,7 @@ async def asked(tmp_path: Path) -> dict[str, list[str]]:
     await store.call(attempt.id)
     await store.decisions(first.task.id)
     await store.task_page(TaskId(5), 10)
-    await drain_once(store, [])
+    await Bus(store, []).drain()
     await store.close()
     return plans
 

@@ -72,28 +72,31 @@ def simulate_command(
 ) -> None:
     from dialer import forecasting, views
     from dialer.simulation import forecast, simulate
+    from dialer.simulation.people import seldom_collected
     from dialer.site import Site
 
     site = Site(ctx.home or Path())
     count, file = _tasks(ctx, tasks)
-    planned = forecasting.plan_for(
-        site,
-        forecasting.Question(
-            start=_first_day(site, start),
-            days=days,
-            seed=seed,
-            count=count,
-            file=file,
-            deadline=deadline,
-            at_once=at_once,
-            lines=lines,
-            cps=cps,
-            agents=agents,
-            callees=callees,
-        ),
-    )
-    _name_bad_rows(ctx, planned)
-    found = forecast(simulate(planned.plan, _progress(ctx, days)))
+    with seldom_collected():
+        planned = forecasting.plan_for(
+            site,
+            forecasting.Question(
+                start=_first_day(site, start),
+                days=days,
+                seed=seed,
+                count=count,
+                file=file,
+                deadline=deadline,
+                at_once=at_once,
+                lines=lines,
+                cps=cps,
+                agents=agents,
+                callees=callees,
+            ),
+        )
+        _name_bad_rows(ctx, planned)
+        found = forecast(simulate(planned.plan, _progress(ctx, days)))
+        del planned  # the collector finds nothing left to look through
     if as_json:
         click.echo(views.dumps(found))
     else:
@@ -134,11 +137,11 @@ def _tasks(ctx: Context, text: str) -> tuple[int, Path | None]:
 
 def _first_day(site: Site, asked: datetime | None) -> date:
     """Tomorrow where none is asked for, in the zone of the rules."""
+    if asked is not None:
+        return asked.date()
     from dialer.app import system_clock
     from dialer.policy.zones import find_zone
 
-    if asked is not None:
-        return asked.date()
     return system_clock().astimezone(find_zone(site.settings.calling.zone)).date() + timedelta(days=1)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -105,12 +106,13 @@ class Forecast:
 def forecast(ran: Ran) -> Forecast:
     plan = ran.plan
     tally, on_time = _tally(ran)
+    states = Counter(one.state for one in ran.tasks)
     return Forecast(
         start=plan.start,
         days=plan.days,
         seed=plan.seed,
         tasks=len(ran.tasks),
-        states={state: n for state in TaskState if (n := sum(one.state is state for one in ran.tasks))},
+        states={state: states[state] for state in TaskState if states[state]},
         due=tally.due,
         on_time=on_time,
         done_on_time=kpi.share(on_time, tally.due),

@@ -66,8 +66,7 @@ def invent(
         raise CalendarError(f"no workday within {days} days from {first}")
     if at_once:
         mornings = mornings[:1]
-    with seldom_collected():
-        return _mornings(count, seed, people, mornings, calendar)
+    return _mornings(count, seed, people, mornings, calendar)
 
 
 def _mornings(

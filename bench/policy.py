@@ -1,7 +1,11 @@
 """The policy engine's figures: `make bench-policy`. A table, and as the last line one JSON object.
 
-- claim: the next task of a million in mixed states (``bench/millions.py``), from the look at the queue to the
-  claim, on SQLite and on a private PostgreSQL; the given percentile is the worse one
+- claim: the next task of a million in mixed states (``bench/millions.py``), on SQLite and on a private,
+  durable PostgreSQL; the given percentile is the worse one. The process is set up as the daemon's (event
+  loop, collector). Timed is what a node does for its next call: the look at the queue, which brings eight
+  candidates with their numbers and attempts, the verdict of each until one may be called, and the claim up
+  to its commit. What comes between two claims isn't timed: verdicts that say wait are stored, the barrier
+  and the end of the call
 - import: 100,000 rows into a fresh installation by ``dialer import``
 - simulation: 100,000 new policies over a month by ``dialer simulate``, every call checked
 - report: a month of a million calls (``bench/report.py``)
@@ -28,6 +32,7 @@ from bench import report
 from bench.imports import measure_import
 from bench.measure import percentile, print_json, print_table
 from bench.millions import NOT_APPROVED, OPENS, fill
+from dialer.app import keep_what_is_there, use_fast_loop
 from dialer.lanes import Lanes
 from dialer.model import CallRecord, Disposition
 from dialer.policy.calendar import Calendar
@@ -82,7 +87,7 @@ class Node:
         lanes = Lanes(self.calendar, lambda _campaign: self.settings, lambda: self.now, 1.0)
         while len(took) < count + WARM:
             begun = time.perf_counter()
-            found = await self.store.candidates(self.now, LOOK, None, lanes.reachable(self.now))
+            found = await self.store.candidates(self.now, LOOK, None, lanes.reachable(self.now), NODE)
             claim, waits = None, []
             for one in found:
                 decision = self.judge(one)
@@ -116,6 +121,7 @@ async def measure_claims(name: str, place: Path | str, tasks: int, count: int) -
 
         await store._group.alone(work)
     filled = time.perf_counter() - begun
+    keep_what_is_there()
     try:
         took = await Node(store, Site(ROOT).calendar, PolicySettings()).claims(count)
     finally:
@@ -167,6 +173,7 @@ def main() -> None:
     parser.add_argument("--calls", type=int, default=MILLION, help="in the month that is reported")
     parser.add_argument("--no-postgres", action="store_true")
     asked = parser.parse_args()
+    use_fast_loop()
     rows: list[tuple[object, ...]] = [("figure", "value")]
     with tempfile.TemporaryDirectory(prefix="bench-policy-") as name:
         folder = Path(name)

@@ -466,11 +466,13 @@ class Store(Protocol):
         limit: int,
         campaigns: Collection[str] | None = None,
         reachable: Reachable = lambda _lane: True,
+        node: str = "",
     ) -> list[Candidate]:
         """Open tasks that aren't claimed and whose last Wait verdict is over, earliest deadline first.
 
         ``campaigns``: of these alone; None: of all. Of lanes that are ``reachable``; agreed times that are
-        due are among them whatever their lane.
+        due are among them whatever their lane. ``node``: who asks; of several that are at work each is shown
+        its own share of the tasks with the same deadline first, so that they don't reach for the same ones.
         """
         ...
 

@@ -253,7 +253,9 @@ class Scheduler:
             return  # nothing to decide: the order of the queue stands
         more = await self._refused.recheck(asyncio.get_running_loop().time(), self._config.batch)
         limit = min(self._config.batch, _PER_LINE * free) + len(self._departures) + more
-        found = await self._store.candidates(now, limit, running, self._lanes.reachable(now))
+        found = await self._store.candidates(
+            now, limit, running, self._lanes.reachable(now), self._config.node
+        )
         keeping: list[asyncio.Task[bool]] = []
         kept: list[bool] = []
         try:

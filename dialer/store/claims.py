@@ -12,8 +12,25 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select, update
+from sqlalchemy import (
+    ARRAY,
+    Connection,
+    DateTime,
+    Float,
+    Integer,
+    Row,
+    Select,
+    Text,
+    bindparam,
+    column,
+    delete,
+    func,
+    insert,
+    select,
+    update,
+)
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.types import TypeEngine
 
 from dialer.errors import Fenced
 from dialer.events import CallDialled
@@ -100,14 +117,43 @@ _HELD_BY_CLAIM = (
 )
 
 
-def _upsert(made: sqlite.Insert | postgresql.Insert) -> sqlite.Insert | postgresql.Insert:
-    """What is in the way can only be a lease that ran out."""
-    new = made.values(lease_until=db_now() + bindparam("lease_s"))
-    fresh = {name: new.excluded[name] for name in ("node", "fence", "lease_until", "claimed_at")}
-    return new.on_conflict_do_update(index_elements=["task_id"], set_=fresh)
+_NEW_CLAIM = ("task_id", "node", "fence", "lease_until", "claimed_at")
 
 
-_CLAIM = {"sqlite": _upsert(sqlite.insert(CLAIMS)), "postgresql": _upsert(postgresql.insert(CLAIMS))}
+def _or_renewed(made: sqlite.Insert | postgresql.Insert) -> sqlite.Insert | postgresql.Insert:
+    """Only a lease that ran out makes room."""
+    fresh = {name: made.excluded[name] for name in _NEW_CLAIM[1:]}
+    over = CLAIMS.c.lease_until <= db_now()
+    return made.on_conflict_do_update(index_elements=["task_id"], set_=fresh, where=over)
+
+
+_CLAIM = _or_renewed(sqlite.insert(CLAIMS).values(lease_until=db_now() + bindparam("lease_s")))
+
+
+_ASKED: dict[str, TypeEngine[Any]] = {
+    "ids": Integer(), "node": Text(), "lease_s": Float(), "claimed_at": DateTime(timezone=True)
+}  # fmt: skip
+
+
+def _claim_in_one() -> Select[Any]:
+    """SQL, PostgreSQL: take, and what was taken, in one statement and so in one round trip.
+
+    A claim that was made meanwhile, too late to be seen, stays: its task is left out.
+    """
+    asked = func.unnest(*(bindparam(name, type_=ARRAY(kind)) for name, kind in _ASKED.items()))
+    one = asked.table_valued(
+        *(column(name, kind) for name, kind in _ASKED.items()), name="asked"
+    ).render_derived()
+    taken = _TAKE.cte("taken")
+    values = select(
+        taken.c.id, one.c.node, taken.c.fence, db_now() + one.c.lease_s, one.c.claimed_at
+    ).join_from(taken, one, one.c.ids == taken.c.id)
+    made = _or_renewed(postgresql.insert(CLAIMS).from_select(_NEW_CLAIM, values))
+    claimed = made.returning(CLAIMS.c.task_id).cte("claimed")
+    return select(taken).join_from(taken, claimed, claimed.c.task_id == taken.c.id)
+
+
+_CLAIM_IN_ONE = _claim_in_one()
 _HELD = (
     select(CLAIMS.c.task_id, CLAIMS.c.fence, CLAIMS.c.node)
     .where(among_ids(CLAIMS.c.task_id), CLAIMS.c.lease_until > db_now())
@@ -179,26 +225,43 @@ def reconsider(connection: Connection, limit: int) -> int:
 
 
 def claim(connection: Connection, asked: Sequence[ClaimAsked], _: InLoop) -> list[Claim | None]:
-    free = {row.id: row for row in connection.execute(_TAKE, {"ids": [one.task_id for one in asked]})}
-    made = [
+    claimed = _claimed_in_one if connection.dialect.name == "postgresql" else _claimed
+    found = {row.id: row for row in claimed(connection, asked)}
+    return [
         None if row is None else Claim(rows.task(row), row.fence, one.node)
         for one in asked
-        for row in (free.get(one.task_id),)
+        for row in (found.get(one.task_id),)
     ]
+
+
+def _claimed_in_one(connection: Connection, asked: Sequence[ClaimAsked]) -> Sequence[Row[Any]]:
+    values = {
+        "ids": [one.task_id for one in asked],
+        "node": [one.node for one in asked],
+        "lease_s": [one.lease_s for one in asked],
+        "claimed_at": [one.now for one in asked],
+    }
+    return connection.execute(_CLAIM_IN_ONE, values).all()
+
+
+def _claimed(connection: Connection, asked: Sequence[ClaimAsked]) -> Sequence[Row[Any]]:
+    """On SQLite nobody else can write between the two statements."""
+    found = connection.execute(_TAKE, {"ids": [one.task_id for one in asked]}).all()
+    fences = {row.id: row.fence for row in found}
     new = [
         {
             "task_id": one.task_id,
             "node": one.node,
-            "fence": got.fence,
+            "fence": fences[one.task_id],
             "lease_s": one.lease_s,
             "claimed_at": one.now,
         }
-        for one, got in zip(asked, made, strict=True)
-        if got is not None
+        for one in asked
+        if one.task_id in fences
     ]
     if new:
-        connection.execute(_CLAIM[connection.dialect.name], new)
-    return made
+        connection.execute(_CLAIM, new)
+    return found
 
 
 def barrier(

@@ -33,7 +33,8 @@ class StoreConfig:
     """How many callers share one transaction at most."""
 
     connections: int = 4
-    """PostgreSQL: write transactions at once."""
+    """PostgreSQL: write transactions at once. A node opens up to twice as many connections, and three: those
+    that read, and write what needn't last (claims), are a pool of their own."""
 
     connect_timeout_s: float = 5.0
     """PostgreSQL: how long the server may take to accept a connection, or the pool to give one."""

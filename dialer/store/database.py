@@ -50,7 +50,7 @@ _PAGE = 1000
 _WAKE = 1000
 """Tasks whose Wait is over that one look at the queue makes ready."""
 
-_CLAIM = Kind(claims.claim, lambda asked: asked.task_id, lasting=False)
+_CLAIM = Kind(claims.claim, lambda asked: asked.task_id, lasting=False, single=True)
 _RELEASE = Kind(claims.release, lambda claim: claim.task.id, lasting=False)
 _RENEW = Kind(claims.renew, lambda asked: asked.claim.task.id, lasting=False)
 _NOTE = Kind(outcomes.note, lambda noted: (noted.call_id, noted.answered))
@@ -124,8 +124,9 @@ class SqlStore(SqlRegisters):
         limit: int,
         campaigns: Collection[str] | None = None,
         reachable: Reachable = lambda _lane: True,
+        node: str = "",
     ) -> list[Candidate]:
-        asked = Asked(now, limit, campaigns, reachable)
+        asked = Asked(now, limit, campaigns, reachable, node)
         found = await self._group.glance(lambda connection: self._queue.read(connection, asked))
         if found is None:
             await self._group.alone(lambda connection, _: claims.wake(connection, now, max(limit, _WAKE)))

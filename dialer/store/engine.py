@@ -20,11 +20,13 @@ from typing import Any, Protocol, TypeVar
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, DisconnectionError, NoSuchModuleError
+from sqlalchemy.exc import ArgumentError, DisconnectionError, NoSuchModuleError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy.util import greenlet_spawn
 
 from dialer.errors import StoreError
+from dialer.store import faults
 from dialer.store.claims import InLoop
 from dialer.store.config import StoreConfig
 
@@ -38,6 +40,8 @@ _CHECKPOINT_COMMITS, _CHECKPOINT_PAGES = 30, 20_000
 its callers wait, only where the log got longer than so many pages (of 4 KiB)."""
 _CACHE_KIB = 16_384
 """SQLite's own page cache, for each connection."""
+_LASTING, _FLEETING, _AT_ONCE = "lasting", "fleeting", "at once"
+"""How SQLite writes: every commit on the disk; not; and waiting for nothing, neither lock nor disk."""
 _SSL_NAMES = ("sslmode", "sslrootcert", "sslcert", "sslkey")
 
 
@@ -59,10 +63,13 @@ class Database(Protocol):
         """The same for work that takes a millisecond at most."""
         ...
 
-    async def write(self, work: Callable[[Connection, InLoop], T], *, lasting: bool = True) -> T:
+    async def write(
+        self, work: Callable[[Connection, InLoop], T], *, lasting: bool = True, single: bool = False
+    ) -> T:
         """Returns once it is committed; an error of ``work`` rolls back. ``work`` takes milliseconds.
 
         ``lasting``: and on the disk; otherwise a power cut may take it, with nothing that came later.
+        ``single``: PostgreSQL hears one statement, which is a transaction by itself.
         """
         ...
 
@@ -98,17 +105,22 @@ class SqliteDatabase:
             URL.create("sqlite", database=str(path)),
             connect_args={"timeout": config.busy_timeout_s, "check_same_thread": False},
             hide_parameters=True,
+            pool_use_lifo=True,  # the connection used last has its pages in its cache
         )
         event.listen(self.engine, "connect", _set_up)
-        event.listen(self.engine, "begin", _begin)
-        self._write_engine = self.engine.execution_options(dialer_write=True)
-        self._fleeting_engine = self.engine.execution_options(dialer_write=True, dialer_fleeting=True)
+        event.listen(self.engine, "begin", partial(_begin, patience_ms=int(config.busy_timeout_s * 1000)))
+        self._write_engine = self.engine.execution_options(dialer_write=_LASTING)
+        self._fleeting_engine = self.engine.execution_options(dialer_write=_FLEETING)
+        self._at_once_engine = self.engine.execution_options(dialer_write=_AT_ONCE)
         self._one_writer = asyncio.Lock()
         self._writer = ThreadPoolExecutor(1, "store-writer")
         self._readers = ThreadPoolExecutor(_READERS, "store-reader")
         self._keeper = ThreadPoolExecutor(1, "store-checkpoint")
         self._commits = 0
         """Since the last checkpoint was asked for."""
+        self._log_ends = True
+        """Whether the file may hold all of the log: whoever writes next begins it anew, and waits for the
+        disk."""
 
     async def read(self, work: Callable[[Connection], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(
@@ -121,23 +133,49 @@ class SqliteDatabase:
         """In the event loop: a thread costs more, and a reader waits for nobody."""
         return _transaction(self.engine, work)
 
-    async def write(self, work: Callable[[Connection, InLoop], T], *, lasting: bool = True) -> T:
+    async def write(
+        self, work: Callable[[Connection, InLoop], T], *, lasting: bool = True, single: bool = False
+    ) -> T:
         """In the event loop, but for what waits: the lock at the begin, the disk at the end.
 
         A second thread that asks for the interpreter at each statement costs more than the statements.
+        What needn't last waits for neither, but where another process has the lock.
         """
-        loop = asyncio.get_running_loop()
         async with self._one_writer:
-            # Whoever ends the loop can't leave a transaction behind: begin and end are the thread's.
-            connection = await loop.run_in_executor(self._writer, self._begin, lasting)
-            try:
-                result = work(connection, _at_once)
-            except BaseException:
-                await loop.run_in_executor(self._writer, _end, connection, False)
-                raise
-            await loop.run_in_executor(self._writer, _end, connection, True)
+            if not lasting and not self._log_ends and (at_once := self._begun_at_once()) is not None:
+                try:
+                    result = work(at_once, _at_once)
+                except BaseException:
+                    _end(at_once, False)
+                    raise
+                _end(at_once, True)
+            else:
+                result = await self._write(work, lasting)
+                self._log_ends = False
             self._committed(1)
             return result
+
+    async def _write(self, work: Callable[[Connection, InLoop], T], lasting: bool) -> T:
+        loop = asyncio.get_running_loop()
+        # Whoever ends the loop can't leave a transaction behind: begin and end are the thread's.
+        engine = self._write_engine if lasting else self._fleeting_engine
+        connection = await loop.run_in_executor(self._writer, _begun, engine)
+        try:
+            result = work(connection, _at_once)
+        except BaseException:
+            await loop.run_in_executor(self._writer, _end, connection, False)
+            raise
+        await loop.run_in_executor(self._writer, _end, connection, True)
+        return result
+
+    def _begun_at_once(self) -> Connection | None:
+        """None: another process has the lock."""
+        try:
+            return _begun(self._at_once_engine)
+        except OperationalError as error:
+            if faults.is_busy(error):
+                return None
+            raise
 
     async def write_much(self, work: Callable[[Connection, InLoop], T]) -> T:
         loop = asyncio.get_running_loop()
@@ -157,17 +195,8 @@ class SqliteDatabase:
     def _checkpoint(self) -> None:
         """As far as it holds up nobody; what can't be done now, the next one does."""
         with suppress(sqlite3.Error), closing(sqlite3.connect(self.place)) as connection:
-            connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
-
-    def _begin(self, lasting: bool) -> Connection:
-        engine = self._write_engine if lasting else self._fleeting_engine
-        connection = engine.connect()
-        try:
-            connection.begin()
-        except BaseException:
-            connection.close()
-            raise
-        return connection
+            _busy, pages, back = connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+            self._log_ends = back >= pages
 
     async def close(self) -> None:
         loop = asyncio.get_running_loop()
@@ -184,43 +213,23 @@ class SqliteDatabase:
 
 
 class PostgresDatabase:
-    """A server: transactions at once over a pool of connections, through asyncpg."""
+    """A server: transactions at once over two pools of connections, through asyncpg.
+
+    Those of the second don't wait for the server's disk: they read, and write what needn't last.
+    """
 
     def __init__(self, url: URL, config: StoreConfig) -> None:
         self.place, self.writers = url.render_as_string(hide_password=True), config.connections
-        url, secured = _secured(url)
-        try:
-            self.engine: AsyncEngine = create_async_engine(
-                url,
-                pool_size=config.connections + 1,
-                max_overflow=_READERS,
-                pool_timeout=config.connect_timeout_s,
-                hide_parameters=True,
-                connect_args={
-                    **secured,
-                    "timeout": config.connect_timeout_s,
-                    "command_timeout": config.statement_timeout_s,
-                    "server_settings": {
-                        "application_name": "dialer",
-                        "jit": "off",
-                        "plan_cache_mode": "force_generic_plan",
-                        "lock_timeout": f"{config.busy_timeout_s:.3f}s",
-                        "idle_in_transaction_session_timeout": f"{config.statement_timeout_s:.3f}s",
-                    },
-                },
-            )
-        except (NoSuchModuleError, ModuleNotFoundError) as error:
-            raise StoreError(
-                "PostgreSQL needs asyncpg: install the extra with pip install 'huifang-dialer[postgres]'"
-            ) from error
-        event.listen(self.engine.sync_engine, "checkin", _note_use)
-        event.listen(self.engine.sync_engine, "checkout", partial(_ask_if_alive, self.engine.sync_engine))
+        self.engine = _pool(url, config, size=config.connections, more=0)
+        self._fleeting = _pool(
+            url, config, size=1 + _READERS, more=config.connections, synchronous_commit="off"
+        )
         # Each statement sees what is committed, in a transaction of its own or not (READ COMMITTED).
-        self._reading = self.engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._single = self._fleeting.sync_engine.execution_options(isolation_level="AUTOCOMMIT")
 
     async def read(self, work: Callable[[Connection], T]) -> T:
-        async with self._reading.connect() as connection:
-            return await connection.run_sync(work)
+        # One greenlet for the whole of it: SQLAlchemy's own asynchronous connection takes three.
+        return await greenlet_spawn(_transaction, self._single, work)
 
     glance = read
 
@@ -230,17 +239,53 @@ class PostgresDatabase:
             await connection.exec_driver_sql("SET LOCAL plan_cache_mode = force_custom_plan")
             return await connection.run_sync(work)
 
-    async def write(self, work: Callable[[Connection, InLoop], T], *, lasting: bool = True) -> T:
-        async with self.engine.connect() as connection, connection.begin():
-            if not lasting:
-                await connection.exec_driver_sql("SET LOCAL synchronous_commit = off")
-            return await connection.run_sync(work, _at_once)
+    async def write(
+        self, work: Callable[[Connection, InLoop], T], *, lasting: bool = True, single: bool = False
+    ) -> T:
+        fleeting = self._single if single else self._fleeting.sync_engine
+        engine = self.engine.sync_engine if lasting else fleeting
+        return await greenlet_spawn(_transaction, engine, lambda connection: work(connection, _at_once))
 
     async def write_much(self, work: Callable[[Connection, InLoop], T]) -> T:
         return await self.write(work)
 
     async def close(self) -> None:
         await self.engine.dispose()
+        await self._fleeting.dispose()
+
+
+def _pool(url: URL, config: StoreConfig, size: int, more: int, **settings: str) -> AsyncEngine:
+    """Connections under these settings of the server. Raises StoreError."""
+    url, secured = _secured(url)
+    try:
+        engine = create_async_engine(
+            url,
+            pool_size=size,
+            max_overflow=more,
+            pool_timeout=config.connect_timeout_s,
+            pool_use_lifo=True,  # the connection used last has its statements prepared
+            hide_parameters=True,
+            connect_args={
+                **secured,
+                "timeout": config.connect_timeout_s,
+                "command_timeout": config.statement_timeout_s,
+                "server_settings": {
+                    "application_name": "dialer",
+                    "jit": "off",
+                    "plan_cache_mode": "force_generic_plan",
+                    "lock_timeout": f"{config.busy_timeout_s:.3f}s",
+                    "idle_in_transaction_session_timeout": f"{config.statement_timeout_s:.3f}s",
+                    **settings,
+                },
+            },
+        )
+    except (NoSuchModuleError, ModuleNotFoundError) as error:
+        raise StoreError(
+            "PostgreSQL needs asyncpg: install the extra with pip install 'huifang-dialer[postgres]'"
+        ) from error
+    event.listen(engine.sync_engine, "checkin", _note_use)
+    event.listen(engine.sync_engine, "checkout", partial(_ask_if_alive, engine.sync_engine))
+    return engine
 
 
 def _secured(url: URL) -> tuple[URL, dict[str, Any]]:
@@ -291,6 +336,16 @@ def _at_once(visit: Callable[[], None]) -> None:
     visit()
 
 
+def _begun(engine: Engine) -> Connection:
+    connection = engine.connect()
+    try:
+        connection.begin()
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
 def _end(connection: Connection, commit: bool) -> None:
     try:
         connection.commit() if commit else connection.rollback()
@@ -326,12 +381,14 @@ def _set_up(connection: Any, _record: object) -> None:
         cursor.close()
 
 
-def _begin(connection: Connection) -> None:
+def _begin(connection: Connection, patience_ms: int) -> None:
     # A writer that only later asks for the lock can't wait for it: its snapshot would be stale.
-    options = connection.get_execution_options()
-    write = options.get("dialer_write", False)
-    if write:
+    mode = connection.get_execution_options().get("dialer_write")
+    driver = connection.connection.driver_connection
+    assert driver is not None
+    driver.execute(f"PRAGMA busy_timeout={0 if mode == _AT_ONCE else patience_ms}")
+    if mode is not None:
         # NORMAL leaves the log to the next wait for the disk: what comes later never gets there first.
-        level = "NORMAL" if options.get("dialer_fleeting", False) else "FULL"
-        connection.exec_driver_sql(f"PRAGMA synchronous={level}")
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+        driver.execute(f"PRAGMA synchronous={'FULL' if mode == _LASTING else 'NORMAL'}")
+        driver.execute(f"PRAGMA wal_autocheckpoint={0 if mode == _AT_ONCE else _CHECKPOINT_PAGES}")
+    connection.exec_driver_sql("BEGIN" if mode is None else "BEGIN IMMEDIATE")

@@ -42,6 +42,9 @@ class Kind:
     lasting: bool = True
     """Whether it must be on the disk when its caller goes on. A claim needn't: lost with the power, it is
     free again, and the barrier behind it is kept together with all that came before."""
+    single: bool = False
+    """Whether PostgreSQL does it in one statement, however many ask: with nothing else beside it, that is a
+    transaction by itself."""
 
 
 @dataclass(eq=False, slots=True)
@@ -124,6 +127,7 @@ class GroupWriter:
                 lambda: self._database.write(
                     lambda connection, in_loop: _perform(connection, waiting, in_loop),
                     lasting=any(one.kind.lasting for one in waiting),
+                    single=_is_single(waiting),
                 )
             )
         except StoreError as error:
@@ -160,6 +164,12 @@ class GroupWriter:
                     raise StoreError(faults.explain(error, self._database.place)) from error
                 log.warning("database busy, trying again", extra={"tries_left": left})
         raise AssertionError("unreachable: the last try returns or raises")
+
+
+def _is_single(waiting: Sequence[_Waiting]) -> bool:
+    kind = waiting[0].kind
+    of_one_kind = all(one.kind is kind for one in waiting)
+    return kind.single and of_one_kind and len({kind.key(one.asked) for one in waiting}) == len(waiting)
 
 
 def _perform(connection: Connection, waiting: Sequence[_Waiting], in_loop: InLoop) -> list[Any]:

@@ -2,6 +2,9 @@
 
 Open tasks that don't wait stand in lanes, each in order of its deadlines. Of the lanes that somebody may be
 called in now, the first few are read; the others cost nothing, however long they are.
+
+Where several nodes work, each reads the first few of its own share too, by the tasks' numbers, and they go
+before others with the same deadline. It is a preference and no more: who has which task the claim decides.
 """
 
 from __future__ import annotations
@@ -18,6 +21,7 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     FromClause,
+    Integer,
     Row,
     ScalarSelect,
     Select,
@@ -35,7 +39,7 @@ from dialer.model import TaskState
 from dialer.ports import Candidate, Lane, Reachable
 from dialer.store import rows
 from dialer.store.repository import WHOLE, candidate_of, leased, live_attempt
-from dialer.store.tables import TASKS, UtcDateTime, among_texts, json_list, json_lists, long_ago
+from dialer.store.tables import CLAIMS, TASKS, UtcDateTime, among_texts, json_list, json_lists, long_ago
 
 
 def _open(tasks: FromClause) -> ColumnElement[bool]:
@@ -89,9 +93,25 @@ _LANES_NOW = _lanes()
 _LANES: ScalarSelect[str] = (
     select(json_lists(json_list(*_LANES_NOW.c))).select_from(_LANES_NOW).scalar_subquery()
 )
+
+
+def _nodes() -> CTE:
+    """Every node that has claims, one step through their index for each."""
+    first = select(func.min(CLAIMS.c.node).label("node")).cte("nodes", recursive=True)
+    after = CLAIMS.alias("after")
+    following = select(func.min(after.c.node)).where(after.c.node > first.c.node).scalar_subquery()
+    return first.union_all(select(following).where(first.c.node.is_not(None)))
+
+
+_NODES_NOW = _nodes()
+_NODES: ScalarSelect[str] = (
+    select(json_lists(json_list(_NODES_NOW.c.node))).where(_NODES_NOW.c.node.is_not(None)).scalar_subquery()
+)
 _FIRST_WAIT = select(TASKS.c.hidden_until).where(waits()).order_by(TASKS.c.hidden_until).limit(_ONE)
 _LOOK = ((_FIRST_WAIT.scalar_subquery() <= _NOW).label("waited"), _LANES.label("lanes"))
 """Whether somebody's wait is over, and the lanes that have a ready task."""
+_AMONG_NODES = (*_LOOK, _NODES.label("nodes"))
+"""And who is at work."""
 _KEYS = (TASKS.c.id, TASKS.c.appointment, TASKS.c.deadline)
 _DUE = (
     select(*_KEYS)
@@ -119,20 +139,35 @@ def _head_of_lane(number: int) -> Select[Any]:
     return query.order_by(TASKS.c.deadline, TASKS.c.id).limit(bindparam("limit"))
 
 
+def _others(tasks: FromClause) -> ColumnElement[int]:
+    """SQL: 0 where a task is in this node's share, else 1."""
+    share = tasks.c.id % bindparam("nodes", type_=Integer())
+    return case((share == bindparam("share", type_=Integer()), 0), else_=1)
+
+
 @cache
-def _heads(lanes: int, of_some: bool) -> Select[Any]:
+def _heads(lanes: int, of_some: bool, node: bool, shared: bool) -> Select[Any]:
     """Agreed times that are due, then what so many lanes have due first, each with all that belongs to it.
 
-    ``of_some``: of the parameter ``campaigns`` alone.
+    ``of_some``: of the parameter ``campaigns`` alone. ``node``: with the nodes that are at work; ``shared``:
+    of those with one deadline this node's share goes first.
     """
     parts = [_DUE_OF if of_some else _DUE, *(_head_of_lane(number) for number in range(lanes))]
+    if shared:
+        parts += [_head_of_lane(number).where(_others(TASKS) == 0) for number in range(lanes)]
     found = union_all(*(select(part.subquery()) for part in parts)).subquery()
-    agreed = case((found.c.appointment <= _NOW, 0), else_=1)
-    first = select(found.c.id).order_by(agreed, found.c.deadline, found.c.id).limit(bindparam("limit"))
-    return WHOLE.add_columns(*_LOOK).where(TASKS.c.id.in_(first)).order_by(TASKS.c.deadline, TASKS.c.id)
+    order: list[ColumnElement[Any]] = [case((found.c.appointment <= _NOW, 0), else_=1), found.c.deadline]
+    order += [_others(found), found.c.id] if shared else [found.c.id]
+    whole = select(found.c.id)
+    if shared:  # a task of this node's share may stand at the head of all, too
+        whole = whole.group_by(found.c.id, found.c.appointment, found.c.deadline)
+    first = whole.order_by(*order).limit(bindparam("limit"))
+    query = WHOLE.add_columns(*(_AMONG_NODES if node else _LOOK)).where(TASKS.c.id.in_(first))
+    return query.order_by(TASKS.c.deadline, *([_others(TASKS)] if shared else []), TASKS.c.id)
 
 
 _DECODER = msgspec.json.Decoder(list[tuple[str, str, str]])
+_NAMES = msgspec.json.Decoder(list[tuple[str]])
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,17 +178,19 @@ class Asked:
     limit: int
     campaigns: Collection[str] | None
     reachable: Reachable
+    node: str = ""
 
     def wants(self, lane: Lane) -> bool:
         return (self.campaigns is None or lane.campaign in self.campaigns) and self.reachable(lane)
 
 
 class Queue:
-    """Reads the queue. It remembers which lanes there were: as long as they are the same, and nobody's wait
-    is over, one statement brings everything."""
+    """Reads the queue. It remembers which lanes and nodes there were: as long as the lanes are the same, and
+    nobody's wait is over, one statement brings everything."""
 
     def __init__(self) -> None:
         self._lanes: tuple[Lane, ...] = ()
+        self._nodes: list[str] = []
 
     def read(self, connection: Connection, asked: Asked, *, woken: bool = False) -> list[Candidate] | None:
         """Ready tasks of lanes that are asked for, earliest deadline first; agreed times that are due are
@@ -164,6 +201,8 @@ class Queue:
         if said.waited and not woken:
             return None
         before, self._lanes = self._lanes, _lanes_of(said.lanes)
+        if found and asked.node:
+            self._nodes = sorted({asked.node, *(name for (name,) in _NAMES.decode(found[0].nodes or "[]"))})
         if set(self._lanes) != set(before):
             found = self._heads(connection, asked)
         return [candidate_of(row) for row in found]
@@ -175,7 +214,11 @@ class Queue:
         lanes = [lane for lane in self._lanes if asked.wants(lane)]
         for n, lane in enumerate(lanes):
             values |= {f"campaign{n}": lane.campaign, f"zone{n}": lane.zone, f"segment{n}": lane.segment}
-        return connection.execute(_heads(len(lanes), asked.campaigns is not None), values).all()
+        shared = asked.node in self._nodes and len(self._nodes) > 1
+        if shared:
+            values |= {"nodes": len(self._nodes), "share": self._nodes.index(asked.node)}
+        query = _heads(len(lanes), asked.campaigns is not None, bool(asked.node), shared)
+        return connection.execute(query, values).all()
 
 
 def _lanes_of(text: str | None) -> tuple[Lane, ...]:

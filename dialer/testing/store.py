@@ -172,6 +172,7 @@ class MemoryStore(MemoryRegisters):
         limit: int,
         campaigns: Collection[str] | None = None,
         reachable: Reachable = lambda _lane: True,
+        node: str = "",
     ) -> list[Candidate]:
         self._wake(now)
         found: dict[int, Kept] = {}

@@ -6,7 +6,7 @@ import asyncio
 import socket
 import sys
 from asyncio.subprocess import PIPE, Process
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -22,6 +22,7 @@ from dialer.policy.verdict import Decision, Dial, Wait
 from dialer.ports import Candidate
 from dialer.store import SqlStore, StoreConfig
 from dialer.store.engine import PostgresDatabase, make
+from dialer.store.group import Kind
 from dialer.testing.postgres import PrivatePostgres
 
 NOW = datetime(2026, 11, 10, 2, tzinfo=UTC)
@@ -341,3 +342,58 @@ def test_a_url_that_cannot_be(url: str, why: str) -> None:
 async def test_a_wrong_name_is_told(postgres: PrivatePostgres) -> None:
     with pytest.raises(StoreError, match="no such database"):
         await SqlStore.open(postgres.url("nowhere"))
+
+
+async def test_nodes_at_work_are_shown_their_own_share_first(postgres_url: str) -> None:
+    """Deadline first all the same; and what is left of another's share is anybody's."""
+    stores = [await SqlStore.open(postgres_url) for _ in range(2)]
+    late = [replace(a_task(n), due=date(2026, 11, 20)) for n in range(40)]
+    await stores[0].add_tasks([*late, replace(a_task(90), due=date(2026, 11, 19))], NOW)
+    nodes = ("n1", "n2")
+
+    async def look(number: int, limit: int) -> list[TaskId]:
+        return [one.task.id for one in await stores[number].candidates(NOW, limit, node=nodes[number])]
+
+    assert await look(0, 6) == await look(1, 6), "nobody is at work yet"
+    for number, task in enumerate((39, 40)):
+        assert await stores[number].claim(TaskId(task), nodes[number], 60, NOW)
+    for number in range(2):
+        await look(number, 1)  # shows who is at work
+    first, second = await look(0, 12), await look(1, 12)
+    assert first[0] == second[0] == 41, "the nearest deadline"
+    assert not set(first[1:]) & set(second[1:])
+    assert sorted(await look(0, 90)) == [*range(1, 39), 41], "the whole of it, each once"
+    for store in stores:
+        await store.close()
+
+
+async def test_only_what_is_claimed_alone_does_not_wait_for_the_disk(store: SqlStore) -> None:
+    """A barrier in the same transaction must be on the disk before an INVITE leaves."""
+    await store.add_tasks([a_task(n) for n in range(3)], NOW)
+
+    def waits(connection: Connection, asked: Sequence[int], _: object) -> list[bool]:
+        """Whether the server's own setting holds."""
+        source = text("SELECT source FROM pg_settings WHERE name = 'synchronous_commit'")
+        return [connection.execute(source).scalar_one() != "client" for _ in asked]
+
+    lasting, fleeting = Kind(waits, lambda key: key), Kind(waits, lambda key: key, lasting=False)
+    claims = store.claim(TaskId(1), "n1", 60, NOW), store.claim(TaskId(2), "n1", 60, NOW)
+    submit = store._group.submit
+    *made, together, alone = await asyncio.gather(*claims, submit(lasting, 1), submit(fleeting, 2))
+    assert all(made)
+    assert (together, alone) == (True, True)
+    assert await store.claim(TaskId(3), "n1", 60, NOW)
+    assert await submit(fleeting, 1) is False
+    assert await submit(lasting, 1) is True
+
+
+async def test_of_two_that_claim_at_the_same_moment_one_wins(postgres_url: str) -> None:
+    """However the two statements cross: never two claims of a task, and none takes away the other's."""
+    stores = [await SqlStore.open(postgres_url) for _ in range(2)]
+    await stores[0].add_tasks([a_task(n) for n in range(200)], NOW)
+    for task in range(1, 201):
+        said = await asyncio.gather(*(store.claim(TaskId(task), "n", 60, NOW) for store in stores))
+        (won,) = [claim for claim in said if claim is not None]
+        await stores[0].renew(won, 60)
+    for store in stores:
+        await store.close()

@@ -10,7 +10,7 @@ PYTEST_ARGS ?=
 setup: .venv/.ready
 
 .venv/.ready: pyproject.toml uv.lock scripts/uv.sh
-	$(UV) sync --frozen
+	$(UV) sync --frozen --compile-bytecode
 	@touch $@
 
 demo: setup

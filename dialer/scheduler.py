@@ -48,7 +48,7 @@ class Campaigns(Protocol):
         ...
 
 
-_PER_LINE = 4
+PER_LINE = 4
 """How many tasks are looked at for each free line: some will have to wait."""
 _NOW = timedelta()
 _SOON = timedelta(seconds=1)
@@ -252,7 +252,7 @@ class Scheduler:
         if free == 0 or self._means.blocked():
             return  # nothing to decide: the order of the queue stands
         more = await self._refused.recheck(asyncio.get_running_loop().time(), self._config.batch)
-        limit = min(self._config.batch, _PER_LINE * free) + len(self._departures) + more
+        limit = min(self._config.batch, PER_LINE * free) + len(self._departures) + more
         found = await self._store.candidates(
             now, limit, running, self._lanes.reachable(now), self._config.node
         )

@@ -29,7 +29,6 @@ from sqlalchemy import (
     bindparam,
     case,
     func,
-    literal,
     literal_column,
     select,
     union_all,
@@ -44,7 +43,7 @@ from dialer.store.tables import CLAIMS, TASKS, UtcDateTime, among_texts, json_li
 
 def _open(tasks: FromClause) -> ColumnElement[bool]:
     """Written out, as the queue's partial indexes say it: of a parameter no planner knows that they serve."""
-    return tasks.c.state == literal(TaskState.OPEN.value, literal_execute=True)
+    return tasks.c.state == literal_column(f"'{TaskState.OPEN.value}'")
 
 
 def waits() -> ColumnElement[bool]:

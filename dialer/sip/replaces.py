@@ -46,7 +46,8 @@ class Replaces:
     @property
     def in_uri(self) -> str:
         """As a header of a URI (RFC 3261 19.1.1)."""
-        return f"Replaces={quote(str(self), safe='')}"
+        # Whatever octets a far end's Call-ID and tag are made of: they go back as they came.
+        return f"Replaces={quote(str(self), safe='', errors='surrogateescape')}"
 
 
 def cut_replaces(uri: str) -> tuple[str, Replaces | None]:

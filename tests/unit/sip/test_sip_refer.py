@@ -262,6 +262,10 @@ def test_replaces_both_ways_and_in_a_uri(replaces: Replaces) -> None:
     assert cut_replaces("sip:u?r@127.0.0.1") == ("sip:u?r@127.0.0.1", None)
 
 
+def test_octets_that_are_no_text_go_into_a_uri_as_they_came() -> None:
+    assert Replaces("\udc80a@b", "\udcff", "f").in_uri == "Replaces=%80a%40b%3Bto-tag%3D%FF%3Bfrom-tag%3Df"
+
+
 @pytest.mark.parametrize(
     "text", ["", "a@b", "a@b;to-tag=1", "a@b;from-tag=1", ";to-tag=1;from-tag=2", "a;to-tag;from-tag"]
 )

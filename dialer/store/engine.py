@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, text
-from sqlalchemy.engine import make_url
+from sqlalchemy.engine import ExceptionContext, make_url
 from sqlalchemy.exc import ArgumentError, DisconnectionError, NoSuchModuleError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
@@ -220,9 +220,10 @@ class PostgresDatabase:
 
     def __init__(self, url: URL, config: StoreConfig) -> None:
         self.place, self.writers = url.render_as_string(hide_password=True), config.connections
-        self.engine = _pool(url, config, size=config.connections, more=0)
+        trust = _Trust()
+        self.engine = _pool(url, config, trust, size=config.connections, more=0)
         self._fleeting = _pool(
-            url, config, size=1 + _READERS, more=config.connections, synchronous_commit="off"
+            url, config, trust, size=1 + _READERS, more=config.connections, synchronous_commit="off"
         )
         # Each statement sees what is committed, in a transaction of its own or not (READ COMMITTED).
         self._single = self._fleeting.sync_engine.execution_options(isolation_level="AUTOCOMMIT")
@@ -254,7 +255,7 @@ class PostgresDatabase:
         await self._fleeting.dispose()
 
 
-def _pool(url: URL, config: StoreConfig, size: int, more: int, **settings: str) -> AsyncEngine:
+def _pool(url: URL, config: StoreConfig, trust: _Trust, size: int, more: int, **settings: str) -> AsyncEngine:
     """Connections under these settings of the server. Raises StoreError."""
     url, secured = _secured(url)
     try:
@@ -283,8 +284,7 @@ def _pool(url: URL, config: StoreConfig, size: int, more: int, **settings: str) 
         raise StoreError(
             "PostgreSQL needs asyncpg: install the extra with pip install 'huifang-dialer[postgres]'"
         ) from error
-    event.listen(engine.sync_engine, "checkin", _note_use)
-    event.listen(engine.sync_engine, "checkout", partial(_ask_if_alive, engine.sync_engine))
+    trust.watch(engine.sync_engine)
     return engine
 
 
@@ -313,22 +313,38 @@ def _secured(url: URL) -> tuple[URL, dict[str, Any]]:
     return url, {"ssl": context}
 
 
-def _note_use(_dbapi: object, record: ConnectionPoolEntry) -> None:
-    record.info["used_at"] = time.monotonic()  # noqa: TID251 - a shell; may be told outside any loop
+class _Trust:
+    """Which connections of a server's pools are asked whether they live, before they are used.
 
-
-def _ask_if_alive(engine: Engine, dbapi: Any, record: ConnectionPoolEntry, _proxy: object) -> None:
-    """A connection that lay idle may be dead: it is asked, and a new one takes its place.
-
-    One used a moment ago isn't asked: that would be one round trip more for each transaction.
+    Those that lay idle, and all once one has broken: a new one takes a dead one's place. Others aren't asked:
+    that would be one round trip more for each transaction.
     """
-    used_at = record.info.get("used_at")
-    if used_at is None or time.monotonic() - used_at < _TRUSTED_S:  # noqa: TID251
-        return
-    try:
-        engine.dialect.do_ping(dbapi)
-    except engine.dialect.loaded_dbapi.Error as error:
-        raise DisconnectionError("the server closed this connection") from error
+
+    def __init__(self) -> None:
+        self._broken_at = float("-inf")
+
+    def watch(self, engine: Engine) -> None:
+        event.listen(engine, "checkin", self._note_use)
+        event.listen(engine, "checkout", partial(self._ask, engine))
+        event.listen(engine, "handle_error", self._note_break)
+
+    def _note_use(self, _dbapi: object, record: ConnectionPoolEntry) -> None:
+        record.info["used_at"] = time.monotonic()  # noqa: TID251 - a shell; may be told outside any loop
+
+    def _note_break(self, context: ExceptionContext) -> None:
+        if context.is_disconnect:
+            self._broken_at = time.monotonic()  # noqa: TID251
+
+    def _ask(self, engine: Engine, dbapi: Any, record: ConnectionPoolEntry, _proxy: object) -> None:
+        used_at = record.info.get("used_at")
+        if used_at is None:
+            return
+        if used_at > self._broken_at and time.monotonic() - used_at < _TRUSTED_S:  # noqa: TID251
+            return
+        try:
+            engine.dialect.do_ping(dbapi)
+        except engine.dialect.loaded_dbapi.Error as error:
+            raise DisconnectionError("the server closed this connection") from error
 
 
 def _at_once(visit: Callable[[], None]) -> None:

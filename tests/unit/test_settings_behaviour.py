@@ -481,6 +481,8 @@ async def test_the_daemon_logs_at_its_log_level(
     capsys: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
     class Idle:
+        sinks = ()
+
         async def run(self, stop: asyncio.Event) -> None:
             logging.getLogger("dialer.x").warning("worth a warning")
 

@@ -13,6 +13,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -72,12 +73,13 @@ class Daemon:
 
     def children(self, module: str) -> list[int]:
         """Process ids of its children that run ``module``."""
-        try:
-            listed = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
-            lines = {int(pid): Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0") for pid in listed}
-        except (FileNotFoundError, ProcessLookupError):
-            return []
-        return [pid for pid, line in lines.items() if module.encode() in line]
+        found = []
+        with suppress(FileNotFoundError, ProcessLookupError):
+            for pid in Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split():
+                with suppress(FileNotFoundError, ProcessLookupError):
+                    if module.encode() in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0"):
+                        found.append(int(pid))
+        return found
 
     async def kill(self) -> None:
         """``kill -9`` of the main process; what it started must end by itself."""

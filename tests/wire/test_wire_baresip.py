@@ -64,11 +64,11 @@ async def start_baresip(peers: Peers, voice: Path) -> Baresip:
 
 
 def customer_voice(folder: Path) -> Path:
-    """Some 25 s of shipped utterances with pauses, 8 kHz mono 16 bit."""
+    """Shipped utterances while we greet, then silence; 25 s in all, 8 kHz mono 16 bit."""
     file = folder / "customer.wav"
     words = [str(VOICES / f"{key}.wav") for key in ("shi-wo", "shoudao-le", "meiyou-le")]
     command = ["sox", *words, "-r", "8000", "-e", "signed", "-b", "16", "-c", "1", str(file)]
-    subprocess.run([*command, "pad", "0.5", "1.0", "repeat", "8"], check=True)
+    subprocess.run([*command, "pad", "0.5", "22.0"], check=True)
     return file
 
 

@@ -83,7 +83,7 @@ async def test_a_sealed_call_is_on_the_disk_with_every_folder_that_leads_to_it(
     monkeypatch.setattr(os, "fsync", fsync)
     vault = LocalVault(ArchiveConfig(root, min_free_bytes=0))
     assert vault.has_room() == (True, "")
-    sealed = await vault.seal(CALL, recorded(vault), START, END)
+    sealed = await vault.seal(CALL, await recorded(vault), START, END)
     file = root / sealed.path
     made = [file, *file.parents][: [file, *file.parents].index(tmp_path) + 1]
     assert {one.stat().st_ino for one in made} <= set(synced), "an entry may be lost"

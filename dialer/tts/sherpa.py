@@ -71,8 +71,9 @@ class SherpaSpeaker:
         except MissingPrompt as error:
             self._crashes += 1
             if self._crashes >= _CRASHES_MAX:
-                raise MissingModel(f"{self._folder}: it fails again and again: {error}") from error
+                raise MissingModel(f"{self._folder}: it fails at one text after another: {error}") from error
             return Unspoken(str(error))
+        self._crashes = 0
         return (samples, head.rate) if not head.why else Unspoken(head.why)
 
     def close(self) -> None:

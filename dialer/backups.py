@@ -25,7 +25,7 @@ from dialer.archive.keys import public_hex, signing_key
 from dialer.archive.sealing import sync_folder
 from dialer.errors import BackupError
 from dialer.settings import Settings, load_settings
-from dialer.store.copies import FILES, Content, content_of, copy_to, put_back
+from dialer.store.copies import FILES, SQLITE, Content, content_of, copy_to, put_back
 
 FORMAT = "huifang-backup/1"
 _NAME = re.compile(r"\d{8}T\d{6}Z-.+")
@@ -122,6 +122,8 @@ async def restore(folder: Path, home: Path) -> list[str]:
         made.append(_CONFIG)
     settings = load_settings(home)
     await put_back(folder, backup.content.kind, settings.site.database, settings.store)
+    if backup.content.kind == SQLITE:
+        await asyncio.to_thread(sync_folder, settings.site.database.parent)
     made.append(FILES[backup.content.kind])
     for name, target in _places(home, settings):
         if (folder / name).is_dir() and not target.exists():

@@ -29,6 +29,8 @@ from dialer.store.engine import PostgresDatabase, make
 from dialer.store.tables import ARCHIVE_LOG, Base
 
 SQLITE, POSTGRES = "sqlite", "postgresql"
+_PARTS = ("", "-wal", "-shm", "-journal")
+"""A SQLite database and what it keeps beside it."""
 FILES = {SQLITE: "database.sqlite", POSTGRES: "database.dump"}
 _COUNT_S = 3600.0
 """How long the rows of one table may take to be counted: nobody waits for it."""
@@ -139,7 +141,7 @@ def content(connection: Connection) -> Content:
 def _copy_file(place: Path, target: Path) -> Content:
     try:
         with (
-            closing(sqlite3.connect(f"file:{place}?mode=ro", uri=True)) as source,
+            closing(sqlite3.connect(f"{place.absolute().as_uri()}?mode=ro", uri=True)) as source,
             closing(sqlite3.connect(target)) as copy,
         ):
             source.backup(copy)
@@ -177,8 +179,11 @@ def _look_into(file: Path) -> Content:
 
 
 def _put_file(file: Path, place: Path) -> None:
-    if place.exists():
-        raise StoreError(f"{place} is there already: move it away first, it isn't overwritten")
+    # A log that an earlier database left behind would be played into this one.
+    there = [one for one in map(place.with_name, (place.name + end for end in _PARTS)) if one.exists()]
+    if there:
+        names = ", ".join(map(str, there))
+        raise StoreError(f"{names}: is there already: move it away first, all that belongs to it together")
     new = place.with_name(place.name + ".new")
     try:
         place.parent.mkdir(parents=True, exist_ok=True)

@@ -16,8 +16,9 @@ from sqlalchemy.engine import make_url
 
 from dialer import app, backups
 from dialer.cli import main
+from dialer.errors import StoreError
 from dialer.site import Site
-from dialer.store import SqlStore, StoreConfig
+from dialer.store import SqlStore, StoreConfig, copies
 from dialer.store.copies import environment
 from dialer.testing.archives import TUESDAY, House, copy, house
 
@@ -166,6 +167,30 @@ def test_it_comes_back_in_an_empty_installation_and_verifies(
     shutil.copytree(home / "recordings", new / "recordings", dirs_exist_ok=True)
     verified = CliRunner().invoke(main, ["--home", str(new), "archive", "verify", "--all"])
     assert verified.exit_code == 0, verified.output
+
+
+@pytest.mark.parametrize("left", ["dialer.sqlite", "dialer.sqlite-wal", "dialer.sqlite-journal"])
+def test_nothing_is_restored_beside_what_an_earlier_database_left(tmp_path: Path, left: str) -> None:
+    """SQLite would play that log into the restored file, and find nothing amiss."""
+    (tmp_path / copies.FILES[copies.SQLITE]).write_bytes(b"a copy")
+    home = tmp_path / "home"
+    home.mkdir()
+    (home / left).write_bytes(b"older")
+    with pytest.raises(StoreError, match=f"{left}: is there already"):
+        asyncio.run(copies.put_back(tmp_path, copies.SQLITE, home / "dialer.sqlite", StoreConfig()))
+    assert [one.name for one in home.iterdir()] == [left]
+
+
+def test_any_folder_name_can_be_copied_from(made: Path, tmp_path: Path) -> None:
+    odd = tmp_path / "a#b ?c%20"
+    odd.mkdir()
+    place = odd / "dialer.sqlite"
+    place.write_bytes((made / "dialer.sqlite").read_bytes())
+    target = tmp_path / "copy"
+    target.mkdir()
+    content = asyncio.run(copies.copy_to(target, place, StoreConfig()))
+    assert content.rows["tasks"] > 0
+    assert set(tmp_path.iterdir()) == {odd, target}
 
 
 def test_a_daemon_that_writes_meanwhile_is_not_held_up(made: Path, tmp_path: Path) -> None:

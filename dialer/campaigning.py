@@ -11,6 +11,7 @@ import json
 import os
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import Enum
 from pathlib import Path
 
 from dialer.campaigndrafts import draft, findings_of
@@ -31,7 +32,7 @@ from dialer.errors import CampaignError, ConfigError, DialerError, IllegalTransi
 from dialer.exports import Column, write_table
 from dialer.ivr.reader import read_script
 from dialer.ivr.script import split_name
-from dialer.model import CallId, Task, TaskId, TaskState
+from dialer.model import CallId, CallRecord, Disposition, Task, TaskId, TaskState
 from dialer.site import Site
 from dialer.store.database import SqlStore
 from dialer.storeroom import with_new_store
@@ -81,6 +82,25 @@ class Rehearsal:
     note: str
 
 
+class Shortfall(Enum):
+    """What a call lacks to be a rehearsal (R50)."""
+
+    UNANSWERED = "unanswered"
+    UNRECORDED = "unrecorded"
+    BROKEN_OFF = "broken off"
+
+
+def shortfall_of(record: CallRecord | None, *, accepted: bool) -> Shortfall | None:
+    """None: it rehearsed its script. ``accepted``: somebody says why it counts, though it ended early."""
+    if record is None or record.answered_at is None:
+        return Shortfall.UNANSWERED
+    if record.recording is None or record.recording.partial:
+        return Shortfall.UNRECORDED
+    if record.outcome is not Disposition.COMPLETED and not accepted:
+        return Shortfall.BROKEN_OFF
+    return None
+
+
 class Steps:
     """The steps of one campaign. Each raises ConfigError, DialerError, IllegalTransition or StoreError."""
 
@@ -115,9 +135,9 @@ class Steps:
     async def rehearse(self, rehearsal: Rehearsal) -> CampaignHead:
         """Sign off by a call that the daemon made, or by what was done instead."""
         version = await self._current()
-        note = rehearsal.note
+        note = rehearsal.note.strip()
         if rehearsal.call is not None:
-            await self._check_call(rehearsal.call, version)
+            await self._check_call(rehearsal.call, version, accepted=bool(note))
             note = f"call {rehearsal.call}" + (f": {note}" if note else "")
         if not note:
             raise DialerError(
@@ -126,16 +146,24 @@ class Steps:
             )
         return await self._take(version, CampaignStep.REHEARSE, note)
 
-    async def _check_call(self, call_id: CallId, version: CampaignVersion) -> None:
-        """The call was answered and asked by this very wording."""
+    async def _check_call(self, call_id: CallId, version: CampaignVersion, *, accepted: bool) -> None:
+        """The call asked this script in this version, and rehearsed it."""
         view = await self._store.call(call_id)
         if view is None or view.record is None:
             raise DialerError(f"no finished call {call_id}: `dialer calls` lists them")
         script = read_script(version.script_text, "")
         _, form = split_name(read_plan(version.plan_text, "").content.script)
         label, asked = script.label(form), view.record.script_version or "nothing"
-        if view.record.answered_at is None:
-            raise DialerError(f"call {call_id} wasn't answered: nothing was rehearsed")
+        match shortfall_of(view.record, accepted=accepted):
+            case Shortfall.UNANSWERED:
+                raise DialerError(f"call {call_id} wasn't answered: nothing was rehearsed")
+            case Shortfall.UNRECORDED:
+                raise DialerError(f"call {call_id} wasn't recorded whole: it is no rehearsal (R75)")
+            case Shortfall.BROKEN_OFF:
+                raise DialerError(
+                    f"call {call_id} ended before the script did ({view.record.outcome.value}): name another,"
+                    " or say with --note why it counts all the same"
+                )
         if asked != label:
             raise DialerError(f"call {call_id} asked {asked}, the campaign asks {label}")
 

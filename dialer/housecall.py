@@ -17,7 +17,7 @@ from dialer import settings as reading
 from dialer import tickets
 from dialer.app import Clock, Telephony, open_telephony
 from dialer.archive.vault import LocalVault
-from dialer.campaigning import Person, Steps
+from dialer.campaigning import Person, Shortfall, Steps, shortfall_of
 from dialer.campaigns import CampaignHead, CampaignVersion, read_plan
 from dialer.campaigns.rules import settings_of
 from dialer.conductor import Conductor
@@ -229,7 +229,7 @@ async def rehearse_campaign(
 
     version = await with_new_store(site.home, lambda store: steps_at(clock(), store).to_be_rehearsed())
     done = await by_telephone(site, staged(version, facts, site.settings.calling), number, clock)
-    why = shortfall(done.call, accepted=bool(who.accept))
+    why = shortfall(done.call, accepted=bool(who.accept.strip()))
     if why:
         return CampaignRehearsed(version.head, False, why, done.call, done.recording)
     note = record_of(done.call, who)
@@ -258,25 +258,24 @@ def shortfall(call: CallView, *, accepted: bool = False) -> str:
 
     ``accepted``: somebody says that an answered call counts though it ended before the script did.
     """
-    record, number = call.record, call.attempt.number.masked
-    if record is None or record.answered_at is None:
-        zh, en = _ending(call)
-        return Reason(
-            f"{number} 未接听:{zh}。未作演练,项目状态不变",
-            f"{number} wasn't answered: {en}. Nothing was rehearsed, the campaign is as it was",
-        )
-    if record.recording is None or record.recording.partial:
-        return Reason(
-            f"{number} 的通话没有完整录音,不能作为演练 (R75)",
-            f"the call to {number} wasn't recorded whole: it is no rehearsal (R75)",
-        )
-    if record.outcome is not Disposition.COMPLETED and not accepted:
-        zh, en = _ending(call)
-        return Reason(
-            f"{number} 的通话在话术问完之前结束:{zh}。请再演练一次,或用 --accept 写明仍予认可的理由",
-            f"the call to {number} ended before the script did: {en}. Rehearse again, or say with --accept"
-            " why it counts all the same",
-        )
+    number, (zh, en) = call.attempt.number.masked, _ending(call)
+    match shortfall_of(call.record, accepted=accepted):
+        case Shortfall.UNANSWERED:
+            return Reason(
+                f"{number} 未接听:{zh}。未作演练,项目状态不变",
+                f"{number} wasn't answered: {en}. Nothing was rehearsed, the campaign is as it was",
+            )
+        case Shortfall.UNRECORDED:
+            return Reason(
+                f"{number} 的通话没有完整录音,不能作为演练 (R75)",
+                f"the call to {number} wasn't recorded whole: it is no rehearsal (R75)",
+            )
+        case Shortfall.BROKEN_OFF:
+            return Reason(
+                f"{number} 的通话在话术问完之前结束:{zh}。请再演练一次,或用 --accept 写明仍予认可的理由",
+                f"the call to {number} ended before the script did: {en}. Rehearse again, or say with"
+                " --accept why it counts all the same",
+            )
     return ""
 
 

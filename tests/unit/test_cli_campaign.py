@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import csv
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,10 @@ from office_home import AT, LIST, dialer, furnish, told
 
 from dialer.campaigning import Person, Steps
 from dialer.imports import import_customers
+from dialer.model import CallId, Disposition
+from dialer.ports import CallView
 from dialer.site import Site
+from dialer.store import SqlStore
 from dialer.storeroom import with_store
 
 AUTHOR, APPROVER = ("--by", "张三"), ("--by", "李四")
@@ -196,6 +200,39 @@ def test_a_rehearsal_is_a_call_of_this_very_script(tmp_path: Path) -> None:
     assert "asked new-policy@1, the campaign asks new-policy/short@1" in refused(
         tmp_path, "campaign", "rehearse", "short", *AUTHOR, "--call", "1"
     )
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({"outcome": Disposition.ANSWERED_INCOMPLETE}, "call 1 ended before the script did"),
+        ({"recording": None}, "call 1 wasn't recorded whole"),
+        ({"answered_at": None}, "call 1 wasn't answered"),
+    ],
+)
+def test_a_call_that_lacks_something_is_no_rehearsal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changes: dict[str, object], why: str
+) -> None:
+    furnish(tmp_path)
+    ok(tmp_path, "campaign", "new", "new-policy", *AUTHOR)
+    complete(tmp_path)
+    ok(tmp_path, "campaign", "lint", "new-policy", *AUTHOR)
+    found = SqlStore.call
+
+    async def call(store: SqlStore, call_id: CallId) -> CallView | None:
+        view = await found(store, call_id)
+        assert view is not None
+        assert view.record is not None
+        return replace(view, record=replace(view.record, **changes))  # type: ignore[arg-type]
+
+    monkeypatch.setattr(SqlStore, "call", call)
+    rehearse = ("campaign", "rehearse", "new-policy", *AUTHOR, "--call", "1")
+    assert why in refused(tmp_path, *rehearse)
+    assert why in refused(tmp_path, *rehearse, "--note", "  ")
+    if "outcome" in changes:
+        ok(tmp_path, *rehearse, "--note", "前六题已走通")
+    else:
+        assert why in refused(tmp_path, *rehearse, "--note", "前六题已走通")
 
 
 def test_customers_are_told_before_where_the_plan_says_so(tmp_path: Path) -> None:

@@ -73,7 +73,7 @@ def check_voice(folder: Path) -> Voice:
         _tokens(folder / "tokens.txt"),
         _lexicons(folder, kind, head),
         _only(vocoders, folder, "vocoder") if kind is VoiceKind.MATCHA else None,
-        _voices(folder / "voices.bin", head) if kind is VoiceKind.KOKORO else None,
+        _voices(folder / "voices.bin", model, head) if kind is VoiceKind.KOKORO else None,
         tuple(sorted(folder.glob("*.fst"), key=_rule_order)),
         tuple(sorted(folder.glob("*.far"))),
     )
@@ -135,7 +135,7 @@ def _lexicons(folder: Path, kind: VoiceKind, head: Mapping[str, str]) -> tuple[P
     return tuple(files)
 
 
-def _voices(file: Path, head: Mapping[str, str]) -> Path:
+def _voices(file: Path, model: Path, head: Mapping[str, str]) -> Path:
     """So many numbers of four octets as the model's speakers need."""
     if not file.is_file():
         raise MissingModel(f"{file}: missing from the voice directory. {_HOW}.")
@@ -145,8 +145,8 @@ def _voices(file: Path, head: Mapping[str, str]) -> Path:
             need *= int(size)
     except ValueError:
         raise MissingModel(
-            f"{file.with_name('model.onnx')}: it doesn't say its n_speakers and style_dim, so it wasn't "
-            f"exported for sherpa-onnx. {_HOW}."
+            f"{model}: it doesn't say its n_speakers and style_dim, so it wasn't exported for sherpa-onnx."
+            f" {_HOW}."
         ) from None
     if file.stat().st_size != need:
         raise MissingModel(

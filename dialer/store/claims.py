@@ -1,6 +1,5 @@
-"""Claims and the barrier: at most one INVITE per attempt row, at most one live call per customer.
+"""Claims: who works at a task, as a lease on the database's clock with a fence that grows with every claim.
 
-A claim is a lease on the database's clock with a fence that grows with every claim of the task.
 Each function does the work of many callers in its caller's write transaction; what it gives for a
 caller may be an error, which is that caller's alone. Callers of one function are about different tasks.
 """
@@ -9,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
@@ -25,7 +24,6 @@ from sqlalchemy import (
     column,
     delete,
     func,
-    insert,
     select,
     update,
 )
@@ -33,25 +31,14 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.types import TypeEngine
 
 from dialer.errors import Fenced
-from dialer.events import CallDialled
-from dialer.kpi import Method
-from dialer.model import Attempt, CallId, TaskId, TaskState
-from dialer.policy.ruling import ONE_LIVE_CALL
-from dialer.policy.verdict import Decision, Dial, Verdict, Wait
-from dialer.ports import Candidate, Claim
-from dialer.store import effects, handovers, outbox, queue, repository, rows
-from dialer.store.config import StoreConfig
-from dialer.store.effects import PARKED, channel_of, differs, hidden_until, state_after_verdict
+from dialer.model import TaskId, TaskState
+from dialer.ports import Claim
+from dialer.store import repository, rows
 from dialer.store.tables import (
-    ATTEMPTS,
     CLAIMS,
-    DECISIONS,
-    LONG_AGO,
     TASKS,
-    UtcDateTime,
     among_ids,
     db_now,
-    long_ago,
 )
 
 InLoop = Callable[[Callable[[], None]], None]
@@ -67,27 +54,10 @@ class ClaimAsked:
 
 
 @dataclass(frozen=True, slots=True)
-class BarrierAsked:
-    claim: Claim
-    check: Callable[[Candidate], Decision]
-    now: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class DecisionMade:
-    task_id: TaskId
-    decision: Decision
-    now: datetime
-
-
-@dataclass(frozen=True, slots=True)
 class RenewalAsked:
     claim: Claim
     lease_s: float
 
-
-Passage = tuple[Decision, Attempt | None]
-"""What the barrier says: with an attempt, an INVITE may leave."""
 
 _CLAIMABLE = (
     select(TASKS.c.id)
@@ -107,16 +77,6 @@ _TAKE = (
     .values(fence=TASKS.c.fence + 1)
     .returning(TASKS, repository.PHONES_OF)
 )
-_HELD_TASKS = select(TASKS).where(among_ids(TASKS.c.id)).order_by(TASKS.c.id).with_for_update()
-_HELD_BY_CLAIM = (
-    repository.WHOLE.add_columns(CLAIMS.c.fence.label("held"), CLAIMS.c.node.label("held_by"))
-    .join_from(TASKS, CLAIMS, CLAIMS.c.task_id == TASKS.c.id)
-    .where(among_ids(TASKS.c.id), CLAIMS.c.lease_until > db_now())
-    .order_by(TASKS.c.id)
-    .with_for_update()
-)
-
-
 _NEW_CLAIM = ("task_id", "node", "fence", "lease_until", "claimed_at")
 
 
@@ -170,58 +130,6 @@ _RELEASE = delete(CLAIMS).where(
     CLAIMS.c.fence == bindparam("held"),
     ~repository.live_attempt(CLAIMS.c.task_id),
 )
-_LAST_SAID = select(
-    DECISIONS.c.id,
-    DECISIONS.c.task_id,
-    DECISIONS.c.kind,
-    DECISIONS.c.rule,
-    DECISIONS.c.why,
-    DECISIONS.c.en,
-    DECISIONS.c.until,
-    DECISIONS.c.number,
-    DECISIONS.c.slot,
-    DECISIONS.c.channel,
-).where(
-    DECISIONS.c.id.in_(
-        select(func.max(DECISIONS.c.id)).where(among_ids(DECISIONS.c.task_id)).group_by(DECISIONS.c.task_id)
-    )
-)
-_SAY = insert(DECISIONS)
-_MOVE = (
-    update(TASKS)
-    .where(TASKS.c.id == bindparam("task"))
-    .values(hidden_until=bindparam("hidden", type_=UtcDateTime()), state=bindparam("becomes"))
-)
-_DIAL = {
-    "sqlite": sqlite.insert(ATTEMPTS).on_conflict_do_nothing().returning(ATTEMPTS),
-    "postgresql": postgresql.insert(ATTEMPTS).on_conflict_do_nothing().returning(ATTEMPTS),
-}
-_WAITED = (
-    select(TASKS.c.id)
-    .where(queue.waited(bindparam("now", type_=UtcDateTime())))
-    .order_by(TASKS.c.hidden_until, TASKS.c.deadline, TASKS.c.id)
-    .limit(bindparam("limit"))
-    .with_for_update(skip_locked=True)
-)
-_WAKE = update(TASKS).where(TASKS.c.id.in_(_WAITED)).values(hidden_until=long_ago())
-_PARKED = (
-    select(TASKS.c.id)
-    .where(queue.waits(), TASKS.c.hidden_until == bindparam("parked", PARKED, type_=UtcDateTime()))
-    .order_by(TASKS.c.deadline, TASKS.c.id)
-    .limit(bindparam("limit"))
-    .with_for_update(skip_locked=True)
-)
-_UNPARK = update(TASKS).where(TASKS.c.id.in_(_PARKED)).values(hidden_until=long_ago())
-
-
-def wake(connection: Connection, now: datetime, limit: int) -> None:
-    """Put tasks whose Wait verdict is over back among the ready ones, longest over first."""
-    connection.execute(_WAKE, {"now": now, "limit": limit})
-
-
-def reconsider(connection: Connection, limit: int) -> int:
-    """Put so many of the refused tasks back among the ready ones, the nearest deadline first."""
-    return connection.execute(_UNPARK, {"limit": limit}).rowcount
 
 
 def claim(connection: Connection, asked: Sequence[ClaimAsked], _: InLoop) -> list[Claim | None]:
@@ -262,184 +170,6 @@ def _claimed(connection: Connection, asked: Sequence[ClaimAsked]) -> Sequence[Ro
     if new:
         connection.execute(_CLAIM, new)
     return found
-
-
-def barrier(
-    connection: Connection, asked: Sequence[BarrierAsked], in_loop: InLoop, config: StoreConfig
-) -> list[Passage | BaseException]:
-    # While the claim is held nobody else writes attempts of its task: what is read with the lock is fresh.
-    found = {row.id: row for row in connection.execute(_HELD_BY_CLAIM, {"ids": _tasks_of(asked)})}
-    fresh = {TaskId(key): repository.candidate_of(row) for key, row in found.items()}
-    results: dict[TaskId, Passage | BaseException] = {}
-    to_check: list[BarrierAsked] = []
-    for one in asked:
-        claim = one.claim
-        mine = found.get(claim.task.id)
-        if mine is None or (mine.held, mine.held_by) != (claim.fence, claim.node):
-            why = f"task {claim.task.id}: the claim with fence {claim.fence} is over"
-            results[claim.task.id] = Fenced(why)
-        elif any(attempt.live for attempt in fresh[claim.task.id].attempts):
-            results[claim.task.id] = Fenced(f"task {claim.task.id}: this claim has its call already")
-        else:
-            to_check.append(one)
-    checked = _checked(to_check, fresh, in_loop)
-    results |= {task: said for task, said in checked.items() if isinstance(said, BaseException)}
-    decisions = {task: said for task, said in checked.items() if isinstance(said, Decision)}
-    _one_call_per_customer(asked, decisions, found, fresh, results, config)
-    calls = _dial(connection, asked, decisions, found, config)
-    made = [
-        DecisionMade(one.claim.task.id, decisions[one.claim.task.id], one.now)
-        for one in asked
-        if one.claim.task.id in decisions
-    ]
-    _keep(connection, made, found, config)
-    for task, decision in decisions.items():
-        results[task] = (decision, calls.get(task))
-    return [results[one.claim.task.id] for one in asked]
-
-
-def _tasks_of(asked: Sequence[BarrierAsked]) -> list[int]:
-    return [one.claim.task.id for one in asked]
-
-
-def _checked(
-    asked: Sequence[BarrierAsked], fresh: dict[TaskId, Candidate], in_loop: InLoop
-) -> dict[TaskId, Decision | BaseException]:
-    """All verdicts in one visit to the event loop: their caller's objects live there."""
-    said: dict[TaskId, Decision | BaseException] = {}
-
-    def check() -> None:
-        for one in asked:
-            task = one.claim.task.id
-            try:
-                said[task] = one.check(fresh[task])
-            except Exception as error:  # noqa: BLE001 - it goes to its caller, and to nobody else
-                said[task] = error
-
-    if asked:
-        in_loop(check)
-    return said
-
-
-def _one_call_per_customer(
-    asked: Sequence[BarrierAsked],
-    decisions: dict[TaskId, Decision],
-    found: dict[int, Row[Any]],
-    fresh: dict[TaskId, Candidate],
-    results: dict[TaskId, Passage | BaseException],
-    config: StoreConfig,
-) -> None:
-    """What ``check`` let pass and the rows don't: a closed task, a customer who is in a call."""
-    busy: set[str] = set()
-    for one in asked:
-        task = one.claim.task.id
-        if task not in decisions or not isinstance(decisions[task].verdict, Dial):
-            continue
-        if found[task].state != TaskState.OPEN.value:
-            del decisions[task]
-            results[task] = Fenced(f"task {task} isn't open any more")
-            continue
-        customer = found[task].customer_key
-        if customer in busy or any(attempt.live for attempt in fresh[task].customer_attempts):
-            decisions[task] = _customer_busy(decisions[task], one.now, config)
-        busy.add(customer)
-
-
-def _dial(
-    connection: Connection,
-    asked: Sequence[BarrierAsked],
-    decisions: dict[TaskId, Decision],
-    found: dict[int, Row[Any]],
-    config: StoreConfig,
-) -> dict[TaskId, Attempt]:
-    """Write the attempts. Another node's call to a customer, not seen before, changes the decision."""
-    new = [
-        _attempt(one, decision.verdict, found[one.claim.task.id])
-        for one in asked
-        if (decision := decisions.get(one.claim.task.id)) and isinstance(decision.verdict, Dial)
-    ]
-    if not new:
-        return {}
-    # One order of customers for all nodes, so that none waits for another in a circle.
-    new.sort(key=lambda values: str(values["customer_key"]))
-    written = connection.execute(_DIAL[connection.dialect.name], new).all()
-    calls = {TaskId(row.task_id): rows.attempt(row) for row in written}
-    ids = {values["task_id"] for values in new}
-    for one in asked:
-        task = one.claim.task.id
-        if task in ids and task not in calls:
-            decisions[task] = _customer_busy(decisions[task], one.now, config)
-    outbox.put(
-        connection, [CallDialled(call.invited_at, CallId(call.id), task) for task, call in calls.items()]
-    )
-    return calls
-
-
-def _attempt(asked: BarrierAsked, verdict: Dial, row: Row[Any]) -> rows.Values:
-    return {
-        "task_id": row.id,
-        "customer_key": row.customer_key,
-        "number": verdict.number.e164,
-        "pass_no": row.pass_no,
-        "slot": verdict.slot,
-        "node": asked.claim.node,
-        "fence": asked.claim.fence,
-        "invited_at": asked.now,
-        "sip_code": 0,
-        "reason": "",
-        "hung_up_by": "",
-        "agent": "",
-        "transferred": False,
-        "script_version": "",
-        "recovered": False,
-    }
-
-
-def _customer_busy(decision: Decision, now: datetime, config: StoreConfig) -> Decision:
-    """``check`` let it pass; the table never does."""
-    until = now + timedelta(seconds=config.customer_busy_wait_s)
-    return effects.stopped_by(decision, Wait(until, ONE_LIVE_CALL, *effects.CUSTOMER_BUSY))
-
-
-def record_decision(
-    connection: Connection, made: Sequence[DecisionMade], _: InLoop, config: StoreConfig
-) -> list[None]:
-    ids = [one.task_id for one in made]
-    found = {row.id: row for row in connection.execute(_HELD_TASKS, {"ids": ids})}
-    _keep(connection, [one for one in made if one.task_id in found], found, config)
-    return [None for _ in made]
-
-
-def _keep(
-    connection: Connection, made: Sequence[DecisionMade], found: dict[int, Row[Any]], config: StoreConfig
-) -> None:
-    """Write what says something new, and what it changes in the task."""
-    if not made:
-        return
-    last: dict[int, Verdict] = {
-        row.task_id: rows.verdict(row)
-        for row in connection.execute(_LAST_SAID, {"ids": [one.task_id for one in made]})
-    }
-    said = [
-        rows.decision_row(one.task_id, one.decision, one.now)
-        for one in made
-        if differs(one.decision.verdict, last.get(one.task_id))
-    ]
-    if said:
-        connection.execute(_SAY, said)
-    moved: list[rows.Values] = []
-    given: list[tuple[TaskId, Method, datetime]] = []
-    for one in made:
-        row, verdict = found[one.task_id], one.decision.verdict
-        state = state_after_verdict(TaskState(row.state), verdict, config.excluding_rules)
-        hidden = hidden_until(state, verdict) or LONG_AGO
-        if (hidden, state.value) != (row.hidden_until, row.state):
-            moved.append({"task": one.task_id, "hidden": hidden, "becomes": state.value})
-        if state.value != row.state and (channel := channel_of(verdict)) is not None:
-            given.append((one.task_id, channel, one.now))
-    if moved:
-        connection.execute(_MOVE, moved)
-    handovers.open_(connection, given)
 
 
 def renew(connection: Connection, asked: Sequence[RenewalAsked], _: InLoop) -> list[Fenced | None]:

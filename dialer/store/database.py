@@ -27,7 +27,9 @@ from dialer.policy.ledger import Rules
 from dialer.policy.verdict import Decision
 from dialer.ports import CallView, Candidate, Claim, LedgerEntry, Reachable
 from dialer.store import (
+    barrier,
     claims,
+    decided,
     engine,
     exemptions,
     figures,
@@ -67,14 +69,14 @@ class SqlStore(SqlRegisters):
         self._group = GroupWriter(database, config)
         self._queue = Queue()
         self.archive = SqlArchive(self._group)
-        self._barrier = Kind(partial(claims.barrier, config=config), lambda asked: asked.claim.task.id)
+        self._barrier = Kind(partial(barrier.barrier, config=config), lambda asked: asked.claim.task.id)
         self._number_key = b""
         self._finish = Kind(
             lambda connection, some, loop: outcomes.finish(connection, some, loop, self._number_key),
             lambda finished: finished.record.call_id,
         )
         self.access = SqlAccess(self._group)
-        self._decide = Kind(partial(claims.record_decision, config=config), lambda made: made.task_id)
+        self._decide = Kind(partial(decided.record_decision, config=config), lambda made: made.task_id)
 
     @classmethod
     async def open(cls, place: str | Path, config: StoreConfig | None = None) -> SqlStore:
@@ -129,14 +131,14 @@ class SqlStore(SqlRegisters):
         asked = Asked(now, limit, campaigns, reachable, node)
         found = await self._group.glance(lambda connection: self._queue.read(connection, asked))
         if found is None:
-            await self._group.alone(lambda connection, _: claims.wake(connection, now, max(limit, _WAKE)))
+            await self._group.alone(lambda connection, _: decided.wake(connection, now, max(limit, _WAKE)))
             found = await self._group.glance(
                 lambda connection: self._queue.read(connection, asked, woken=True)
             )
         return found or []
 
     async def reconsider(self, limit: int) -> int:
-        return await self._group.alone(lambda connection, _: claims.reconsider(connection, limit))
+        return await self._group.alone(lambda connection, _: decided.reconsider(connection, limit))
 
     async def candidate(self, task_id: TaskId) -> Candidate | None:
         return await self._group.glance(lambda connection: repository.candidate(connection, task_id))
@@ -153,7 +155,7 @@ class SqlStore(SqlRegisters):
         )
 
     async def record_decision(self, task_id: TaskId, decision: Decision, now: datetime) -> None:
-        await self._group.submit(self._decide, claims.DecisionMade(task_id, decision, now))
+        await self._group.submit(self._decide, decided.DecisionMade(task_id, decision, now))
 
     async def decisions(self, task_id: TaskId) -> list[tuple[datetime, Decision]]:
         return await self._group.read(lambda connection: repository.decisions(connection, task_id))
@@ -198,8 +200,8 @@ class SqlStore(SqlRegisters):
     async def barrier(
         self, claim: Claim, check: Callable[[Candidate], Decision], now: datetime
     ) -> tuple[Decision, Attempt | None]:
-        asked = claims.BarrierAsked(claim, check, now)
-        return cast(claims.Passage, await self._group.submit(self._barrier, asked))
+        asked = barrier.BarrierAsked(claim, check, now)
+        return cast(barrier.Passage, await self._group.submit(self._barrier, asked))
 
     async def renew(self, claim: Claim, lease_s: float) -> None:
         await self._group.submit(_RENEW, claims.RenewalAsked(claim, lease_s))

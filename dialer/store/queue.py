@@ -193,7 +193,7 @@ class Queue:
 
     def read(self, connection: Connection, asked: Asked, *, woken: bool = False) -> list[Candidate] | None:
         """Ready tasks of lanes that are asked for, earliest deadline first; agreed times that are due are
-        among them anyway. None: some task's wait is over, ``claims.wake`` first (or say that you did).
+        among them anyway. None: some task's wait is over, ``decided.wake`` first (or say that you did).
         """
         found = self._heads(connection, asked)
         said = found[0] if found else connection.execute(select(*_LOOK), {"now": asked.now}).one()

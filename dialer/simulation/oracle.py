@@ -203,7 +203,12 @@ class Oracle:
             yield "R43", "a second attempt in one slot"
         if any(one.day == made.day and one.outcome is Disposition.REJECTED for one in counted):
             yield "R43", "rejected on this day"
-        today = [one for one in self._of_number[made.number] if one.day == made.day and one.counts]
+        # The day is this customer's: another task of the number may lie in another zone.
+        zone = self._zone(task.zone or figures.zone)
+        calls = self._of_number[made.number]
+        today = [
+            one for one in calls if one.counts and datetime.fromtimestamp(one.at, zone).date() == made.day
+        ]
         if not agreed and len(today) >= figures.daily_cap:
             yield "DAILY_CAP", f"call {len(today) + 1} to this number on one day"
 

@@ -147,6 +147,14 @@ def test_one_live_call_and_the_daily_cap() -> None:
     assert book.broken == ["DAILY_CAP"]
 
 
+def test_the_cap_counts_the_day_of_the_customer_who_is_called() -> None:
+    abroad = replace(a_task(), id=2, zone="America/New_York")
+    book = Book(a_task(), daily_cap=1)
+    book.call(at("10:00:00"))  # in New York it is Monday, 21:00
+    book.call(at("23:00:00"), task=abroad)  # and now Tuesday, 10:00
+    assert book.broken == []
+
+
 def test_a_later_pass_needs_another_or_a_verified_number() -> None:
     book = Book(a_task())
     book.call(at("10:00:00"))

@@ -41,8 +41,9 @@ def sha256_of(file: Path) -> str:
 
 
 def write_sums(folder: Path) -> int:
-    """Of every file in it. Returns how many."""
-    files = sorted(file for file in folder.rglob("*") if file.is_file() and file.name != SUMS)
+    """Of every file in it but the words about the model, which may be put better later. Returns how many."""
+    about = (SUMS, "README.md", "README")
+    files = sorted(file for file in folder.rglob("*") if file.is_file() and file.name not in about)
     lines = [f"{sha256_of(file)}  {file.relative_to(folder).as_posix()}\n" for file in files]
     (folder / SUMS).write_text("".join(lines), encoding="utf-8")
     return len(files)

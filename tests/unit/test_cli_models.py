@@ -40,7 +40,11 @@ def test_a_model_that_cannot_hear_some_answers_is_named_with_them(tmp_path: Path
 
 @pytest.mark.parametrize(
     ("harm", "told"),
-    [("am/final.mdl", "final.mdl: missing"), ("graph/Gr.fst", "Gr.fst: missing"), ("README.md", "README.md")],
+    [
+        ("am/final.mdl", "final.mdl: missing"),
+        ("graph/Gr.fst", "Gr.fst: missing"),
+        ("graph/words.txt", "words.txt"),
+    ],
 )
 def test_a_broken_model_is_one_line_and_no_traceback(tmp_path: Path, harm: str, told: str) -> None:
     folder = shutil.copytree(DEMO, tmp_path / "broken")

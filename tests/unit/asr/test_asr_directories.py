@@ -106,7 +106,9 @@ async def test_a_broken_directory_is_refused_with_what_is_wrong(
 def test_checksums_name_the_file_that_changed(tmp_path: Path) -> None:
     folder = make_static(tmp_path / "model")
     assert check_sums(folder) == 0
+    (folder / "README.md").write_text("First words.\n", encoding="utf-8")
     count = write_sums(folder)
+    (folder / "README.md").write_text("Better words.\n", encoding="utf-8")
     assert check_sums(folder) == count == 5
     (folder / "graph/words.txt").write_text("<eps> 0\n", encoding="utf-8")
     with pytest.raises(MissingModel, match=r"words\.txt: not the file that SHA256SUMS lists"):

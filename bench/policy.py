@@ -2,7 +2,8 @@
 
 - claim: the next task of a million in mixed states (``bench/millions.py``), on SQLite and on a private,
   durable PostgreSQL; the given percentile is the worse one. The process is set up as the daemon's (event
-  loop, collector), and the server has taken its statistics and written its pages out after the fill. Timed
+  loop, collector). The server's memory holds the database, and it has taken its statistics and written its
+  pages out after the fill; the limit beside it is a bare ``SELECT 1`` between two claims, over asyncpg. Timed
   is what a node with one free line does for its next call: the look at the queue, which brings as many
   candidates with their numbers and attempts as the scheduler asks for then, the verdict of each until one
   may be called, and the claim up to its commit. What comes between two claims isn't timed: verdicts that
@@ -21,7 +22,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -55,6 +56,10 @@ _PART = 50_000
 """Tasks written at once: the store bounds how long a statement may take."""
 WARM = 50
 """Claims that aren't counted: the database's caches are cold."""
+_BUFFERS = "2GB"
+"""Of the server: it holds a million tasks with their attempts (1.2 GB)."""
+
+Probe = Callable[[], Awaitable[object]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +69,8 @@ class Claims:
     database: str
     filled_s: float
     took: list[float]
+    probed: list[float]
+    """Of a bare statement between two claims; none on SQLite, which is no server."""
 
     @property
     def p99(self) -> float:
@@ -84,11 +91,19 @@ class Node:
         about = (one.task, one.attempts, one.customer_attempts)
         return decide(*about, self.now, self.calendar, self.settings, free)
 
-    async def claims(self, count: int) -> list[float]:
-        """Milliseconds of each. What is found and may not be called is put away between two claims."""
+    async def claims(self, count: int, probe: Probe | None) -> tuple[list[float], list[float]]:
+        """Milliseconds of each, and of ``probe`` before it.
+
+        What is found and may not be called is put away between two claims.
+        """
         took: list[float] = []
+        probed: list[float] = []
         lanes = Lanes(self.calendar, lambda _campaign: self.settings, lambda: self.now, 1.0)
         while len(took) < count + WARM:
+            if probe:
+                begun = time.perf_counter()
+                await probe()
+                probed.append((time.perf_counter() - begun) * 1000)
             begun = time.perf_counter()
             found = await self.store.candidates(self.now, LOOK, None, lanes.reachable(self.now), NODE)
             claim, waits = None, []
@@ -110,7 +125,7 @@ class Node:
                     continue
                 record = CallRecord(attempt.id, claim.task.id, Disposition.NO_ANSWER, self.now)
                 await self.store.finish(claim, record)
-        return took[WARM:]
+        return took[WARM:], probed[WARM:]
 
 
 async def measure_claims(name: str, place: Path | str, tasks: int, count: int) -> Claims:
@@ -124,29 +139,35 @@ async def measure_claims(name: str, place: Path | str, tasks: int, count: int) -
 
         await store._group.alone(work)
     filled = time.perf_counter() - begun
-    if isinstance(place, str):
-        await settle(place)
-    keep_what_is_there()
+    node = Node(store, Site(ROOT).calendar, PolicySettings())
     try:
-        took = await Node(store, Site(ROOT).calendar, PolicySettings()).claims(count)
+        if isinstance(place, str):
+            async with settled(place) as probe:
+                keep_what_is_there()
+                took, probed = await node.claims(count, probe)
+        else:
+            keep_what_is_there()
+            took, probed = await node.claims(count, None)
     finally:
         await store.close()
-    return Claims(name, filled, took)
+    return Claims(name, filled, took, probed)
 
 
-async def settle(url: str) -> None:
+@asynccontextmanager
+async def settled(url: str) -> AsyncIterator[Probe]:
     """A server that just took a million rows cleans up behind them for minutes: not what a claim costs."""
     connection = await asyncpg.connect(url)
     try:
         await connection.execute("VACUUM (ANALYZE)")
         await connection.execute("CHECKPOINT")
+        yield (await connection.prepare("SELECT 1")).fetchval
     finally:
         await connection.close()
 
 
 @asynccontextmanager
 async def postgres_database() -> AsyncIterator[str]:
-    server = PrivatePostgres()
+    server = PrivatePostgres(shared_buffers=_BUFFERS)
     try:
         await asyncio.to_thread(server.start)
         yield server.make("bench")
@@ -204,6 +225,13 @@ def main() -> None:
             (f"claim among {asked.tasks:,}, {one.database}: p99, ms", f"{one.p99:.2f}"),
             (f"queue filled, {one.database}, s", f"{one.filled_s:.0f}"),
         ]
+        if one.probed:
+            bare = percentile(one.probed, 0.5)
+            rows += [
+                (f"SELECT 1 between claims, {one.database}: p50, ms", f"{bare:.2f}"),
+                ("the same: p99, ms", f"{percentile(one.probed, 0.99):.2f}"),
+                ("a claim's p50 in SELECT 1", f"{percentile(one.took, 0.5) / bare:.1f}"),
+            ]
     rows += [
         (f"import of {asked.rows:,} rows, s", f"{import_s:.1f}"),
         ("import, most memory, MB", f"{import_mb:.0f}"),

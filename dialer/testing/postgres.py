@@ -29,14 +29,15 @@ def find_programs() -> Path | None:
 class PrivatePostgres:
     """``start``, then ``make`` databases in it; ``stop`` removes all of it.
 
-    ``durable``: false saves the waits for the disk, for tests that don't cut the power.
+    ``durable``: false saves the waits for the disk, for tests that don't cut the power. ``settings``: the
+    server's, by name.
     """
 
-    def __init__(self, *, durable: bool = True) -> None:
+    def __init__(self, *, durable: bool = True, **settings: str) -> None:
         programs = find_programs()
         if programs is None:
             raise DialerError("PostgreSQL is missing: apt-get install postgresql")
-        self._programs, self._durable = programs, durable
+        self._programs, self._durable, self._settings = programs, durable, settings
         self.folder = Path(tempfile.mkdtemp(prefix="dialer-pg-"))
         self._run_as: tuple[int | None, int | None] = (None, None)
         if os.geteuid() == 0:  # the server refuses to run as root
@@ -62,6 +63,7 @@ class PrivatePostgres:
         options = ["listen_addresses=", f"unix_socket_directories={self.folder}", "max_connections=200"]
         if not self._durable:
             options += ["fsync=off", "synchronous_commit=off", "full_page_writes=off"]
+        options += [f"{name}={value}" for name, value in self._settings.items()]
         command = [str(self._programs / "postgres"), "-D", str(data)]
         with (self.folder / "log").open("ab") as log:
             self._server = subprocess.Popen(

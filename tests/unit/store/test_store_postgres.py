@@ -397,3 +397,24 @@ async def test_of_two_that_claim_at_the_same_moment_one_wins(postgres_url: str) 
         await stores[0].renew(won, 60)
     for store in stores:
         await store.close()
+
+
+async def test_a_claim_stays_in_its_page(postgres_url: str) -> None:
+    """A row that moved would write to every index of the table."""
+    store = await SqlStore.open(postgres_url)
+    connection = await asyncpg.connect(postgres_url)
+
+    async def pages() -> list[int]:
+        found = await connection.fetch("SELECT (ctid::text::point)[0] AS page FROM tasks ORDER BY id")
+        return [int(row["page"]) for row in found]
+
+    try:
+        await store.add_tasks([a_task(n) for n in range(1, 201)], NOW)
+        before = await pages()
+        assert max(before) > 2
+        for n in range(1, 201, 10):
+            assert await store.claim(TaskId(n), "n", 60.0, NOW) is not None
+        assert await pages() == before
+    finally:
+        await connection.close()
+        await store.close()

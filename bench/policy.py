@@ -9,7 +9,8 @@
   may be called, and the claim up to its commit. What comes between two claims isn't timed: verdicts that
   say wait are stored, the barrier and the end of the call
 - import: 100,000 rows into a fresh installation by ``dialer import``
-- simulation: 100,000 new policies over a month by ``dialer simulate``, every call checked
+- simulation: 100,000 new policies over a month by ``dialer simulate``, every call checked; the limit beside
+  it is as many jobs that do nothing but take a call's turns of the event loop
 - report: a month of a million calls (``bench/report.py``)
 """
 
@@ -46,6 +47,7 @@ from dialer.scheduler import PER_LINE
 from dialer.site import Site
 from dialer.store import SqlStore
 from dialer.testing.postgres import PrivatePostgres
+from dialer.testing.virtual import run_virtual
 
 ROOT = Path(__file__).parents[1]
 MILLION = 1_000_000
@@ -58,6 +60,10 @@ WARM = 50
 """Claims that aren't counted: the database's caches are cold."""
 _BUFFERS = "2GB"
 """Of the server: it holds a million tasks with their attempts (1.2 GB)."""
+
+_LINES = 200
+_TURNS = 9
+"""Of the event loop, for one call of the simulation."""
 
 Probe = Callable[[], Awaitable[object]]
 
@@ -187,7 +193,7 @@ async def all_claims(folder: Path, tasks: int, count: int, postgres: bool) -> li
 def measure_simulation(tasks: int, days: int) -> tuple[float, int]:
     """Seconds of the whole command, and how many calls it checked. Raises RuntimeError for a broken rule."""
     command = [sys.executable, "-m", "dialer.cli", "simulate", "--tasks", str(tasks), "--days", str(days)]
-    command += ["--from", "2026-10-12", "--lines", "200", "--cps", "10", "--agents", "20", "--json"]
+    command += ["--from", "2026-10-12", "--lines", str(_LINES), "--cps", "10", "--agents", "20", "--json"]
     begun = time.perf_counter()
     done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, check=False)
     took = time.perf_counter() - begun
@@ -197,6 +203,22 @@ def measure_simulation(tasks: int, days: int) -> tuple[float, int]:
     if found["tasks"] != tasks or found["checked"] < tasks:
         raise RuntimeError(f"{found['tasks']} tasks, {found['checked']} calls: too few")
     return took, found["checked"]
+
+
+def bare_calls(count: int) -> float:
+    """Seconds for so many jobs in virtual time, as many at once as there are lines."""
+
+    async def call() -> None:
+        for _ in range(_TURNS):
+            await asyncio.sleep(1.0)
+
+    async def lines(_clock: Callable[[], datetime]) -> None:
+        for first in range(0, count, _LINES):
+            await asyncio.gather(*(call() for _ in range(first, min(first + _LINES, count))))
+
+    begun = time.perf_counter()
+    run_virtual(lines, OPENS)
+    return time.perf_counter() - begun
 
 
 def main() -> None:
@@ -216,6 +238,7 @@ def main() -> None:
         claimed = asyncio.run(all_claims(folder, asked.tasks, asked.claims, not asked.no_postgres))
         import_s, import_mb = measure_import(asked.rows, folder)
         simulated_s, checked = measure_simulation(asked.simulated, asked.days)
+        bare_s = bare_calls(checked)
         reported = asyncio.run(
             report.count_month(folder / "report.sqlite", asked.calls * 2 // 5, asked.calls, 3)
         )
@@ -237,6 +260,8 @@ def main() -> None:
         ("import, most memory, MB", f"{import_mb:.0f}"),
         (f"simulation of {asked.simulated:,} tasks, {asked.days} days, s", f"{simulated_s:.1f}"),
         ("calls simulated and checked", checked),
+        ("as many bare jobs in virtual time, s", f"{bare_s:.1f}"),
+        ("the simulation in bare jobs", f"{simulated_s / bare_s:.1f}"),
         (f"report over {asked.calls:,} calls, slowest of three, s", f"{max(reported):.2f}"),
     ]
     print_table(rows)

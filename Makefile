@@ -2,6 +2,8 @@
 # Both fetch uv and a virtual environment first; only the tests need Debian packages.
 
 UV := sh scripts/uv.sh
+# The distribution's Python where it is one of .python-version: it is built with optimisations, which others may lack.
+PYTHON ?= $(wildcard /usr/bin/python3.11)
 HOME_DIR ?= build/demo
 PYTEST_ARGS ?=
 
@@ -10,7 +12,7 @@ PYTEST_ARGS ?=
 setup: .venv/.ready
 
 .venv/.ready: pyproject.toml uv.lock scripts/uv.sh
-	$(UV) sync --frozen --compile-bytecode
+	$(UV) sync --frozen --compile-bytecode $(if $(PYTHON),--python $(PYTHON))
 	@touch $@
 
 demo: setup

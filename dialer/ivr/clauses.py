@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from dialer.ivr.spelling import simplified
 from dialer.ivr.tags import Tag
@@ -47,13 +47,13 @@ class Clause:
     asked: bool = False
     trails: bool = False
     """It ended in dots: the speaker hesitates."""
+    text: str = field(init=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "text", "".join(token.word for token in self.tokens))
 
     def has(self, *tags: Tag) -> bool:
         return any(token.tag in tags for token in self.tokens)
-
-    @property
-    def text(self) -> str:
-        return "".join(token.word for token in self.tokens)
 
     @property
     def unknown(self) -> int:
@@ -85,10 +85,17 @@ def segment(text: str) -> list[Token]:
         at += step[at]
         if tokens[-1].tag in _DENIED_AFTER and len(tokens) > 1 and tokens[-2].word == "可不":
             tokens[-2:-1] = [Token("可", WORDS["可"]), Token("不", WORDS["不"])]
+        if word == "来" and len(tokens) > 2 and tokens[-2].word == "不过" and _unable(tokens[-3]):
+            tokens[-2:] = [Token("不过来", Tag.SCORN)]
         if word == "是" and len(tokens) > 1 and tokens[-2].word in _ALSO_REPAIR:
             particle = tokens[-2].word[0]
             tokens[-2:] = [Token(particle, WORDS.get(particle)), Token("不是", WORDS["不是"])]
     return tokens
+
+
+def _unable(verb: Token) -> bool:
+    """明白不过来, 看不过来 is as 明白不了; 收到了不过来得晚 is "but"."""
+    return (verb.tag in _DENIED_AFTER or verb.tag is Tag.SIGN) and not verb.word.endswith(("了", "过", "的"))
 
 
 def _unlisted(word: str) -> Tag | None:

@@ -12,6 +12,13 @@ from dialer.ivr.sense import (
 )
 from dialer.ivr.tags import Tag
 
+_ARRIVING = frozenset({"来", "回来", "到"})
+_WHEREABOUTS = _ARRIVING | {
+    "在", "去", "回去", "回家", "上门", "跑", "跑来", "路过", "登门", "拿去", "用", "戴着", "研究",
+    "见过", "见到",
+}  # fmt: skip
+_BETWEEN = (Tag.MANNER, Tag.ALL, Tag.DEGREE, Tag.WHEN, Tag.PREP, Tag.ASPECT)
+
 
 def end(reader: Reader) -> None:
     """What is left when the clause ends without a predicate."""
@@ -28,6 +35,8 @@ def end(reader: Reader) -> None:
             reader.say(Meaning.AGREE, weak=True)
         elif _unsaid(reader):
             reader.say(Meaning.UNSURE)
+        elif _away(reader.clause):
+            reader.say(Meaning.BESIDE)
         elif (
             reader.token.tag is Tag.TELL and reader.negations[-1] == "不" and reader.subject is not Tag.OTHER
         ):
@@ -43,7 +52,7 @@ def end(reader: Reader) -> None:
     elif any(sense.meaning not in (Meaning.HELLO, Meaning.WEAK) for sense in reader.senses):
         return
     elif reader.subject is Tag.NOBODY:
-        reader.say(Meaning.NONE)
+        reader.say(Meaning.BESIDE if _away(reader.clause) else Meaning.NONE)
     elif reader.subject is Tag.SOMEBODY:
         reader.say(Meaning.HAVE)
     elif reader.subject is Tag.SELF and _names_self(reader.clause):
@@ -60,6 +69,21 @@ def _unsaid(reader: Reader) -> bool:
     """没有才怪, 没说没有: no plain denial."""
     twice = len(reader.negations) > 1 and reader.negations[0] == "没" and reader.clause.has(Tag.TELL)
     return twice or reader.clause.has(Tag.SCORN)
+
+
+def _away(clause: Clause) -> bool:
+    """我当时没在, 我没去银行, 没人来: who wasn't there denies nothing that was asked; 合同没来 does."""
+    last = max((i for i, t in enumerate(clause.tokens) if t.tag in (Tag.NOT, Tag.NOBODY)), default=None)
+    if last is None:
+        return False
+    before, rest = clause.tokens[:last], clause.tokens[last + 1 :]
+    if before and all(t.tag is Tag.PAUSE for t in rest):
+        return before[-1].tag is Tag.PLACE or before[-1].word.endswith(("边", "旁"))  # 家里没人
+    moved = next((t for t in rest if t.word in _WHEREABOUTS or t.tag not in _BETWEEN), None)
+    if moved is None or moved.word not in _WHEREABOUTS:
+        return False
+    person = clause.tokens[last].tag is Tag.NOBODY or any(t.tag in (Tag.SELF, Tag.OTHER) for t in before)
+    return person or moved.word not in _ARRIVING
 
 
 def _withheld(clause: Clause) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dialer.ivr.clauses import Clause
+from dialer.ivr.knowing import known_to_others, of_something_else
 from dialer.ivr.meanings import Meaning
 from dialer.ivr.papers import (
     UNFINISHED,
@@ -15,11 +16,12 @@ from dialer.ivr.papers import (
     present,
     settled,
 )
-from dialer.ivr.scope import COMING, TOLD
+from dialer.ivr.scope import COMING
 from dialer.ivr.sense import FACTS, PREDICATES, Reader, only_so, positive
 from dialer.ivr.tags import Tag
 
 _THOUGHT = frozenset({"想清楚", "想明白", "想通"})
+_WORKED_OUT = ("弄", "搞", "问", "打听", "核对", "整", "闹", "理清", "看清楚", "看明白")
 _TOPICAL = frozenset(
     {"退保", "退钱", "退款", "扣钱", "解约", "退掉", "强制", "捆绑", "亏钱", "亏了", "本金亏", "扣款"}
 )
@@ -78,6 +80,8 @@ def fact(reader: Reader, tag: Tag) -> None:
         reader.say(Meaning.UNSURE)  # 没直接承诺
     elif tag is Tag.GRASP and yes and token.word in _THOUGHT and not settled(reader):
         reader.say(Meaning.UNSURE)  # 我想清楚: thought through, or wanted
+    elif yes and tag is Tag.GRASP and token.word.startswith(_WORKED_OUT) and _not_over(reader):
+        reader.say(Meaning.KNOWN, weak=True)  # 我弄清楚: done, or to be done
     elif yes and _said_of_another(reader, tag):
         reader.say(Meaning.UNSURE)
     elif yes and tag is Tag.RECEIVE and reader.subject is Tag.OTHER and not handed(token.word):
@@ -86,6 +90,13 @@ def fact(reader: Reader, tag: Tag) -> None:
         reader.say(Meaning.NO_QUERY)
     else:
         reader.say(FACTS[tag][0 if yes else 1])
+
+
+def _not_over(reader: Reader) -> bool:
+    """我弄清楚; not 都弄清楚, 已经弄清楚, 弄清楚的."""
+    wholly = any(t.tag in (Tag.ALL, Tag.DEGREE) for t in reader.clause.tokens[: reader.at])
+    own = any(t.tag is Tag.SELF for t in reader.clause.tokens[: reader.at])
+    return own and not wholly and not reader.negations and not reader.rhetoric and not finished(reader)
 
 
 def _never_told(reader: Reader) -> bool:
@@ -124,7 +135,7 @@ def _said_of_another(reader: Reader, tag: Tag) -> bool:
     if tag is Tag.RECEIVE:
         kept = reader.subject is Tag.OTHER and reader.token.word.endswith("着")  # 业务员拿着呢
         return kept or on_its_way(reader) or other_paper(reader)
-    return tag is Tag.GRASP and (_known_to_others(reader) or _of_something_else(reader))
+    return tag is Tag.GRASP and (known_to_others(reader) or of_something_else(reader))
 
 
 def _no_statement(reader: Reader, tag: Tag) -> bool:
@@ -205,31 +216,6 @@ def _reproached(clause: Clause, tag: Tag) -> bool:
     """说好保本, 当初说是存款: told one thing, sold another."""
     said = clause.has(Tag.SAID, Tag.HEARSAY, Tag.TELL) or any(t.word == "当" for t in clause.tokens)
     return clause.has(Tag.REPROACH) or (tag is Tag.DEPOSIT and said)
-
-
-def _known_to_others(reader: Reader) -> bool:
-    """我儿子清楚, 你们比我清楚, 清楚的只有他; not 业务员讲得很清楚."""
-    before = reader.clause.tokens[: reader.at]
-    rest = reader.clause.tokens[reader.at + 1 :]
-    if any(t.word == "只有" for t in (*before, *rest)):
-        return not any(t.tag is Tag.SELF for t in rest)
-    others = [place for place, t in enumerate(before) if t.tag is Tag.OTHER]
-    told = before[others[-1] :] if others else before
-    if reader.token.word in TOLD or any(t.tag in (Tag.TELL, Tag.SAID) for t in told):
-        return False
-    return reader.subject is Tag.OTHER or (bool(before) and before[-1].tag is Tag.YOU)
-
-
-def _of_something_else(reader: Reader) -> bool:
-    """我知道你是谁, 清楚的人不是我; not 你说的我知道, 知道的."""
-    follower, then = reader.peek(), reader.peek(2)
-    if follower is None or then is None or reader.negations:
-        return False
-    if follower.tag is Tag.YOU:
-        return then.tag not in (Tag.TELL, Tag.FILLER) and then.word != "的"
-    if then.tag is Tag.ALL and (again := reader.peek(3)) is not None and again.word == reader.token.word:
-        return reader.peek(-1) is None  # 懂的都懂
-    return follower.word == "的" and then.tag in (Tag.FILLER, Tag.OTHER, Tag.WORD, None)
 
 
 def telling(reader: Reader) -> None:

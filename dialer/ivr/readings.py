@@ -20,8 +20,10 @@ from dialer.ivr.contrasts import (
     resumes,
     untrue,
 )
+from dialer.ivr.frames import Supposed, hanging, of_no_use
 from dialer.ivr.intents import intent
 from dialer.ivr.meanings import BARE, DENYING, Meaning
+from dialer.ivr.partly import in_part, of_several
 from dialer.ivr.scope import Doubt, announces, conditional
 from dialer.ivr.sense import ABSURD, Sense
 from dialer.ivr.senses import senses
@@ -32,8 +34,6 @@ _LATELY = re.compile(
     r"刚刚?才?(知道|明白|清楚|了解|晓得|懂)|你(这么|这样|这|给我|跟我)?一?(说|讲)(完|了|过)?我?(就|才|倒)?(知道|明白|清楚|懂)"
 )
 """Known only since this call."""
-_TURNING = (Tag.NOT, Tag.NONE, Tag.NOBODY, Tag.DENY, Tag.NOT_YET, Tag.RHETORIC, Tag.SCORN)
-_WITH_NOT = frozenset({"压根", "压根儿", "从来", "根本", "丝毫", "向来", "从"})
 _AT_ISSUE = ("问题", "疑问", "意见", "异议", "别的", "其他", "其它")
 """如果有问题: supposed; 方便的话我想问一下 is a question all the same."""
 _LOSABLE = BARE | {Meaning.NO_MORE}
@@ -62,6 +62,14 @@ _CLAIMS = frozenset(
 )  # fmt: skip
 """What may need no ticket: never taken from a wish, a demand or another person's word."""
 
+_DIVISIBLE = frozenset(
+    {
+        Meaning.KNOWN, Meaning.NOTHING_UNKNOWN, Meaning.RECEIVED, Meaning.READ, Meaning.SIGNED,
+        Meaning.SIGNED_UNSAID, Meaning.NO_PROXY, Meaning.SATISFIED,
+    }
+)  # fmt: skip
+"""What may be so of one page or paper and not of the next."""
+
 
 @dataclass(frozen=True, slots=True)
 class Reading:
@@ -78,21 +86,24 @@ def readings(text: str) -> tuple[Reading, ...]:
     found: list[Reading] = []
     supposed = announced = complete = False
     echo: list[Sense] = []
-    for clause in clauses(text):
+    heard = clauses(text)
+    for clause, hangs in zip(heard, hanging(heard), strict=True):
         supposed = (supposed and not (complete and resumes(clause))) or conditional(clause)
         complete = complete or over(clause)
-        own = senses(clause, supposed=supposed or announced)
+        own = senses(clause, supposed=supposed or announced or hangs is Supposed.WHOLLY)
         announced = announces(clause)
         general = intent(clause, own)
         if general in (Meaning.UNSURE, Meaning.CONSENT, Meaning.MATTER):
             found.append(Reading(clause, (Sense(general, clause.text),)))
         elif general is not None:
             found.append(Reading(clause, tuple(own), general))
+        elif of_no_use(clause):
+            found.append(Reading(clause, (Sense(Meaning.UNSURE, clause.text),)))
         elif untrue(clause):
             found.append(Reading(clause, (Sense(Meaning.NO_MORE, clause.text),)))
         else:
             stated = [sense for reading in found for sense in reading.said]
-            said = [] if _asks_back(clause, stated) else _doubted(clause, own)
+            said = [] if _asks_back(clause, stated) else _doubted(clause, own, hangs)
             found = _related(found, clause, echo, said)
         echo = own
     return tuple(found)
@@ -125,21 +136,7 @@ def _asks_back(clause: Clause, stated: list[Sense]) -> bool:
     return bool(stated) and stated[-1].meaning in _DENIED and asks and first is Tag.YOU
 
 
-def _in_part(clause: Clause) -> bool:
-    """基本清楚, 看了一点; not 昨天才收到, which is late but whole."""
-    tokens = clause.tokens
-    if any(t.word in _WITH_NOT for t in tokens) and not clause.has(*_TURNING):
-        return True  # 压根收到: a 没 that wasn't heard
-    if len(tokens) > 2 and tokens[0].word in ("还", "我还") and tokens[-1].word == "呢":
-        return True  # 还看了呢: proud, or scorn
-    return any(
-        token.tag is Tag.PARTLY
-        and not (token.word == "才" and place + 1 < len(tokens) and tokens[place + 1].tag is Tag.RECEIVE)
-        for place, token in enumerate(tokens)
-    )
-
-
-def _doubted(clause: Clause, own: list[Sense]) -> list[Sense]:
+def _doubted(clause: Clause, own: list[Sense], hangs: Supposed) -> list[Sense]:
     """A clause that asks, guesses or hedges states nothing; nor does a particle amid unknown words."""
     rhetorical = clause.has(Tag.RHETORIC)
     asks = (clause.asked or clause.has(Tag.CHECK)) and not rhetorical
@@ -175,6 +172,7 @@ def _doubted(clause: Clause, own: list[Sense]) -> list[Sense]:
         invites = sense.words.endswith(INVITING)
         shy = asks and sense.meaning is Meaning.CONSENT and not invites
         lately = sense.meaning is Meaning.KNOWN and _LATELY.search(clause.text) is not None
-        partly = _in_part(clause) or lately or sense.weak or shy
+        partly = in_part(clause) or lately or sense.weak or shy or hangs is Supposed.PERHAPS
+        partly = partly or (sense.meaning in _DIVISIBLE and of_several(clause))
         result.append(Sense(Meaning.UNSURE, clause.text) if doubt or lost else replace(sense, weak=partly))
     return result

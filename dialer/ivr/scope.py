@@ -12,6 +12,7 @@ from enum import IntEnum
 from itertools import pairwise
 
 from dialer.ivr.clauses import Clause, Token
+from dialer.ivr.frames import asked_for, useless
 from dialer.ivr.tags import FILLERS, Tag
 
 
@@ -29,8 +30,8 @@ STATED = (Tag.GRASP, Tag.RECEIVE, Tag.READ, Tag.SIGN, Tag.OWN_HAND, Tag.CONTENT)
 _SUPPOSED = re.compile(
     r"(收到|拿到|清楚|知道|明白|[签看收拿]了?|过|没问题|有问题|疑问|有事|满意|对|是|可以|方便)的话(?!都|我)|的话(我|就|再|才|会|肯定)"
 )
-_LONGED_FOR = re.compile(r"(该(有)?多好|就好了|就太好了|才好呢?)[啊呀了]?$")
-"""是我签的就好了: it wasn't."""
+_LONGED_FOR = re.compile(r"(该(有)?多好|就好了|就太好了|才好呢?)[啊呀了]?$|早知道[会要能是]")
+"""是我签的就好了, 早知道会亏: it wasn't."""
 _AS_GOOD_AS = re.compile(r"(跟|和|等于|如同|形同|好比)没有?.")
 """看了跟没看一样, 说了等于没说."""
 ENOUGH = frozenset({"好", "行", "成", "可以", "中", "好办", "对", "对头"})
@@ -88,6 +89,8 @@ def doubts(clause: Clause, *, supposed: bool) -> list[Doubt]:
         or _LONGED_FOR.search(clause.text)
     ):
         return [Doubt.OPEN] * len(tokens)
+    if useless(clause):
+        return [Doubt.NAMED] * len(tokens)
     found = [Doubt.NONE] * len(tokens)
     for place, token in enumerate(tokens):
         rest = len(tokens) - place - 1
@@ -116,7 +119,10 @@ def doubts(clause: Clause, *, supposed: bool) -> list[Doubt]:
             found[place:] = [Doubt.NAMED] * (rest + 1)
             break
         if found[place] is Doubt.NONE and (
-            _suffices(tokens, place) or _wished(tokens, place) or _ordered(tokens, place)
+            _suffices(tokens, place)
+            or _wished(tokens, place)
+            or _ordered(tokens, place)
+            or asked_for(tokens, place)
         ):
             found[place] = Doubt.NAMED
     return found
@@ -210,13 +216,11 @@ def _wished(tokens: tuple[Token, ...], place: int) -> bool:
     person = False
     for token in reversed(tokens[:place]):
         person = person or token.tag is Tag.SELF  # 不用说我知道
-        later = tokens[place].word == "了解" and token.word in ("再", "先", "多", "去", "得", "还要")
         if (
-            later
-            or token.tag is Tag.WILL
+            token.tag is Tag.WILL
             or token.word in _WISHING
             or (token.word in _SPARING and not person)
-            or token.word.startswith(("要问", "想问"))
+            or token.word.startswith(("要问", "想问", "要了解", "想了解", "要知道", "要咨询"))
         ):
             return True
         if (token.tag not in FILLERS and token.tag is not Tag.SELF) or token.word == "的":

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from dialer.ivr.answers import classify
 from dialer.model import QuestionKind
 
-POS, KNOW, BAD, LEFT, CONS = (QuestionKind(k) for k in ("POS", "KNOW", "BAD", "LEFT", "CONS"))
+POS, KNOW, BAD, LEFT, NEG, CONS = (QuestionKind(k) for k in ("POS", "KNOW", "BAD", "LEFT", "NEG", "CONS"))
 FACTS = ("收到了", "我收到了", "合同拿到了", "签了", "我自己签的", "看了", "都看过了", "满意")
 GRASPS = ("清楚", "我清楚", "知道", "我都知道", "明白", "都了解", "听懂了")
 DENIALS = ("没有", "没人承诺过", "没承诺过保本", "没人代签", "没有人教我")
@@ -135,3 +135,91 @@ def test_what_another_did_is_no_yes(who: str, how: str, deed: str, end: str) -> 
 def test_an_apology_before_a_denial_stays_a_denial(sorry: str, pause: str, data: st.DataObject) -> None:
     denial = data.draw(st.sampled_from(["没收到", "没签", "不是我签的", "没看", "没有", "不是"]))
     assert got(POS, sorry + pause + denial) == "N"
+
+
+PARTS = """第一页{} 最后一页{} 第二份{} 有一份{} 我有一份{} 有几个{} 有两张{} 其中一个{} 里面有一张{}
+    前面的{} 前面那份{} 后面的{} 前几页{} 后两页{} 封面{} 背面{} 有的{} 有些{} 一些{} 一部分{} 大部分{}
+    好几份{} 一两份{} 个别几份{} 上面那张{} 左边那个{} 合同第一页{}"""
+WHOLES = "{} 都{} 每一页都{} 每份都{} 两份都{} 三个名字都{} 一共三份,都{} 合同{} 这份{}"
+SIGNED = ("是我签的", "是我自己签的", "我签的", "是我亲笔签的", "是我写的", "我签了")
+GLANCES = """看了第一页 看了几页 看了两眼 翻了翻 翻了一下 大致看过 大概翻了翻 随便翻了翻 看了个开头
+    看了一部分 看了一半 看了前面几页 扫了一眼 浏览了一下 看了些"""
+
+
+def test_what_is_true_in_part_is_no_clean_answer() -> None:
+    for kind, clean in ((POS, "Y"), (NEG, "Y"), (BAD, "N")):
+        assert made(kind, PARTS, SIGNED, clean) == []
+        wholes = [frame.replace("{}", deed) for frame in WHOLES.split() for deed in SIGNED]
+        assert [text for text in wholes if got(kind, text) != clean] == []
+    assert made(POS, "{} 我{} 就{} 合同{} 那天{}", tuple(GLANCES.split()), "Y") == []
+
+
+WISHES = """让我{} 叫我{} 请让我{} 你得让我{} 你得叫我{} 麻烦让我{} 先让我{} 让我好好{} 你们要让我{}
+    总得让我{} 告诉我让我{} 给我{} 帮我{} 我得{} 我要{} 我想{} 我需要{} 让咱{}"""
+PLANS = "我先{} 我再{} 我去{} 我回去{} 我慢慢{}"
+COMING_TO_KNOW = "了解 弄懂 弄明白 搞清楚 看明白 了解清楚 知道一下 清楚一下 了解了解"
+
+
+def test_to_be_told_is_wished_for_and_not_known() -> None:
+    assert made(KNOW, WISHES, ("知道", "清楚", "明白", *COMING_TO_KNOW.split()), "Y") == []
+    assert made(KNOW, PLANS, tuple(COMING_TO_KNOW.split()), "Y") == []
+    reports = "我{}了 我都{}了 我已经{}了 我去{}了 他让我{}了 业务员叫我{}了 他们让我都{}了"
+    done = ("弄懂", "弄明白", "搞清楚", "看明白", "听明白", "了解清楚")
+    told = [frame.replace("{}", grasp) for frame in reports.split() for grasp in done]
+    assert [text for text in told if got(KNOW, text) != "Y"] == []
+
+
+STEPS = """早说我 早点说我 早告诉我我 你告诉我我 你讲一下我 你一说我 你给个资料我 你发给我我 查一下 查查
+    问问 问业务员 看看 看了 看完 翻翻合同 打个电话 上网查查 听你说 回去看看 再看看 签了 收到了 去趟银行
+    找人问问 以后 到时候 慢慢 过段时间"""
+PAST = "当时一看就{}了 昨天看了就{}了 以前就{}了 签的时候就{}了 后来问了就{}了 早就{}了 我本来就{} 看了{}了"
+
+
+def test_a_condition_that_no_word_marks_states_nothing() -> None:
+    hinges = ("就{}", "就{}了", "就都{}了", "自然就{}了", "不就{}了", ",就{}了")
+    frames = " ".join(step + hinge for step in STEPS.split() for hinge in hinges)
+    assert made(KNOW, frames, KNOWING[:3], "Y") == []
+    assert [text for text in PAST.replace("{}", "知道").split() if got(KNOW, text) != "Y"] == []
+    offers = "你给我看我就{} 你发给我我就{} 早给我我就{} 你寄给我我就{} 请给我看我就{}"
+    assert made(POS, offers, ("看了", "签了", "收到了", "看"), "Y") == []
+    deeds = ("看了就签了", "当场就签了", "他给我我就签了", "你们让我签我就签了", "我就签了")
+    assert [text for text in deeds if got(POS, text) != "Y"] == []
+
+
+USELESS = """有什么用 有啥用 有个屁用 有何用 有什么意义 顶什么用 管什么用 也没用 能怎样 又怎样 又能如何
+    又能怎么样 又能改变什么 干嘛 干什么 做什么"""
+
+
+def test_scorn_is_no_yes() -> None:
+    objects = ("", "了", "这个", "那么多", "这些", "了又", "了,")
+    frames = " ".join(f"{{}}{what}{scorn}" for what in objects for scorn in USELESS.split())
+    assert made(KNOW, frames, ("知道", "清楚", "明白", "了解", "我知道"), "Y") == []
+    assert made(POS, frames, ("看", "看了", "收到", "签"), "Y") == []
+    assert got(KNOW, "不知道有什么用") == "N"
+
+
+@given(
+    st.sampled_from(["", "我", "这个", "这些我", "实在", "都"]),
+    st.sampled_from(["明白", "弄明白", "了解", "看明白", "懂"]),
+    st.sampled_from(["", "啊", "呢", "了"]),
+)
+def test_what_one_is_unable_to_grasp_is_not_known(who: str, verb: str, end: str) -> None:
+    assert got(KNOW, f"{who}{verb}不过来{end}") == "N"
+
+
+@given(
+    st.sampled_from(["我没", "我当时没", "那天我没", "业务员没", "我压根没", "没人", "当时没人"]),
+    st.sampled_from(["在", "去", "来", "到场", "在场", "在家", "跟着去", "去银行"]),
+    st.sampled_from(["", "啊", "呀", "呢", ",不清楚"]),
+)
+def test_who_was_not_there_denies_nothing(who: str, absent: str, end: str) -> None:
+    assert got(BAD, who + absent + end) != "N"
+    assert got(LEFT, who + absent + end) != "N"
+
+
+def test_what_is_known_of_something_undone_is_no_yes() -> None:
+    undone = ("没签", "没收到", "没看", "丢了", "合同丢了", "合同没收到", "不是我签的", "没人签")
+    assert made(KNOW, "知道{} 我知道{} 清楚{} 早就知道{} 我明白{}", undone, "Y") == []
+    assert made(KNOW, "我就知道{} 就知道{}", ("会亏", "要亏", "是骗人的", "他会骗我"), "Y") == []
+    risks = ("不保本", "有风险", "有损失", "会亏", "没有保底", "不是存款", "退保有损失")
+    assert [risk for risk in risks for know in ("知道", "我清楚") if got(KNOW, know + risk) != "Y"] == []

@@ -16,7 +16,7 @@ from dialer.ivr.papers import (
     present,
     settled,
 )
-from dialer.ivr.scope import COMING
+from dialer.ivr.scope import COMING, TOLD
 from dialer.ivr.sense import FACTS, PREDICATES, Reader, only_so, positive
 from dialer.ivr.tags import Tag
 
@@ -80,8 +80,8 @@ def fact(reader: Reader, tag: Tag) -> None:
         reader.say(Meaning.UNSURE)  # 没直接承诺
     elif tag is Tag.GRASP and yes and token.word in _THOUGHT and not settled(reader):
         reader.say(Meaning.UNSURE)  # 我想清楚: thought through, or wanted
-    elif yes and tag is Tag.GRASP and token.word.startswith(_WORKED_OUT) and _not_over(reader):
-        reader.say(Meaning.KNOWN, weak=True)  # 我弄清楚: done, or to be done
+    elif yes and tag is Tag.GRASP and _not_over(reader):
+        reader.say(Meaning.KNOWN, weak=True)  # 我弄清楚, 跟我讲清楚: done, or to be done
     elif yes and _said_of_another(reader, tag):
         reader.say(Meaning.UNSURE)
     elif yes and tag is Tag.RECEIVE and reader.subject is Tag.OTHER and not handed(token.word):
@@ -93,10 +93,14 @@ def fact(reader: Reader, tag: Tag) -> None:
 
 
 def _not_over(reader: Reader) -> bool:
-    """我弄清楚; not 都弄清楚, 已经弄清楚, 弄清楚的."""
-    wholly = any(t.tag in (Tag.ALL, Tag.DEGREE) for t in reader.clause.tokens[: reader.at])
-    own = any(t.tag is Tag.SELF for t in reader.clause.tokens[: reader.at])
-    return own and not wholly and not reader.negations and not reader.rhetoric and not finished(reader)
+    """我弄清楚, 跟我讲清楚; not 都弄清楚, 已经弄清楚, 弄清楚的."""
+    before = reader.clause.tokens[: reader.at]
+    own = any(t.tag is Tag.SELF for t in before) and reader.token.word.startswith(_WORKED_OUT)
+    told = reader.token.word in TOLD or (bool(before) and before[-1].tag in (Tag.TELL, Tag.SAID))
+    if not own and not told:
+        return False
+    wholly = any(t.tag in (Tag.ALL, Tag.DEGREE) for t in before)
+    return not wholly and not reader.negations and not reader.rhetoric and not finished(reader)
 
 
 def _never_told(reader: Reader) -> bool:

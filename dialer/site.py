@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,6 +19,7 @@ from dialer.ivr.prompt import facts_of
 from dialer.ivr.reader import line_of_place, read_script
 from dialer.ivr.script import Script, split_name
 from dialer.ivr.session import Session
+from dialer.locks import only_one
 from dialer.model import PhoneNumber, Reason, Task
 from dialer.policy.calendar import Calendar, calendar_from, parse_overrides
 from dialer.policy.zones import find_zone
@@ -235,14 +234,9 @@ def _read(file: Path) -> str:
 def node_lock(home: Path) -> Iterator[None]:
     """One daemon per installation. Raises NodeRunning."""
     home.mkdir(parents=True, exist_ok=True)
-    with open(home / "dialer.lock", "a+", encoding="ascii") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            file.seek(0)
-            pid = file.read().strip() or "?"
-            raise NodeRunning(f"another daemon runs on {home} (process {pid}): stop it first") from None
-        file.truncate(0)
-        file.write(str(os.getpid()))
-        file.flush()
+
+    def taken(process: str) -> NodeRunning:
+        return NodeRunning(f"another daemon runs on {home} (process {process}): stop it first")
+
+    with only_one(home / "dialer.lock", taken):
         yield

@@ -124,4 +124,4 @@ class AccessRefused(DialerError):
 
 
 class NodeRunning(DialerError):
-    """A second daemon on the same home."""
+    """A second daemon, or a second ``dialer web``, on the same home."""

@@ -23,7 +23,7 @@ from dialer.ports import CallView, Evidence
 from dialer.reports.workbook import record_book
 
 Progress = Callable[[int], None]
-"""Told how many calls are written."""
+"""Told how many calls are written; what it raises ends the work."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +74,12 @@ async def pack(
 ) -> Written:
     """All or nothing: the folder has its name once everything lies in it."""
     part = await asyncio.to_thread(_unfinished, folder)
-    extra = {"index.xlsx": record_book(views, form.lang, form.names)}
+    extra = {"index.xlsx": await asyncio.to_thread(record_book, views, form.lang, form.names)}
     calls = [view.attempt.id for view in views]
     for view in views if form.mp3 else ():
         extra[f"calls/{view.attempt.id:08d}.mp3"] = await _mp3(archive.room, view)
     for call in calls:
+        progress(0)
         await archive.index.append(ArchiveEvent.EXPORTED, call, by, now, told)
     try:
         await write_bundle(

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import signal
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -61,16 +62,32 @@ def index_form(lang: str) -> Form:
 
 @asynccontextmanager
 async def open_pages(site: Site, clock: Clock) -> AsyncIterator[FastAPI]:
-    """The pages over an open database and archive. Raises StoreError, ConfigError, ArchiveError."""
+    """The pages over an open database and archive.
+
+    Raises StoreError, ConfigError, ArchiveError, NodeRunning.
+    """
     settings = site.settings
     store = await SqlStore.open(settings.site.database, settings.store)
     try:
         async with open_archive(settings, store.archive, site.ticket_due) as archive:
-            async with open_exports(archive, site.home / EXPORTS, index_form, clock) as exports:
+            async with open_exports(
+                archive, store.access.request, site.home / EXPORTS, index_form, clock
+            ) as exports:
                 yield make_app(house(site, store, archive, clock, exports))
             await archive.mirror.catch_up()
     finally:
         await store.close()
+
+
+@contextmanager
+def _ended_once() -> Iterator[None]:
+    """uvicorn raises a signal again once it has stopped: that would end us before our exports are gone."""
+    before = {number: signal.signal(number, lambda *_: None) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 async def serve(home: Path, clock: Clock) -> None:
@@ -92,7 +109,8 @@ async def serve(home: Path, clock: Clock) -> None:
         )
         server = uvicorn.Server(config)
         try:
-            await server.serve()
+            with _ended_once():
+                await server.serve()
         except SystemExit:
             raise DialerError(
                 f"{web.host}:{web.port} can't be listened on: is another program there?"

@@ -7,26 +7,47 @@ import logging
 import os
 import shutil
 import zipfile
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
-from dialer.access.requests import AccessRequest
+from dialer.access.requests import AccessRequest, may_leave
 from dialer.archiving import Archiving
-from dialer.errors import DialerError
-from dialer.model import Reason
+from dialer.errors import AccessRefused, DialerError, NodeRunning
+from dialer.locks import only_one
+from dialer.model import Reason, english
 from dialer.packing import Form, pack_request
 from dialer.web.exportstate import ExportState
 
 log = logging.getLogger("dialer.web")
 
+SWEEP_S = 60.0
+"""What was made outlives the end of its grant by this much at most."""
+
+RequestOf = Callable[[int], Awaitable[AccessRequest | None]]
+"""The request as it stands now. Raises StoreError."""
+
 
 @dataclass(slots=True)
 class _Job:
+    request: AccessRequest
     state: ExportState
+    stopped: bool = False
     work: asyncio.Task[None] = field(init=False)
+
+    def go_on(self, _: object = None) -> None:
+        """Asked between two files, not by cancelling: a thread that still writes can't be cancelled, and
+        what it wrote after the clean-up would lie there in clear. Raises AccessRefused.
+        """
+        if self.stopped:
+            raise AccessRefused(Reason("导出已中止", "the export was stopped"))
+
+    @property
+    def lost(self) -> bool:
+        """Somebody took its file away."""
+        return self.state.file is not None and not self.state.file.exists()
 
 
 class WebExports:
@@ -35,86 +56,149 @@ class WebExports:
     def __init__(
         self,
         archive: Archiving,
+        request_of: RequestOf,
         folder: Path,
         form: Callable[[str], Form],
         clock: Callable[[], datetime],
     ) -> None:
         """``folder``: its own, emptied at the start and the end; ``form``: of a language."""
-        self._archive, self._folder, self._form, self._clock = archive, folder, form, clock
+        self._archive, self._request_of, self._folder = archive, request_of, folder
+        self._form, self._clock = form, clock
         self._jobs: dict[int, _Job] = {}
+        self._works: set[asyncio.Task[None]] = set()
+        """Also those of jobs that are stopped, until they have cleaned up."""
         self._one = asyncio.Semaphore(1)
 
     def state(self, request: AccessRequest, now: datetime) -> ExportState | None:
         job = self._jobs.get(request.id)
-        if job is not None and not request.in_force(now):
-            del self._jobs[request.id]
-            job.work.cancel()
-            self._zip(request).unlink(missing_ok=True)
+        if job is not None and (job.lost or not request.in_force(now)):
+            self._drop(request.id)
             return None
         return None if job is None else job.state
 
     def start(self, request: AccessRequest, lang: str) -> None:
         before = self._jobs.get(request.id)
-        if before is not None and before.state.fault is None:
+        if before is not None and before.state.fault is None and not before.lost:
             return
-        job = self._jobs[request.id] = _Job(ExportState(len(request.calls)))
-        job.work = asyncio.create_task(self._make(job, request, self._form(lang)))
+        job = self._jobs[request.id] = _Job(request, ExportState(len(request.calls)))
+        job.work = asyncio.create_task(self._make(job, self._form(lang)))
+        self._works.add(job.work)
+        job.work.add_done_callback(self._works.discard)
+
+    async def keep(self, every_s: float = SWEEP_S) -> None:
+        """Until cancelled: looks whether what is made, or being made, is still granted."""
+        while True:
+            await asyncio.sleep(every_s)
+            await self.sweep()
+
+    async def sweep(self) -> None:
+        """Where the database can't be asked, a grant ends when it was known to end."""
+        for number, job in list(self._jobs.items()):
+            try:
+                found = await self._request_of(number)
+            except DialerError as error:
+                log.warning("grant not read", extra={"request": number, "why": str(error)})
+                found = job.request
+            try:
+                if found is None or not found.in_force(self._clock()):
+                    self._drop(number)
+            except OSError as error:
+                log.error("export not removed", extra={"request": number, "why": str(error)})
 
     async def close(self) -> None:
         for job in self._jobs.values():
-            job.work.cancel()
-        await asyncio.gather(*(job.work for job in self._jobs.values()), return_exceptions=True)
+            job.stopped = True
+        await asyncio.gather(*self._works, return_exceptions=True)
 
-    async def _make(self, job: _Job, request: AccessRequest, form: Form) -> None:
-        folder = self._folder / f"export-{request.id}"
+    def _drop(self, number: int) -> None:
+        """The file is gone at once; what is under way clears up at its next step. Raises OSError."""
+        if (job := self._jobs.get(number)) is None:
+            return
+        job.stopped = True
+        if job.state.file is not None:
+            job.state.file.unlink(missing_ok=True)
+        del self._jobs[number]
 
-        def progress(done: int) -> None:
-            job.state = replace(job.state, done=done)
-
+    async def _make(self, job: _Job, form: Form) -> None:
+        number = job.request.id
         try:
             async with self._one:
-                await pack_request(self._archive, request, folder, form, self._clock(), progress)
-                file = self._zip(request)
-                size = await asyncio.to_thread(_zipped, folder, file)
-                job.state = replace(job.state, file=file, size=size)
+                job.request = may_leave(await self._request_of(number), self._clock())
+                job.go_on()
+                await self._pack(job, form)
+        except AccessRefused as refused:
+            log.info("export stopped", extra={"request": number, "why": english(refused.args[0])})
+            if self._jobs.get(number) is job:
+                del self._jobs[number]
         except (DialerError, OSError) as error:
-            log.error("export not made", extra={"request": request.id, "why": str(error)})
+            log.error("export not made", extra={"request": number, "why": str(error)})
             job.state = replace(
                 job.state,
                 fault=Reason("导出失败,请联系管理员查看日志", "it failed: see the log of the pages"),
             )
+
+    async def _pack(self, job: _Job, form: Form) -> None:
+        folder = self._folder / f"export-{job.request.id}"
+        part, file = folder.with_suffix(".part"), folder.with_suffix(".zip")
+
+        def progress(done: int) -> None:
+            job.go_on()
+            job.state = replace(job.state, done=done)
+
+        try:
+            await asyncio.to_thread(_own_folder, self._folder)
+            await pack_request(self._archive, job.request, folder, form, self._clock(), progress)
+            size = await asyncio.to_thread(_zipped, folder, part, job.go_on)
+            job.go_on()
+            part.replace(file)  # with the state, in one step: whoever drops the job knows the file
+            job.state = replace(job.state, file=file, size=size)
         finally:
-            shutil.rmtree(folder, ignore_errors=True)
-
-    def _zip(self, request: AccessRequest) -> Path:
-        return self._folder / f"export-{request.id}.zip"
+            part.unlink(missing_ok=True)
+            await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
 
 
-def _zipped(folder: Path, file: Path) -> int:
+def _zipped(folder: Path, part: Path, go_on: Callable[[], None]) -> int:
     """Bytes. Stored, not deflated: recordings hardly shrink, and whoever checks them needs no patience."""
-    part = file.with_suffix(".part")
     private = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with open(private, "wb") as stream, zipfile.ZipFile(stream, "w", zipfile.ZIP_STORED) as made:
         for path in sorted(folder.rglob("*")):
+            go_on()
             made.write(path, f"{folder.name}/{path.relative_to(folder).as_posix()}")
-    part.replace(file)
-    return file.stat().st_size
+    return part.stat().st_size
+
+
+def _own_folder(folder: Path) -> None:
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    folder.chmod(0o700)
 
 
 def _emptied(folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(mode=0o700, parents=True)
+    _own_folder(folder)
 
 
 @asynccontextmanager
 async def open_exports(
-    archive: Archiving, folder: Path, form: Callable[[str], Form], clock: Callable[[], datetime]
+    archive: Archiving,
+    request_of: RequestOf,
+    folder: Path,
+    form: Callable[[str], Form],
+    clock: Callable[[], datetime],
+    sweep_s: float = SWEEP_S,
 ) -> AsyncIterator[WebExports]:
-    """Nothing that was made outlives the pages."""
-    await asyncio.to_thread(_emptied, folder)
-    exports = WebExports(archive, folder, form, clock)
-    try:
-        yield exports
-    finally:
-        await exports.close()
-        shutil.rmtree(folder, ignore_errors=True)
+    """Nothing that was made outlives the pages, nor its grant. Raises NodeRunning: others use the folder."""
+
+    def taken(process: str) -> NodeRunning:
+        return NodeRunning(f"another dialer web runs on {folder.parent} (process {process}): stop it first")
+
+    with only_one(folder.with_suffix(".lock"), taken):
+        await asyncio.to_thread(_emptied, folder)
+        exports = WebExports(archive, request_of, folder, form, clock)
+        care = asyncio.create_task(exports.keep(sweep_s))
+        try:
+            yield exports
+        finally:
+            care.cancel()
+            await asyncio.wait([care])
+            await exports.close()
+            await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)

@@ -5,10 +5,17 @@ from __future__ import annotations
 import asyncio
 import io
 import json
+import os
+import shutil
+import socket
+import stat
 import subprocess
 import sys
+import threading
+import time
 import zipfile
 from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
 from pathlib import Path
 
@@ -16,11 +23,12 @@ import httpx
 import pytest
 from web_home import SOUND, Browser, Desk
 
+from dialer import packing, webexports
 from dialer.archive.daily import sign_days
-from dialer.errors import ArchiveError
+from dialer.errors import ArchiveError, NodeRunning, StoreError
 from dialer.model import ArchiveEvent, CallId
 from dialer.webdesk import index_form
-from dialer.webexports import open_exports
+from dialer.webexports import WebExports, open_exports
 
 ZIP = "/requests/1/export.zip"
 
@@ -131,10 +139,146 @@ async def test_one_that_fails_says_so_and_can_be_made_again(
     assert (await made(browser)).status_code == 200
 
 
+async def test_what_was_made_goes_though_nobody_asks_for_it(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    exports, folder = desk.house.exports, desk.root.parent / "exports"
+    assert isinstance(exports, WebExports)
+    await made(await desk.granted(calls=(1,), use="download"))
+    await made(await desk.granted("qa2", (2,), "download"), 2)
+    await exports.sweep()
+    assert {path.name for path in folder.iterdir()} == {"export-1.zip", "export-2.zip"}
+    chief = await desk.signed_in("chief")
+    await chief.post("/requests/1/revocation", why="客户撤回同意")
+    await exports.sweep()
+    assert [path.name for path in folder.iterdir()] == ["export-2.zip"]
+
+    async def away(_: int) -> None:
+        raise StoreError("the database is away")
+
+    monkeypatch.setattr(exports, "_request_of", away)
+    await exports.sweep()
+    assert [path.name for path in folder.iterdir()] == ["export-2.zip"]
+    desk.clock.move_to(desk.clock() + timedelta(hours=24))
+    await exports.sweep()
+    assert [*folder.iterdir()] == [], "a database that is away keeps no grant alive"
+
+
+@pytest.mark.parametrize("step", ["_zipped", "_finish"])
+async def test_a_grant_taken_back_while_it_is_packed_leaves_nothing(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    """Whatever thread is at work when the grant ends: nothing that it writes stays."""
+    exports, folder = desk.house.exports, desk.root.parent / "exports"
+    assert isinstance(exports, WebExports)
+    module = {"_zipped": webexports, "_finish": packing}[step]
+    real, began, may_end = getattr(module, step), threading.Event(), threading.Event()
+
+    def held_up(*given: object) -> object:
+        began.set()
+        assert may_end.wait(20)
+        return real(*given)
+
+    monkeypatch.setattr(module, step, held_up)
+    browser = await desk.granted(calls=(1, 2), use="download")
+    await browser.post("/requests/1/export")
+    assert await asyncio.to_thread(began.wait, 20)
+    chief = await desk.signed_in("chief")
+    await chief.post("/requests/1/revocation", why="客户撤回同意")
+    await exports.sweep()
+    may_end.set()
+    await exports.close()
+    assert [*folder.iterdir()] == []
+    assert (await browser.get(ZIP)).status_code == 403
+
+
+async def test_what_waits_its_turn_asks_the_grant_again(desk: Desk) -> None:
+    exports, folder = desk.house.exports, desk.root.parent / "exports"
+    assert isinstance(exports, WebExports)
+    browser = await desk.granted(calls=(1,), use="download")
+    async with exports._one:  # another export is being made
+        await browser.post("/requests/1/export")
+        chief = await desk.signed_in("chief")
+        await chief.post("/requests/1/revocation", why="客户撤回同意")
+    await asyncio.gather(*exports._works)
+    assert [*folder.iterdir()] == []
+    left = [one for one in await desk.store.archive.log_of(CallId(1)) if one.kind is ArchiveEvent.EXPORTED]
+    assert left == [], "nothing was taken out"
+
+
+async def test_one_whose_file_is_gone_can_be_made_again(desk: Desk) -> None:
+    folder = desk.root.parent / "exports"
+    browser = await desk.granted(calls=(1,), use="download")
+    await made(browser)
+    shutil.rmtree(folder)
+    assert "export.zip" not in (await browser.get("/exports")).text
+    assert (await made(browser)).status_code == 200
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+
+
+def opened(desk: Desk, folder: Path, sweep_s: float = 60) -> AbstractAsyncContextManager[WebExports]:
+    ours = desk.house.exports
+    assert isinstance(ours, WebExports)
+    return open_exports(ours._archive, desk.store.access.request, folder, index_form, desk.clock, sweep_s)
+
+
 async def test_nothing_that_was_made_outlives_the_pages(desk: Desk, tmp_path: Path) -> None:
-    archive, folder = desk.house.exports._archive, tmp_path / "made"
+    folder = tmp_path / "made"
     folder.mkdir()
     (folder / "export-7.zip").write_bytes(b"of a process that was killed")
-    async with open_exports(archive, folder, index_form, desk.clock):
+    async with opened(desk, folder):
         assert [*folder.iterdir()] == []
+        assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+        (folder / "export-8.zip").write_bytes(b"in use")
+        with pytest.raises(NodeRunning, match=rf"another dialer web runs on .*process {os.getpid()}"):
+            async with opened(desk, folder):
+                pytest.fail("two on one folder")
+        assert (folder / "export-8.zip").exists()
     assert not folder.exists()
+
+
+async def test_the_pages_look_by_themselves_whether_a_grant_has_ended(desk: Desk, tmp_path: Path) -> None:
+    folder = tmp_path / "made"
+    browser = await desk.granted(calls=(1,), use="download")
+    async with opened(desk, folder, sweep_s=0.01) as exports:
+        desk.furnished(exports=exports)
+        assert (await made(browser)).status_code == 200
+        desk.clock.move_to(desk.clock() + timedelta(hours=24))
+        for _ in range(2000):
+            if not [*folder.iterdir()]:
+                break
+            await asyncio.sleep(0.01)
+        else:
+            pytest.fail("it lies there still")
+
+
+def test_dialer_web_clears_up_when_it_is_told_to_end(tmp_path: Path) -> None:
+    """The processes are the real ones: a service manager sends SIGTERM."""
+    (tmp_path / "config").mkdir()
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    (tmp_path / "config" / "dialer.toml").write_text(
+        f'[trunk]\nname = "t"\nhost = "127.0.0.1"\n[web]\nport = {port}\n[archive]\nmin_free_bytes = 0\n'
+    )
+    command = [sys.executable, "-m", "dialer.cli", "--home", str(tmp_path), "--lang", "en", "web"]
+    first = subprocess.Popen(command, stderr=subprocess.PIPE)
+    try:
+        for _ in range(600):
+            with socket.socket() as client:
+                if client.connect_ex(("127.0.0.1", port)) == 0:
+                    break
+            time.sleep(0.05)
+        (tmp_path / "exports" / "export-1.zip").write_bytes(b"decrypted")
+        second = subprocess.run(command, capture_output=True, text=True, timeout=60)
+        assert second.returncode == 2
+        wanted = f"dialer: another dialer web runs on {tmp_path} (process {first.pid}): stop it first"
+        assert second.stderr.splitlines()[-1:] == [wanted]
+        assert (tmp_path / "exports" / "export-1.zip").exists()
+        first.terminate()
+        _, said = first.communicate(timeout=60)
+    finally:
+        first.kill()
+        first.wait()
+    assert (first.returncode, b"Traceback" in said) == (0, False), said
+    assert not (tmp_path / "exports").exists()

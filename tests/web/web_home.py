@@ -230,7 +230,7 @@ async def open_desk(folder: Path, **changed: object) -> Desk:
         config, index, room, Sweeper(config, index, room), LogMirror(root, index), None, "n1", lambda at: at
     )
     (folder / "exports").mkdir()
-    exports = WebExports(archive, folder / "exports", index_form, clock)
+    exports = WebExports(archive, store.access.request, folder / "exports", index_form, clock)
     house = WebHouse(
         store, store.access, log, room, AccessConfig(),
         QualityConfig(), 0.005, 1200, ZONE, clock, lambda: f"token-{next(_tokens)}-{'x' * 24}",

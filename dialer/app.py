@@ -231,8 +231,11 @@ async def run_daemon(home: Path, clock_at: datetime | None = None) -> None:
     async with open_daemon(site, clock) as daemon:
         log.info("running", extra={"node": site.settings.site.node})
         care = asyncio.create_task(_care_for_backups(site, daemon.sinks, clock_at))
-        await daemon.run(stop)
-        care.cancel()
+        try:
+            await daemon.run(stop)
+        finally:
+            care.cancel()
+            await asyncio.wait([care])  # a backup that is being made clears up
     log.info("stopped")
 
 

@@ -24,12 +24,16 @@ from dialer.archive import daily, mirror
 from dialer.archive.keys import public_hex, signing_key
 from dialer.archive.sealing import sync_folder
 from dialer.errors import BackupError
+from dialer.locks import only_one
 from dialer.settings import Settings, load_settings
 from dialer.store.copies import FILES, SQLITE, Content, content_of, copy_to, put_back
+from dialer.threads import in_thread
 
 FORMAT = "huifang-backup/1"
 _NAME = re.compile(r"\d{8}T\d{6}Z-.+")
 _PART = ".part"
+LOCK = "backup.lock"
+"""Held by who makes one."""
 _CONFIG = "config"
 _ARCHIVE = (mirror.FOLDER, daily.FOLDER)
 """Of the archive: its log and its signed days."""
@@ -47,32 +51,29 @@ class Backup:
 
 async def make_backup(home: Path, settings: Settings, folder: Path, now: datetime) -> Backup:
     """Make one below ``folder``, prove it, remove those beyond ``backup.keep``. Raises DialerError."""
-    name = f"{now.astimezone(UTC):%Y%m%dT%H%M%SZ}-{settings.site.node}"
-    done, part = folder / name, folder / f"{name}{_PART}"
+
+    def taken(process: str) -> BackupError:
+        return BackupError(f"another backup is being made in {folder} (process {process}): wait for it")
+
     try:
-        if done.exists():
-            raise BackupError(f"{done} is there already")
-        await asyncio.to_thread(_begin, folder, part)
-        # The log's copy before the database: whatever it tells, the database knows, too.
-        await asyncio.to_thread(_copy_files, home, settings, part)
-        content = await copy_to(part, settings.site.database, settings.store)
-        await asyncio.to_thread(_sign, part, content, settings, now)
-        if faults := await faults_of(part, settings):
-            raise BackupError(f"the copy isn't what was copied: {faults[0]}")
-        await asyncio.to_thread(_name, part, done)
+        await in_thread(_private, folder)
+        with only_one(folder / LOCK, taken):
+            done = await _made(home, settings, folder, now)
+            for old in backups_in(folder)[settings.backup.keep :]:
+                await in_thread(shutil.rmtree, old.folder)
     except OSError as error:
         raise BackupError(f"{folder}: can't be written: {error.strerror}") from error
-    finally:
-        await asyncio.to_thread(shutil.rmtree, part, ignore_errors=True)
-    for old in backups_in(folder)[settings.backup.keep :]:
-        await asyncio.to_thread(shutil.rmtree, old.folder)
     return read_backup(done)
 
 
 def backups_in(folder: Path) -> list[Backup]:
-    """Those that are whole, newest first. What can't be read isn't one."""
+    """Those that are whole, newest first; what can't be read isn't one. Raises OSError."""
+    try:
+        there = list(folder.iterdir())
+    except FileNotFoundError:
+        return []
     found = []
-    for one in folder.glob("*"):
+    for one in there:
         if _NAME.fullmatch(one.name) and not one.name.endswith(_PART) and one.is_dir():
             try:
                 found.append(read_backup(one))
@@ -93,16 +94,17 @@ def read_backup(folder: Path) -> Backup:
         raise BackupError(f"{folder / proof.MANIFEST}: broken ({error})") from error
 
 
-async def faults_of(folder: Path, settings: Settings) -> list[str]:
+async def faults_of(folder: Path, settings: Settings, temporary: Path | None = None) -> list[str]:
     """Everything that doesn't fit, one line each: signature, files, and what the restored database holds.
 
-    Raises BackupError where it is no backup, StoreError where no scratch database can be had.
+    ``temporary``: as for ``content_of``. Raises BackupError where it is no backup, StoreError where no
+    scratch database can be had.
     """
     backup = read_backup(folder)
     found = await asyncio.to_thread(lambda: list(_signed_faults(folder, settings.archive.sign_key_file)))
     if any(line.startswith(FILES[backup.content.kind]) for line in found):
         return found
-    restored = await content_of(folder, backup.content.kind, settings.store)
+    restored = await content_of(folder, backup.content.kind, settings.store, temporary)
     return found + list(_differences(backup.content, restored))
 
 
@@ -118,16 +120,16 @@ async def restore(folder: Path, home: Path) -> list[str]:
         raise BackupError(f"{folder}: {faults[0]}")
     made: list[str] = []
     if (folder / _CONFIG).is_dir() and not config.exists():
-        await asyncio.to_thread(shutil.copytree, folder / _CONFIG, config)
+        await in_thread(shutil.copytree, folder / _CONFIG, config)
         made.append(_CONFIG)
     settings = load_settings(home)
     await put_back(folder, backup.content.kind, settings.site.database, settings.store)
     if backup.content.kind == SQLITE:
-        await asyncio.to_thread(sync_folder, settings.site.database.parent)
+        await in_thread(sync_folder, settings.site.database.parent)
     made.append(FILES[backup.content.kind])
     for name, target in _places(home, settings):
         if (folder / name).is_dir() and not target.exists():
-            await asyncio.to_thread(shutil.copytree, folder / name, target)
+            await in_thread(shutil.copytree, folder / name, target)
             made.append(name)
     return made
 
@@ -135,8 +137,31 @@ async def restore(folder: Path, home: Path) -> list[str]:
 # --- inside -------------------------------------------------------------------------------------------
 
 
-def _begin(folder: Path, part: Path) -> None:
+async def _made(home: Path, settings: Settings, folder: Path, now: datetime) -> Path:
+    name = f"{now.astimezone(UTC):%Y%m%dT%H%M%SZ}-{settings.site.node}"
+    done, part = folder / name, folder / f"{name}{_PART}"
+    if done.exists():
+        raise BackupError(f"{done} is there already")
+    try:
+        await in_thread(_begin, folder, part)
+        # The log's copy before the database: whatever it tells, the database knows, too.
+        await in_thread(_copy_files, home, settings, part)
+        content = await copy_to(part, settings.site.database, settings.store)
+        await in_thread(_sign, part, content, settings, now)
+        # Restored in there: should this process be killed, the next backup removes the plain copy, too.
+        if faults := await faults_of(part, settings, part):
+            raise BackupError(f"the copy isn't what was copied: {faults[0]}")
+        await in_thread(_name, part, done)
+    finally:
+        await in_thread(shutil.rmtree, part, True)
+    return done
+
+
+def _private(folder: Path) -> None:
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+
+def _begin(folder: Path, part: Path) -> None:
     for left in folder.glob(f"*{_PART}"):
         if _NAME.fullmatch(left.name):
             shutil.rmtree(left)
@@ -176,22 +201,13 @@ def _named(value: object) -> Iterator[str]:
 
 
 def _sign(part: Path, content: Content, settings: Settings, now: datetime) -> None:
-    files = [
-        {
-            "path": file.relative_to(part).as_posix(),
-            "size": file.stat().st_size,
-            "sha256": proof.file_sha256(file),
-        }
-        for file in sorted(part.rglob("*"))
-        if file.is_file()
-    ]
     text = proof.canonical(
         {
             "format": FORMAT,
             "made_at": now.astimezone(UTC).isoformat(),
             "node": settings.site.node,
             "content": asdict(content),
-            "files": files,
+            "files": proof.listed(part),
         }
     )
     key = signing_key(settings.archive.sign_key_file)

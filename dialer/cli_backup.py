@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from dialer.command import Context, errors, json_option, out
+from dialer.command import Context, errors, json_option, out, run
 from dialer.errors import DialerError
 
 if TYPE_CHECKING:
@@ -34,7 +33,7 @@ def make_command(ctx: Context, folder: Path | None, as_json: bool) -> None:
     from dialer.site import Site
 
     site = Site(ctx.site())
-    made = asyncio.run(
+    made = run(
         backups.make_backup(site.home, site.settings, folder or _folder(ctx, site), app.system_clock())
     )
     out(as_json, made, lambda: views.table(_HEADINGS, backups.tell([made]), ctx.lang))
@@ -70,7 +69,7 @@ def check_command(ctx: Context, backup: Path | None, as_json: bool) -> None:
         if not found:
             raise DialerError(ctx.say("还没有备份", "there is no backup yet"))
         backup = found[0].folder
-    faults = asyncio.run(backups.faults_of(backup, site.settings))
+    faults = run(backups.faults_of(backup, site.settings))
     if as_json:
         click.echo(views.dumps({"backup": str(backup), "faults": faults}))
     else:
@@ -96,7 +95,7 @@ def check_command(ctx: Context, backup: Path | None, as_json: bool) -> None:
 def restore_command(ctx: Context, backup: Path, as_json: bool) -> None:
     from dialer import backups, views
 
-    made = asyncio.run(backups.restore(backup, ctx.site()))
+    made = run(backups.restore(backup, ctx.site()))
     if as_json:
         click.echo(views.dumps(made))
         return

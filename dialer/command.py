@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import functools
+import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import click
 
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from dialer.reports import Section
 
 P = ParamSpec("P")
+T = TypeVar("T")
 F = TypeVar("F", bound=Callable[..., object])
 ZH, EN = "zh", "en"
 
@@ -62,6 +65,21 @@ def errors(function: Callable[P, None]) -> Callable[P, None]:
             sys.exit(2)
 
     return wrapper
+
+
+def run(work: Coroutine[Any, Any, T]) -> T:
+    """``asyncio.run``; SIGTERM cancels the work as Ctrl-C does: it clears up. Raises DialerError."""
+
+    async def stoppable() -> T:
+        task = asyncio.current_task()
+        assert task is not None
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+        return await work
+
+    try:
+        return asyncio.run(stoppable())
+    except asyncio.CancelledError:
+        raise DialerError("stopped by SIGTERM before it was done") from None
 
 
 def out(as_json: bool, value: object, table: Callable[[], object]) -> None:

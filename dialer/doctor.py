@@ -101,7 +101,10 @@ def _backup(site: Site, now: datetime) -> str:
     config = site.settings.backup
     if config.folder is None:
         return "none is made: set backup.folder (R93)"
-    found = backups_in(config.folder)
+    try:
+        found = backups_in(config.folder)
+    except OSError as error:
+        raise DialerError(f"{config.folder}: can't be looked at: {error.strerror}") from None
     if why := overdue(config, found[0].made_at if found else None, now):
         raise DialerError(f"{why}: dialer backup make, and look into the log")
     return str(found[0].folder)

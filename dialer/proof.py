@@ -147,6 +147,19 @@ def file_sha256(path: Path) -> str:
     return digest.hexdigest()
 
 
+def listed(folder: Path) -> list[dict[str, object]]:
+    """Every file below it, as a manifest names it in ``files`` and ``check_files`` looks for it."""
+    return [
+        {
+            "path": path.relative_to(folder).as_posix(),
+            "size": path.stat().st_size,
+            "sha256": file_sha256(path),
+        }
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    ]
+
+
 # --- a bundle -------------------------------------------------------------------------------------
 
 

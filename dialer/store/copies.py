@@ -27,6 +27,7 @@ from dialer.store import faults
 from dialer.store.config import StoreConfig
 from dialer.store.engine import PostgresDatabase, make
 from dialer.store.tables import ARCHIVE_LOG, Base
+from dialer.threads import in_thread, whole
 
 SQLITE, POSTGRES = "sqlite", "postgresql"
 _PARTS = ("", "-wal", "-shm", "-journal")
@@ -58,40 +59,43 @@ class Content:
 async def copy_to(folder: Path, place: Path, config: StoreConfig) -> Content:
     """A consistent copy in ``folder``, on the disk; a daemon may go on meanwhile. Raises StoreError."""
     if not config.url:
-        return await asyncio.to_thread(_copy_file, place, folder / FILES[SQLITE])
+        return await in_thread(_copy_file, place, folder / FILES[SQLITE])
     database = _server(config)
     try:
         return await _dump(database, make_url(config.url), folder / FILES[POSTGRES])
     except (SQLAlchemyError, OSError) as error:
         raise StoreError(faults.explain(error, database.place)) from error
     finally:
-        await database.close()
+        await whole(database.close())
 
 
-async def content_of(folder: Path, kind: str, config: StoreConfig) -> Content:
-    """The copy in ``folder`` restored to a scratch place and counted. Raises StoreError: it can't be read."""
+async def content_of(folder: Path, kind: str, config: StoreConfig, temporary: Path | None = None) -> Content:
+    """The copy in ``folder`` restored to a scratch place and counted. Raises StoreError: it can't be read.
+
+    ``temporary``: where a file is restored; the system's temporary folder by default.
+    """
     if kind == SQLITE:
-        return await asyncio.to_thread(_restored_file, folder / FILES[SQLITE])
+        return await in_thread(_restored_file, folder / FILES[SQLITE], temporary)
     if not config.url:
         raise StoreError("this copy needs a PostgreSQL server to be read: name one in the database's URL")
     server, name = _server(config), f"dialer_check_{secrets.token_hex(4)}"
     scratch = make_url(config.url).set(database=name)
     try:
-        await _alone(server, f'CREATE DATABASE "{name}" TEMPLATE template0')
         try:
+            await whole(_alone(server, f'CREATE DATABASE "{name}" TEMPLATE template0'))
             await _restore(folder / FILES[POSTGRES], scratch)
             copy = _server(config, scratch)
             try:
                 return await copy.read(content)
             finally:
-                await copy.close()
+                await whole(copy.close())
         finally:
-            await _alone(server, f'DROP DATABASE "{name}" WITH (FORCE)')
+            await whole(_alone(server, f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)'))
     except (SQLAlchemyError, OSError) as error:
         why = faults.explain(error, server.place)
         raise StoreError(f"{why} (the check needs a scratch database: the role needs CREATEDB)") from error
     finally:
-        await server.close()
+        await whole(server.close())
 
 
 async def put_back(folder: Path, kind: str, place: Path, config: StoreConfig) -> None:
@@ -99,7 +103,7 @@ async def put_back(folder: Path, kind: str, place: Path, config: StoreConfig) ->
     if kind == SQLITE:
         if config.url:
             raise StoreError("this is a copy of a SQLite file, and the installation's database is a server")
-        await asyncio.to_thread(_put_file, folder / FILES[SQLITE], place)
+        await in_thread(_put_file, folder / FILES[SQLITE], place)
         return
     if not config.url:
         raise StoreError("this is a copy of a PostgreSQL database: name one in the database's URL")
@@ -153,8 +157,8 @@ def _copy_file(place: Path, target: Path) -> Content:
         raise StoreError(f"{place}: can't be copied: {error}") from error
 
 
-def _restored_file(file: Path) -> Content:
-    with tempfile.TemporaryDirectory(prefix="dialer-check-") as scratch:
+def _restored_file(file: Path, temporary: Path | None) -> Content:
+    with tempfile.TemporaryDirectory(prefix="dialer-check-", dir=temporary) as scratch:
         copy = Path(scratch) / file.name
         try:
             shutil.copyfile(file, copy)

@@ -12,7 +12,6 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -24,6 +23,7 @@ from dialer.store import faults
 from dialer.store.claims import InLoop
 from dialer.store.config import StoreConfig
 from dialer.store.engine import Database
+from dialer.threads import to_its_end, whole
 
 log = logging.getLogger("dialer.store")
 
@@ -74,19 +74,17 @@ class GroupWriter:
 
     async def alone(self, work: Callable[[Connection, InLoop], T]) -> T:
         """A transaction of its own, in turn with the others."""
-        return await to_its_end(asyncio.ensure_future(self._tried(lambda: self._database.write_much(work))))
+        return await whole(self._tried(lambda: self._database.write_much(work)))
 
     async def read(self, work: Callable[[Connection], T]) -> T:
-        return await to_its_end(asyncio.ensure_future(self._tried(lambda: self._database.read(work))))
+        return await whole(self._tried(lambda: self._database.read(work)))
 
     async def read_by_values(self, work: Callable[[Connection], T]) -> T:
-        return await to_its_end(
-            asyncio.ensure_future(self._tried(lambda: self._database.read_by_values(work)))
-        )
+        return await whole(self._tried(lambda: self._database.read_by_values(work)))
 
     async def glance(self, work: Callable[[Connection], T]) -> T:
         """A read of a few rows, found by their index."""
-        return await to_its_end(asyncio.ensure_future(self._tried(lambda: self._database.glance(work))))
+        return await whole(self._tried(lambda: self._database.glance(work)))
 
     async def close(self) -> None:
         """Until every transaction is over."""
@@ -201,16 +199,3 @@ def _answer(waiting: _Waiting, result: Any) -> None:
         waiting.done.set_exception(result)
     else:
         waiting.done.set_result(result)
-
-
-async def to_its_end(transaction: asyncio.Future[T]) -> T:
-    """Who is cancelled waits for the commit or rollback first: what it wrote must not be in doubt."""
-    try:
-        return await asyncio.shield(transaction)
-    except asyncio.CancelledError:
-        while not transaction.done():
-            with suppress(asyncio.CancelledError):
-                await asyncio.wait((transaction,))
-        if not transaction.cancelled() and (error := transaction.exception()) is not None:
-            log.warning("transaction of a cancelled task failed", extra={"kind": type(error).__name__})
-        raise

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
 import logging
+import os
+import sys
 from datetime import datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -13,6 +16,7 @@ import pytest
 
 from dialer import backupcare
 from dialer.backupcare import is_due, keep_backups, overdue
+from dialer.backups import Backup
 from dialer.events import BackupOverdue, Event
 from dialer.settings import BackupSettings
 
@@ -93,6 +97,91 @@ async def test_a_backup_that_fails_is_in_the_log(tmp_path: Path, caplog: pytest.
     with caplog.at_level(logging.ERROR):
         await backupcare._make(tmp_path)
     assert "keep" in caplog.records[0].why  # type: ignore[attr-defined]
+
+
+async def test_a_disk_that_is_gone_is_told_and_its_last_backup_grows_old(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder, now, sink, looks = tmp_path / "backups", NOON, Sink(), []
+    whole(folder, NOON)
+    real, gone = backupcare.backups_in, False
+
+    def looked(at: Path) -> list[Backup]:
+        looks.append(now)
+        if gone:
+            raise OSError(errno.ESTALE, "Stale file handle", str(at))
+        return real(at)
+
+    async def fails(home: Path) -> None:
+        raise OSError(errno.EAGAIN, "Resource temporarily unavailable")
+
+    monkeypatch.setattr(backupcare, "backups_in", looked)
+    monkeypatch.setattr(backupcare, "_make", fails)
+    config = BackupSettings(folder, "12:30", max_age_hours=26)
+    care = asyncio.create_task(keep_backups(tmp_path, config, ZONE, lambda: now, [sink], look_s=0.001))
+
+    async def looked_again() -> None:
+        seen = len(looks)
+        for _ in range(2000):
+            if len(looks) > seen + 2:
+                return
+            assert not care.done(), care
+            await asyncio.sleep(0.005)
+        raise AssertionError("it looks no more")
+
+    await looked_again()
+    gone = True
+    await looked_again()
+    assert sink.told == []
+    now = NOON + timedelta(hours=27)
+    await looked_again()
+    assert sink.told == [BackupOverdue(now, NOON)], "by what was known last"
+    now, gone = NOON + timedelta(hours=51), False  # the disk is back, but no process can be started
+    await looked_again()
+    assert sink.told[1:] == [BackupOverdue(now, NOON)]
+    care.cancel()
+    why = [one.why for one in caplog.records if "can't be made" in one.message]  # type: ignore[attr-defined]
+    assert ["Stale" in one for one in why] == [True, False], "each fault once"
+
+
+def child(*lines: str) -> list[str]:
+    return [sys.executable, "-c", "\n".join(("import os, signal, sys, time", *lines))]
+
+
+async def ended(made: Path, monkeypatch: pytest.MonkeyPatch, command: list[str]) -> None:
+    """The care is cancelled while that child is at work."""
+    monkeypatch.setattr(backupcare, "_command", lambda home: command)
+    work = asyncio.create_task(backupcare._make(made.parent))
+    for _ in range(2000):
+        if await asyncio.to_thread(made.exists):
+            break
+        await asyncio.sleep(0.005)
+    work.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await work
+
+
+async def test_a_backup_clears_up_when_the_daemon_stops(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy = tmp_path / "copy"
+    await ended(copy, monkeypatch, child(
+        "signal.signal(signal.SIGTERM, lambda *_: sys.exit())", "try:", f"    open({str(copy)!r}, 'w')",
+        "    time.sleep(60)", "finally:", f"    os.remove({str(copy)!r})",
+    ))  # fmt: skip
+    assert not copy.exists()
+
+
+async def test_one_that_hears_nothing_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(backupcare, "_END_S", 0.2)
+    number = tmp_path / "number"
+    await ended(number, monkeypatch, child(
+        "signal.signal(signal.SIGTERM, signal.SIG_IGN)", f"name = {str(number)!r}",
+        "open(name + '.new', 'w').write(str(os.getpid()))", "os.rename(name + '.new', name)",
+        "time.sleep(60)",
+    ))  # fmt: skip
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(number.read_text()), 0)
 
 
 async def test_without_a_folder_it_is_said(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import shutil
+import signal
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from sqlalchemy import text
 from sqlalchemy.engine import make_url
 
 from dialer import app, backups
 from dialer.cli import main
 from dialer.errors import StoreError
+from dialer.locks import only_one
 from dialer.site import Site
 from dialer.store import SqlStore, StoreConfig, copies
 from dialer.store.copies import environment
@@ -135,8 +141,8 @@ def test_a_copy_that_holds_something_else_is_no_backup(
     """As by a disk that keeps what it likes: the copy is restored and counted before it gets its name."""
     real = backups.content_of
 
-    async def fewer(folder: Path, kind: str, config: StoreConfig) -> backups.Content:
-        found = await real(folder, kind, config)
+    async def fewer(folder: Path, kind: str, config: StoreConfig, temporary: Path | None) -> backups.Content:
+        found = await real(folder, kind, config, temporary)
         return backups.Content(found.kind, found.revision, {**found.rows, "answers": 1}, 1, found.head)
 
     monkeypatch.setattr(backups, "content_of", fewer)
@@ -144,7 +150,7 @@ def test_a_copy_that_holds_something_else_is_no_backup(
     assert said.exit_code == 2
     assert "entries of the archive's log: 1 in the restored database, 2 in the manifest" in said.output
     assert backups.backups_in(home / "backups") == []
-    assert list((home / "backups").iterdir()) == []
+    assert names(home) == []
 
 
 def test_it_comes_back_in_an_empty_installation_and_verifies(
@@ -167,6 +173,86 @@ def test_it_comes_back_in_an_empty_installation_and_verifies(
     shutil.copytree(home / "recordings", new / "recordings", dirs_exist_ok=True)
     verified = CliRunner().invoke(main, ["--home", str(new), "archive", "verify", "--all"])
     assert verified.exit_code == 0, verified.output
+
+
+SLOW = """
+import sys
+from dialer.store import copies
+real, counted = copies.content, []
+def slow(connection):
+    found = real(connection)
+    counted.append(found)
+    if len(counted) == 2:
+        print("restored and counted", flush=True)
+        sys.stdin.readline()
+    return found
+copies.content = slow
+from dialer.cli import main
+main()
+"""
+
+
+@pytest.mark.parametrize(
+    ("home", "how"),
+    [("sqlite", signal.SIGTERM), ("postgres", signal.SIGTERM), ("sqlite", signal.SIGINT)],
+    indirect=["home"],
+)
+def test_one_that_is_told_to_end_leaves_nothing(
+    home: Path, tmp_path: Path, request: pytest.FixtureRequest, how: signal.Signals
+) -> None:
+    """While the copy is counted in its scratch database. The process is the real one."""
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    command = [sys.executable, "-c", SLOW, "--home", str(home), "--lang", "en", "backup", "make"]
+    running = subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        env={**os.environ, "TMPDIR": str(scratch)},
+    )  # fmt: skip
+    try:
+        assert running.stdout is not None
+        assert running.stdout.readline() == "restored and counted\n"
+        running.send_signal(how)
+        _, said = running.communicate("go on\n", timeout=60)
+    finally:
+        running.kill()
+        running.wait()
+    assert running.returncode != 0
+    assert "Traceback" not in said, said
+    assert "stopped by SIGTERM" in said if how is signal.SIGTERM else "Aborted" in said
+    assert names(home) == []
+    assert [*scratch.iterdir()] == []
+    if request.node.callspec.params["home"] == "postgres":
+        assert asyncio.run(_databases()) == []
+
+
+async def _databases() -> list[str]:
+    server = copies._server(Site(Path()).settings.store)
+    try:
+        found = await server.read(
+            lambda one: one.execute(text("SELECT datname FROM pg_database")).scalars().all()
+        )
+    finally:
+        await server.close()
+    return [name for name in found if name.startswith("dialer_check")]
+
+
+def test_two_at_once_are_told_apart(dialer: Callable[..., Result], home: Path) -> None:
+    """The second used to sweep away what the first had copied."""
+    folder = home / "backups"
+    under_way = folder / "20261101T000000Z-n1.part"
+    under_way.mkdir(parents=True)
+    with only_one(folder / "backup.lock", lambda _: AssertionError()):  # type: ignore[arg-type, return-value]
+        said = dialer("make")
+        assert (said.exit_code, under_way.exists()) == (2, True)
+        wanted = f"dialer: another backup is being made in {folder} (process {os.getpid()}): wait for it"
+        assert said.output.splitlines() == [wanted]
+    assert dialer("make").exit_code == 0
+    assert not under_way.exists(), "what one left that was killed"
+    assert dialer("list").exit_code == 0
+
+
+def names(home: Path) -> list[str]:
+    return [one.name for one in (home / "backups").iterdir() if one.name != "backup.lock"]
 
 
 @pytest.mark.parametrize("left", ["dialer.sqlite", "dialer.sqlite-wal", "dialer.sqlite-journal"])

@@ -444,6 +444,11 @@ def test_the_doctor_names_a_backup_that_is_missing(tmp_path: Path) -> None:
     assert checks(home)["backup"] == (
         False, "there is no backup yet: dialer backup make, and look into the log",
     )  # fmt: skip
+    file = home / "config" / "dialer.toml"
+    file.write_text(file.read_text().replace("/var/backups/huifang", "backups"))
+    folder = home / "backups"
+    folder.write_text("a disk that is gone")
+    assert checks(home)["backup"] == (False, f"{folder}: can't be looked at: Not a directory")
 
 
 @pytest.mark.usefixtures("no_patience")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from dialer.access.accounts import Role
-from dialer.command import Context, errors, json_option, out
+from dialer.command import Context, errors, json_option, out, run
 from dialer.errors import AccessRefused, ConfigError, DialerError
 from dialer.model import AnswerClass, CallId, Disposition, PhoneNumber, english
 
@@ -151,7 +151,7 @@ def _form(ctx: Context, mp3: bool) -> packing.Form:
 def _refused_in_words(ctx: Context, work: Coroutine[Any, Any, T]) -> T:
     """A refusal in the person's language."""
     try:
-        return asyncio.run(work)
+        return run(work)
     except AccessRefused as error:
         raise DialerError(ctx.say(str(error), english(error.args[0]))) from None
 

@@ -21,6 +21,7 @@ from dialer.media import g711
 from dialer.model import ArchiveEvent, CallId, Detail, Disposition
 from dialer.ports import CallView, Evidence
 from dialer.reports.workbook import record_book
+from dialer.threads import in_thread
 
 Progress = Callable[[int], None]
 """Told how many calls are written; what it raises ends the work."""
@@ -73,15 +74,15 @@ async def pack(
     progress: Progress = lambda _: None,
 ) -> Written:
     """All or nothing: the folder has its name once everything lies in it."""
-    part = await asyncio.to_thread(_unfinished, folder)
-    extra = {"index.xlsx": await asyncio.to_thread(record_book, views, form.lang, form.names)}
-    calls = [view.attempt.id for view in views]
-    for view in views if form.mp3 else ():
-        extra[f"calls/{view.attempt.id:08d}.mp3"] = await _mp3(archive.room, view)
-    for call in calls:
-        progress(0)
-        await archive.index.append(ArchiveEvent.EXPORTED, call, by, now, told)
+    part = await in_thread(_unfinished, folder)
     try:
+        extra = {"index.xlsx": await asyncio.to_thread(record_book, views, form.lang, form.names)}
+        calls = [view.attempt.id for view in views]
+        for view in views if form.mp3 else ():
+            extra[f"calls/{view.attempt.id:08d}.mp3"] = await _mp3(archive.room, view)
+        for call in calls:
+            progress(0)
+            await archive.index.append(ArchiveEvent.EXPORTED, call, by, now, told)
         await write_bundle(
             archive.config,
             archive.index,
@@ -93,18 +94,26 @@ async def pack(
             extra=extra,
             progress=progress,
         )
-        size = await asyncio.to_thread(_finish, part, folder)
+        size = await in_thread(_finish, part, folder)
     finally:
-        shutil.rmtree(part, ignore_errors=True)
+        await in_thread(shutil.rmtree, part, ignore_errors=True)
     return Written(folder, len(calls), size)
 
 
 def _unfinished(folder: Path) -> Path:
-    """Where it is written until it is whole; what an earlier try left there is gone. Raises ConfigError."""
+    """Where it is written until it is whole, for its owner only; what an earlier try left there is gone.
+
+    Raises ConfigError.
+    """
     if folder.exists():
         raise ConfigError("is there already: name a new folder", str(folder))
     part = folder.with_name(f".{folder.name}.part")
     shutil.rmtree(part, ignore_errors=True)
+    try:
+        part.parent.mkdir(parents=True, exist_ok=True)
+        part.mkdir(mode=0o700)
+    except OSError as error:
+        raise ConfigError(f"can't be written: {error.strerror}", str(folder)) from None
     return part
 
 
@@ -122,7 +131,7 @@ async def _mp3(room: Evidence, view: CallView) -> bytes:
         sound = await reader.read(0, reader.size)
     finally:
         await reader.close()
-    return as_mp3(sound, recording.codec if recording else "PCMA")
+    return await asyncio.to_thread(as_mp3, sound, recording.codec if recording else "PCMA")
 
 
 def as_mp3(sound: bytes, codec: str) -> bytes:

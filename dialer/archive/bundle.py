@@ -17,6 +17,7 @@ from dialer.archive.keys import public_hex, signing_key
 from dialer.errors import ArchiveError
 from dialer.model import ArchiveEvent, CallId, DayRoot, LogEntry
 from dialer.ports import ArchiveIndex
+from dialer.threads import in_thread
 
 _BLOCK = 1 << 20
 
@@ -42,7 +43,8 @@ async def write_bundle(
     await asyncio.to_thread(_require_empty, folder)
     listed: list[dict[str, object]] = []
     roots = await index.roots()
-    used: set[DayRoot] = set()
+    used: dict[DayRoot, list[str]] = {}
+    """With the hashes of its entries."""
     for call in calls:
         sealed = await _sealed(index, call)
         name = f"calls/{call:08d}"
@@ -51,8 +53,11 @@ async def write_bundle(
         root = next((one for one in roots if one.first <= sealed.seq <= one.last), None)
         entry: dict[str, object] = {"body": sealed.body, "root": None, "path": []}
         if root is not None:
-            used.add(root)
-            entry |= {"root": daily.name(root.day), "path": list(await _path(index, root, sealed))}
+            if root not in used:
+                page = await index.log_page(root.first - 1, root.last - root.first + 1)
+                used[root] = await asyncio.to_thread(_leaves, page)
+            path = await asyncio.to_thread(proof.merkle_path, used[root], sealed.seq - root.first)
+            entry |= {"root": daily.name(root.day), "path": list(path)}
         progress(len(listed) + 1)
         listed.append({"call": call, "audio": f"{name}.wav", "sidecar": f"{name}.json", "entry": entry})
     key = await asyncio.to_thread(signing_key, config.sign_key_file)
@@ -84,10 +89,8 @@ async def _sealed(index: ArchiveIndex, call: CallId) -> LogEntry:
     raise ArchiveError(f"call {call} isn't sealed in the archive")
 
 
-async def _path(index: ArchiveIndex, root: DayRoot, entry: LogEntry) -> tuple[str, ...]:
-    page = await index.log_page(root.first - 1, root.last - root.first + 1)
-    leaves = [proof.leaf_hash(one.body) for one in page]
-    return proof.merkle_path(leaves, entry.seq - root.first)
+def _leaves(page: Sequence[LogEntry]) -> list[str]:
+    return [proof.leaf_hash(one.body) for one in page]
 
 
 async def _copy(room: EvidenceRoom, call: CallId, target: Path) -> None:
@@ -105,27 +108,18 @@ async def _write(path: Path, data: bytes) -> None:
         path.write_bytes(data)
 
     try:
-        await asyncio.to_thread(write)
+        await in_thread(write)
     except OSError as error:
         raise ArchiveError(f"{path}: can't be written: {error.strerror}") from error
 
 
 def _manifest(folder: Path, calls: int, now: datetime, about: Mapping[str, str]) -> str:
-    files = [
-        {
-            "path": path.relative_to(folder).as_posix(),
-            "size": path.stat().st_size,
-            "sha256": proof.file_sha256(path),
-        }
-        for path in sorted(folder.rglob("*"))
-        if path.is_file()
-    ]
     return proof.canonical(
         {
             "format": proof.BUNDLE,
             "made_at": now.astimezone(UTC).isoformat(),
             "calls": calls,
             "about": dict(about),
-            "files": files,
+            "files": proof.listed(folder),
         }
     )

@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import stat
 import subprocess
 import sys
+import threading
 from datetime import UTC, date, datetime, timedelta
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import openpyxl
 import pytest
@@ -94,6 +97,44 @@ async def _days_signed(home: Path) -> None:
     from dialer import recordroom
 
     await recordroom.roots(home, NOW - timedelta(days=1))
+
+
+async def test_one_that_is_told_to_end_leaves_no_recording(
+    desk: Desk, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A thread that still writes can't be cancelled: what it writes is cleared up after it."""
+    request = await approved(desk, 1, 3)
+    real, began, may_end = Path.mkdir, threading.Event(), threading.Event()
+    modes: list[int] = []
+
+    def held_up(path: Path, *given: Any, **named: Any) -> None:
+        if path.name == "calls":
+            modes.append(stat.S_IMODE(path.parent.stat().st_mode))
+            began.set()
+            assert may_end.wait(20)
+        real(path, *given, **named)
+
+    monkeypatch.setattr(Path, "mkdir", held_up)
+    out = tmp_path / "out"
+    work = asyncio.create_task(bundles.export(home, request.id, out / "sealed", FORM, PASSWORD, NOW))
+    assert await asyncio.to_thread(began.wait, 20)
+    work.cancel()
+    await asyncio.sleep(0.05)
+    may_end.set()
+    with pytest.raises(asyncio.CancelledError):
+        await work
+    monkeypatch.undo()
+    assert [*out.iterdir()] == []
+    assert modes == [0o700], "its owner's alone"
+    made = await bundles.export(home, request.id, out / "sealed", FORM, PASSWORD, NOW)
+    assert stat.S_IMODE(made.folder.stat().st_mode) == 0o700
+
+
+async def test_a_folder_that_cant_be_made_is_named(desk: Desk, home: Path, tmp_path: Path) -> None:
+    request = await approved(desk, 1)
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(ConfigError, match=r"file/out.*can't be written: (Not a directory|File exists)"):
+        await bundles.export(home, request.id, tmp_path / "file" / "out", FORM, PASSWORD, NOW)
 
 
 async def test_nothing_leaves_without_a_grant_for_it(desk: Desk, home: Path, tmp_path: Path) -> None:

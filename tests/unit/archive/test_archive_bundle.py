@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from dialer import proof
+from dialer.archive import bundle
 from dialer.archive.bundle import write_bundle
 from dialer.archive.daily import sign_days
 from dialer.archive.keys import public_hex, signing_key
@@ -34,10 +35,14 @@ def export(tmp_path_factory: pytest.TempPathFactory) -> Path:
             one.now += timedelta(days=1)
             await sign_days(one.config, one.index, one.now)
             about = {"purpose": "检查", "filing": "2026-17"}
-            await write_bundle(
-                one.config, one.index, one.room, [CallId(2), CallId(5)], folder / "out", one.now, about=about,
-                extra={"index.xlsx": b"x"},
-            )  # fmt: skip
+            real, read = bundle._leaves, list[int]()
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(bundle, "_leaves", lambda page: read.append(len(page)) or real(page))
+                await write_bundle(
+                    one.config, one.index, one.room, [CallId(2), CallId(5)], folder / "out", one.now,
+                    about=about, extra={"index.xlsx": b"x"},
+                )  # fmt: skip
+            assert len(read) == 1, "both calls are of one day: its log is read once"
             with pytest.raises(ArchiveError, match="isn't empty"):
                 await write_bundle(one.config, one.index, one.room, [], folder / "out", one.now)
             with pytest.raises(ArchiveError, match="call 9 isn't sealed"):

@@ -15,17 +15,18 @@ import uvicorn
 from fastapi import FastAPI
 
 from dialer.access.accounts import Account, Right, Role
-from dialer.access.requests import AccessRequest, State, details_of, only_call, revoke
+from dialer.access.requests import AccessRequest, known
 from dialer.app import Clock
 from dialer.archiving import Archiving, open_archive
 from dialer.errors import AccessRefused, ConfigError, DialerError
 from dialer.exports import as_table
-from dialer.model import ArchiveEvent, Disposition, Reason
+from dialer.model import Disposition, Reason
 from dialer.office import with_store
 from dialer.packing import Form
 from dialer.site import Site
 from dialer.store.database import SqlStore
 from dialer.web import WebHouse, make_app
+from dialer.web.desk import take_back
 from dialer.web.identity import proven
 from dialer.web.passwords import hashed
 from dialer.web.show import named
@@ -154,18 +155,12 @@ async def revoke_grant(
     async def work(store: SqlStore) -> AccessRequest:
         account = await proven(store.access, by, password, now, site.settings.access)
         account.require(Right.APPROVE)
-        found = await store.access.request(request_id)
-        if found is None:
-            raise AccessRefused(Reason("没有这份申请", "there is no such request"))
+        found = known(await store.access.request(request_id))
         try:
-            revoked = revoke(found, account, now, why)
+            revoked = await take_back(store.access, store.archive, found, account, why, now)
         except ValueError as error:
             raise AccessRefused(*error.args) from None
-        if not await store.access.save_decision(revoked, State.APPROVED):
-            raise AccessRefused(Reason("该授权不在有效期内", "this grant isn't in force"))
         async with open_archive(site.settings, store.archive, site.ticket_due) as archive:
-            call, details = only_call(revoked), details_of(revoked)
-            await archive.index.append(ArchiveEvent.REVOKED, call, by, now, details)
             await archive.mirror.catch_up()
         return revoked
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from datetime import datetime
 from typing import Annotated
@@ -18,7 +19,7 @@ from dialer.model import ArchiveEvent, CallId, LogEntry, Reason
 from dialer.web.calls import day_of, number_of
 from dialer.web.guard import AnyVisit, with_right
 from dialer.web.house import WebHouse
-from dialer.web.show import lang_of, named, page, reason_text
+from dialer.web.show import in_words, lang_of, named, page, what_is_wrong
 
 router = APIRouter(default_response_class=HTMLResponse)
 
@@ -72,7 +73,7 @@ async def log_page(request: Request, visit: AnyVisit, form: LogAsked) -> HTMLRes
     try:
         found = await house.log.log_search(form.query(house))
     except ValueError as error:
-        fault = _said(error, lang_of(request))
+        fault = in_words(what_is_wrong(error), lang_of(request))
     return page(
         request,
         house,
@@ -101,16 +102,21 @@ async def log_file(
     try:
         query = replace(form.query(house), before=None, limit=MAX_LOG)
     except ValueError as error:
-        raise HTTPException(422, Reason(_said(error, "zh"), _said(error, "en"))) from None
-    rows: list[tuple[str, ...]] = []
+        raise HTTPException(422, what_is_wrong(error)) from None
+    found: list[LogEntry] = []
     while some := await house.log.log_search(query):
-        rows += [_row(house, one, lang) for one in some]
-        if len(rows) > _MOST:
+        found += some
+        if len(found) > _MOST:
             raise AccessRefused(
                 Reason(f"超过 {_MOST} 条,请缩小范围", f"more than {_MOST} entries: narrow the question")
             )
         query = replace(query, before=some[-1].seq)
-    data = house.table(f".{kind_of_file}", [pair[lang != "zh"] for pair in _HEADINGS], rows)
+
+    def made() -> bytes:
+        headings = [pair[lang != "zh"] for pair in _HEADINGS]
+        return house.table(f".{kind_of_file}", headings, [_row(house, one, lang) for one in found])
+
+    data = await asyncio.to_thread(made)
     name = f'attachment; filename="archive-log.{kind_of_file}"'
     return Response(data, media_type=_TYPES[kind_of_file], headers={"Content-Disposition": name})
 
@@ -125,9 +131,3 @@ def _row(house: WebHouse, one: LogEntry, lang: str) -> tuple[str, ...]:
 
 def details_text(one: LogEntry) -> str:
     return ", ".join(f"{name}={value}" for name, value in one.details.items())
-
-
-def _said(error: ValueError, lang: str) -> str:
-    if error.args and isinstance(error.args[0], Reason):
-        return reason_text(error, lang)
-    return "invalid value" if lang == "en" else "输入无效"

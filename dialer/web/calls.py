@@ -18,7 +18,7 @@ from dialer.model import AnswerClass, CallId, Disposition, PhoneNumber, Reason
 from dialer.ports import CallView
 from dialer.web.guard import AnyVisit, Visit, with_right
 from dialer.web.house import WebHouse
-from dialer.web.show import EN, lang_of, page, reason_text
+from dialer.web.show import in_words, lang_of, page, reason_text, what_is_wrong
 
 router = APIRouter(default_response_class=HTMLResponse)
 
@@ -147,11 +147,7 @@ async def _found(request: Request, visit: Visit, form: SearchForm, template: str
         found = await house.store.search(form.query(house))
         views, more = (await house.store.calls_by_id(found.calls))[::-1], found.more
     except ValueError as error:
-        fault = (
-            reason_text(error, lang_of(request))
-            if error.args and isinstance(error.args[0], Reason)
-            else ("invalid value" if lang_of(request) == EN else "输入无效")
-        )
+        fault = in_words(what_is_wrong(error), lang_of(request))
     last = views[-1].attempt.id if views else 0
     return page(
         request,

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime
 from typing import Annotated
 from urllib.parse import parse_qsl
 
 from fastapi import APIRouter, Form, HTTPException, Path, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
-from dialer.access.accounts import Right
+from dialer.access.accounts import Account, Right
 from dialer.access.requests import AccessRequest, State, Use, Wish, ask, decide, details_of, only_call, revoke
 from dialer.access.search import MAX_LIMIT
+from dialer.access.store import AccessStore
 from dialer.errors import AccessRefused
 from dialer.model import ArchiveEvent, CallId, Reason
+from dialer.ports import ArchiveLog
 from dialer.web.calls import MAX_ID, SearchForm
 from dialer.web.guard import AnyVisit, ChangingVisit, Visit
 from dialer.web.house import WebHouse
-from dialer.web.show import page
+from dialer.web.show import page, what_is_wrong
 
 router = APIRouter(default_response_class=HTMLResponse)
 
@@ -141,13 +144,21 @@ async def revocation(
     visit.account.require(Right.APPROVE)
     found = await request_of(visit, request_id)
     try:
-        revoked = revoke(found, visit.account, house.clock(), why)
+        await take_back(house.access, house.log, found, visit.account, why, house.clock())
     except ValueError as error:
         raise _unprocessable(error) from None
-    if not await house.access.save_decision(revoked, State.APPROVED):
-        raise AccessRefused(Reason("该授权不在有效期内", "this grant isn't in force"))
-    await _log(house, ArchiveEvent.REVOKED, visit, revoked)
     return RedirectResponse(f"/requests/{request_id}", 303)
+
+
+async def take_back(
+    access: AccessStore, log: ArchiveLog, found: AccessRequest, account: Account, why: str, now: datetime
+) -> AccessRequest:
+    """The grant revoked, and the log told. Raises as ``revoke`` does, also where somebody was faster."""
+    revoked = revoke(found, account, now, why)
+    if not await access.save_decision(revoked, State.APPROVED):
+        raise AccessRefused(Reason("该授权不在有效期内", "this grant isn't in force"))
+    await log.append(ArchiveEvent.REVOKED, only_call(revoked), account.name, now, details_of(revoked))
+    return revoked
 
 
 async def request_of(visit: Visit, request_id: int) -> AccessRequest:
@@ -164,5 +175,4 @@ async def _log(house: WebHouse, kind: ArchiveEvent, visit: Visit, made: AccessRe
 
 
 def _unprocessable(error: ValueError) -> HTTPException:
-    said = error.args[0] if error.args else ""
-    return HTTPException(422, said if isinstance(said, Reason) else Reason("输入无效", "invalid value"))
+    return HTTPException(422, what_is_wrong(error))

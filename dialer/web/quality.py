@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import io
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated
 
@@ -17,10 +19,11 @@ from dialer.access.quality import Finding, Mark, ScoreCard, Severity, score
 from dialer.access.requests import Use, grant_for
 from dialer.kpi import Month, sample_positions, sample_size
 from dialer.model import CallId, Reason
+from dialer.ports import CallView
 from dialer.web.calls import MAX_ID, CallPath, call_of
 from dialer.web.guard import AnyVisit, ChangingVisit, with_right
 from dialer.web.house import WebHouse
-from dialer.web.show import lang_of, named, page
+from dialer.web.show import lang_of, named, page, what_is_wrong
 
 router = APIRouter(default_response_class=HTMLResponse)
 
@@ -88,10 +91,8 @@ async def score_call(request: Request, visit: ChangingVisit, call_id: CallPath) 
             house.quality.items, marks, findings, CallId(call_id), visit.account.name, house.clock(), note
         )
     except ValueError as error:
-        said = error.args[0] if error.args else ""
-        raise HTTPException(
-            422, said if isinstance(said, Reason) else Reason("评分表无效", "not a score card")
-        ) from None
+        wrong = what_is_wrong(error, Reason("评分表无效", "not a score card"))
+        raise HTTPException(422, wrong) from None
     await house.access.add_score(card)
     return RedirectResponse(f"/calls/{call_id}", 303)
 
@@ -161,6 +162,10 @@ async def findings_csv(house: WebHouse, cards: list[ScoreCard], lang: str) -> st
         view.attempt.id: view
         for view in await house.store.calls_by_id([card.call_id for card in cards if card.findings])
     }
+    return await asyncio.to_thread(_csv, house, cards, views, lang)
+
+
+def _csv(house: WebHouse, cards: list[ScoreCard], views: Mapping[CallId, CallView], lang: str) -> str:
     items = {item.key: item for item in house.quality.items}
     text = io.StringIO()
     rows = csv.writer(text)

@@ -5,6 +5,7 @@ A play or a download is in the archive's log before its first byte leaves (R62);
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging as logs
 from collections.abc import AsyncIterator, Coroutine
@@ -105,7 +106,8 @@ async def peaks(visit: AnyVisit, call_id: CallPath, play: PlayToken = "") -> Res
             sound += block
     finally:
         await reader.close()
-    found = _levels(bytes(sound), a_law=head[_CODEC_AT : _CODEC_AT + 1] == bytes([_A_LAW]))
+    a_law = head[_CODEC_AT : _CODEC_AT + 1] == bytes([_A_LAW])
+    found = await asyncio.to_thread(_levels, bytes(sound), a_law=a_law)
     return Response(
         json.dumps({"seconds": len(sound) / 16_000, "sides": found}), media_type="application/json"
     )

@@ -14,7 +14,7 @@ from jinja2 import Environment, FileSystemLoader, select_autoescape
 from dialer.access.accounts import Right, Role
 from dialer.access.quality import Mark, Severity
 from dialer.access.requests import State, Use
-from dialer.model import AnswerClass, ArchiveEvent, Disposition, english
+from dialer.model import AnswerClass, ArchiveEvent, Disposition, Reason, english
 from dialer.web.house import WebHouse
 
 ZH, EN = "zh", "en"
@@ -127,8 +127,20 @@ def clock_text(seconds: float) -> str:
 
 def reason_text(error: Exception, lang: str) -> str:
     """What an error tells the person: in his language where it knows two."""
-    said = error.args[0] if error.args else str(error)
+    return in_words(error.args[0] if error.args else str(error), lang)
+
+
+def in_words(said: str, lang: str) -> str:
     return english(said) if lang == EN else str(said)
+
+
+_INVALID = Reason("输入无效", "invalid value")
+
+
+def what_is_wrong(error: ValueError, otherwise: Reason = _INVALID) -> Reason:
+    """What it tells of a form; ``otherwise`` where it isn't one of ours, which name the field."""
+    said = error.args[0] if error.args else ""
+    return said if isinstance(said, Reason) else otherwise
 
 
 def page(request: Request, house: WebHouse, template: str, status: int = 200, **values: Any) -> HTMLResponse:

@@ -75,7 +75,7 @@ class LogQuery:
     """Entries before this moment."""
     kind: ArchiveEvent | None = None
     by: str = ""
-    """The person, or the node."""
+    """The person, or the node; capitals or not."""
     call: CallId | None = None
     before: int | None = None
     """Only entries with a lower number: the next page."""

@@ -149,7 +149,7 @@ def log_search(connection: Connection, query: LogQuery) -> list[LogEntry]:
         asked = asked.where(log.seq < query.before)
     if query.by:  # canonical JSON: "at", "by", "call" come first, in this order
         person = proof.canonical({"by": query.by})[1:-1]
-        asked = asked.where(log.body.like('{"at":"%",' + _escaped(person) + ',"call":%', escape="\\"))
+        asked = asked.where(log.body.ilike('{"at":"%",' + _escaped(person) + ',"call":%', escape="\\"))
     return [entry(row) for row in connection.execute(asked)]
 
 

@@ -38,7 +38,7 @@ class MemoryLog:
             and (query.end is None or one.at < query.end)
             and query.kind in (None, one.kind)
             and query.call in (None, one.call_id)
-            and query.by in ("", one.by)
+            and query.by.lower() in ("", one.by.lower())
             and (query.before is None or one.seq < query.before)
         ]
         return found[: query.limit]

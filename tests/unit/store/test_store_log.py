@@ -12,7 +12,7 @@ from dialer.model import ArchiveEvent
 from dialer.store import SqlStore
 
 AT = datetime(2026, 11, 10, 2, tzinfo=UTC)
-PEOPLE = ("chief", "qa_1", "qa-1", 'a"b\\c%', "chief")
+PEOPLE = ("chief", "qa_1", "qa-1", 'a"b\\c%', "chief", "Node-A")
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgres"])
@@ -25,11 +25,13 @@ async def test_the_log_is_searched(kind: str, tmp_path: Path, request: pytest.Fi
             what = ArchiveEvent.GRANTED if n % 2 else ArchiveEvent.DENIED
             await log.append(what, None, by, AT + timedelta(hours=n), {"by": "chief", "call": n})
         for query, expected in (
-            (LogQuery(), [5, 4, 3, 2, 1]),
-            (LogQuery(limit=2), [5, 4]),
+            (LogQuery(), [6, 5, 4, 3, 2, 1]),
+            (LogQuery(limit=2), [6, 5]),
             (LogQuery(before=3), [2, 1]),
-            (LogQuery(kind=ArchiveEvent.GRANTED), [4, 2]),
+            (LogQuery(kind=ArchiveEvent.GRANTED), [6, 4, 2]),
             (LogQuery(by="chief"), [5, 1]),
+            (LogQuery(by="Chief"), [5, 1]),
+            (LogQuery(by="node-a"), [6]),
             (LogQuery(by="qa_1"), [2]),
             (LogQuery(by='a"b\\c%'), [4]),
             (LogQuery(by="%"), []),

@@ -11,7 +11,6 @@ same stream in the window.
 
 from __future__ import annotations
 
-import ctypes
 import json
 import select
 import socket
@@ -21,50 +20,14 @@ import sys
 from collections.abc import Sequence
 
 from bench.measure import percentile
+from dialer.testing.onwire import SOURCE, packet_socket, stamp
 
-_SO_ATTACH_FILTER = 26
-_SO_TIMESTAMPNS = 35
-_SOL_PACKET, _PACKET_IGNORE_OUTGOING = 263, 23
-_ETH_P_IP = 0x0800
 _SNAP = 60
 
 
-class _Instruction(ctypes.Structure):
-    _fields_ = (
-        ("code", ctypes.c_ushort), ("jt", ctypes.c_ubyte), ("jf", ctypes.c_ubyte), ("k", ctypes.c_uint)
-    )  # fmt: skip
-
-
-class _Program(ctypes.Structure):
-    _fields_ = (("length", ctypes.c_ushort), ("code", ctypes.POINTER(_Instruction)))
-
-
-def _attach(sock: socket.socket, low: int, high: int) -> None:
-    """Pass UDP over IPv4 without options whose source port is even, low..high (classic BPF)."""
-    wanted = (
-        (0x30, 0, 0, 9),  # A = protocol
-        (0x15, 0, 6, socket.IPPROTO_UDP),
-        (0x28, 0, 0, 20),  # A = source port
-        (0x35, 0, 4, low),
-        (0x25, 3, 0, high),
-        (0x45, 2, 0, 1),  # odd: RTCP
-        (0x06, 0, 0, _SNAP),
-        (0x06, 0, 0, 0),
-        (0x06, 0, 0, 0),
-    )
-    code = (_Instruction * len(wanted))(*(_Instruction(*one) for one in wanted))
-    program = _Program(len(code), code)
-    sock.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, bytes(program))
-
-
 def watch(low: int, high: int) -> None:
-    sock = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(_ETH_P_IP))
-    _attach(sock, low, high)
-    # Each packet passes the interface twice, out and in: its sender needn't pay for being looked at twice.
-    sock.setsockopt(_SOL_PACKET, _PACKET_IGNORE_OUTGOING, 1)
-    sock.bind(("lo", _ETH_P_IP))
+    sock = packet_socket(SOURCE, low, high, rtp_only=True, snap=_SNAP)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
-    sock.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
     sock.setblocking(False)
     print("ready", flush=True)
     streams: dict[int, list[tuple[float, int, int]]] = {}
@@ -83,10 +46,9 @@ def _drain(sock: socket.socket, streams: dict[int, list[tuple[float, int, int]]]
             return
         if len(data) < 40 or not ancillary:
             continue
-        seconds, nanoseconds = struct.unpack("qq", ancillary[0][2][:16])
         (port,) = struct.unpack_from("!H", data, 20)
         sequence, timestamp = struct.unpack_from("!HI", data, 30)
-        streams.setdefault(port, []).append((seconds + nanoseconds / 1e9, sequence, timestamp))
+        streams.setdefault(port, []).append((stamp(ancillary), sequence, timestamp))
 
 
 def summary(streams: dict[int, list[tuple[float, int, int]]], start: float, end: float) -> dict[str, object]:

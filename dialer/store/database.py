@@ -287,8 +287,8 @@ class SqlStore(SqlRegisters):
 
     # --- outbox --------------------------------------------------------------------------------
 
-    async def outbox(self, limit: int) -> list[tuple[int, Event]]:
-        return await self._group.read(lambda connection: outbox.pending(connection, limit))
+    async def outbox(self, limit: int, after: int = 0) -> list[tuple[int, Event]]:
+        return await self._group.read(lambda connection: outbox.pending(connection, limit, after))
 
     async def outbox_done(self, ids: Sequence[int]) -> None:
         await self._group.alone(lambda connection, _: outbox.done(connection, ids))

@@ -15,7 +15,9 @@ from dialer.store.tables import OUTBOX, among_ids
 _TYPES: dict[str, type[Event]] = {kind.__name__: kind for kind in get_args(Event)}
 
 _INSERT = insert(OUTBOX)
-_PENDING = select(OUTBOX).order_by(OUTBOX.c.id).limit(bindparam("limit"))
+_PENDING = (
+    select(OUTBOX).where(OUTBOX.c.id > bindparam("after")).order_by(OUTBOX.c.id).limit(bindparam("limit"))
+)
 _DONE = delete(OUTBOX).where(among_ids(OUTBOX.c.id))
 
 
@@ -42,9 +44,9 @@ def put(connection: Connection, events: Sequence[Event]) -> None:
         connection.execute(_INSERT, rows)
 
 
-def pending(connection: Connection, limit: int) -> list[tuple[int, Event]]:
+def pending(connection: Connection, limit: int, after: int = 0) -> list[tuple[int, Event]]:
     """Oldest first."""
-    found = connection.execute(_PENDING, {"limit": limit})
+    found = connection.execute(_PENDING, {"limit": limit, "after": after})
     return [(row.id, decode(row.kind, row.payload)) for row in found]
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from heapq import heappop, heappush
+from itertools import islice
 from operator import attrgetter
 
 from dialer.access.search import CallQuery, Found
@@ -425,8 +426,8 @@ class MemoryStore(MemoryRegisters):
 
     # --- outbox --------------------------------------------------------------------------------
 
-    async def outbox(self, limit: int) -> list[tuple[int, Event]]:
-        return list(self._outbox.items())[:limit]
+    async def outbox(self, limit: int, after: int = 0) -> list[tuple[int, Event]]:
+        return list(islice((one for one in self._outbox.items() if one[0] > after), limit))
 
     async def outbox_done(self, ids: Sequence[int]) -> None:
         for event_id in ids:

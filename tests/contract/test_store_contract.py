@@ -823,6 +823,8 @@ async def test_the_outbox_keeps_the_order_of_what_happened(store: Store) -> None
     ids = [event_id for event_id, _ in events]
     assert ids == sorted(set(ids))
     assert await store.outbox(2) == events[:2]
+    assert await store.outbox(2, after=ids[1]) == events[2:4]
+    assert await store.outbox(50, after=ids[-1]) == []
     await store.outbox_done(ids[:3])
     assert await store.outbox(50) == events[3:]
     await store.outbox_done(ids)

@@ -8,7 +8,10 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from dialer.bus import local
 from dialer.bus.local import Bus, LogSink
 from dialer.errors import DialerError, StoreError
 from dialer.events import CallDialled, Event
@@ -26,14 +29,26 @@ class Outbox(MemoryStore):
         ]
         self.failures = 0
 
-    async def outbox(self, limit: int) -> list[tuple[int, Event]]:
+    async def outbox(self, limit: int, after: int = 0) -> list[tuple[int, Event]]:
         if self.failures:
             self.failures -= 1
             raise StoreError("away")
-        return self.events[:limit]
+        return [item for item in self.events if item[0] > after][:limit]
 
     async def outbox_done(self, ids: Sequence[int]) -> None:
         self.events = [item for item in self.events if item[0] not in ids]
+
+
+class Away:
+    """A subscriber that takes nothing until it is back."""
+
+    def __init__(self) -> None:
+        self.back, self.got = False, list[int]()
+
+    async def publish(self, event_id: int, event: Event) -> None:
+        if not self.back:
+            raise DialerError("away")
+        self.got.append(event_id)
 
 
 class Sink:
@@ -63,6 +78,68 @@ async def test_a_refused_event_comes_again_before_the_later_ones_and_only_to_who
     assert await bus.drain() == 2
     assert two.got == [1, 2, 3]
     assert one.got == [1, 2, 3]
+
+
+async def test_who_is_away_holds_up_no_other_however_much_waits() -> None:
+    store, log, away = Outbox(1000), Sink(), Away()
+    bus = Bus(store, [log, away])
+    for _ in range(3):
+        assert await bus.drain() == 0
+    assert log.got == list(range(1, 1001))
+    store.events += [(n, CallDialled(NOW, CallId(n), TaskId(n))) for n in range(1001, 1500)]
+    assert await bus.drain() == 0
+    assert log.got == list(range(1, 1500)), "each once, in order, and what came meanwhile"
+    away.back = True
+    while await bus.drain():
+        pass
+    assert away.got == list(range(1, 1500))
+    assert log.got == list(range(1, 1500)), "none again"
+    assert store.events == []
+
+
+async def test_nobody_hears_of_an_event_before_those_that_it_refused() -> None:
+    store, ahead, away = Outbox(600), Sink(refuses=450), Away()
+    bus = Bus(store, [ahead, away])
+    await bus.drain()
+    assert ahead.got == list(range(1, 450))
+    await bus.drain()
+    assert ahead.got == list(range(1, 601))
+
+
+async def test_an_id_that_is_seen_late_is_told_all_the_same() -> None:
+    store, log = Outbox(500), Sink()
+    late = store.events.pop(449)
+    bus = Bus(store, [log, Away()])
+    await bus.drain()
+    store.events.insert(449, late)
+    await bus.drain()
+    assert sorted(log.got) == list(range(1, 501))
+
+
+async def test_what_is_remembered_of_a_long_outbox_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(local, "_MOST_STRETCHES", 300)
+    store, log, away = Outbox(1200), Sink(), Away()
+    store.events = store.events[::2]  # no id follows another: nothing is remembered together
+    bus = Bus(store, [log, away])
+    for _ in range(4):
+        await bus.drain()
+    assert len(log.got) == 400
+    away.back = True
+    while await bus.drain():
+        pass
+    assert log.got == away.got == list(range(1, 1201, 2))
+
+
+@given(st.lists(st.integers(1, 60)), st.integers(1, 60))
+def test_ids_are_a_set(ids: list[int], gone: int) -> None:
+    found = local.Ids()
+    for one in ids:
+        found.add(one)
+    assert {n for n in range(1, 61) if n in found} == set(ids)
+    assert len(found) == len({n for n in ids if n - 1 not in ids})
+    assert found.highest == max(ids, default=0)
+    found.forget(gone)
+    assert {n for n in range(gone, 61) if n in found} == {n for n in ids if n >= gone}
 
 
 async def test_it_outlives_a_database_that_is_away_and_drains_before_it_stops() -> None:

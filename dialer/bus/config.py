@@ -47,6 +47,8 @@ class MqttConfig:
     """Events that the broker hasn't taken for so long are given up. Signed roots never are."""
 
     def __post_init__(self) -> None:
+        if not _is_host(self.host):
+            raise ValueError(f"host: {self.host!r} is no name and no address: write mq.example or 192.0.2.7")
         if not 0 <= self.port <= 65535:
             raise ValueError(f"port: {self.port} is not in 0..65535")
         if self.qos not in (0, 1, 2):
@@ -74,6 +76,15 @@ class MqttConfig:
     def in_clear(self) -> bool:
         """What is sent can be read on the way."""
         return not (self.tls or _loopback(self.host))
+
+
+def _is_host(host: str) -> bool:
+    """Whether a resolver can be asked for it: the name server says whether it is there."""
+    try:
+        host.encode("idna")
+    except UnicodeError:  # an empty label, or one that is too long
+        return False
+    return not set(host) & set("/@ \t\r\n\0")
 
 
 def _loopback(host: str) -> bool:

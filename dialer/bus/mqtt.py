@@ -29,6 +29,7 @@ _IN_FLIGHT = 100
 """Messages that the broker may have without having confirmed them."""
 _FAREWELL_S = 3.0
 """How long a broker has at the end to hear that we go."""
+_NEVER = float("inf")
 
 Roots = Callable[[], Awaitable[Sequence[DayRoot]]]
 
@@ -42,7 +43,11 @@ class MqttSink:
         self._tls = _tls(config) if config.tls else None
         self._client: Client | None = None
         self._why = "not connected yet"
-        self._sending: list[asyncio.Task[None]] = []
+        self._stands_since = _NEVER
+        """Loop time: since when this connection has taken events."""
+        self._deaf = asyncio.Event()
+        """Set where a message of this connection wasn't taken."""
+        self._sending: list[tuple[Event, asyncio.Task[None]]] = []
         self._trunks: dict[str, topics.Message] = {}
         """The last state of each, told again at each connection."""
         self._given_up = 0
@@ -65,11 +70,19 @@ class MqttSink:
         if event_id == NOT_FROM_OUTBOX:
             await _all(sending)
         else:
-            self._sending += sending
+            self._sending += [(event, one) for one in sending]
 
     async def confirmed(self) -> None:
         sent, self._sending = self._sending, []
-        await _all(sent)
+        results = await asyncio.gather(*(one for _, one in sent), return_exceptions=True)
+        failed: BaseException | None = None
+        for (event, _), result in zip(sent, results, strict=True):
+            if isinstance(result, BusError) and self._too_old(event):
+                self._given_up += 1
+            elif isinstance(result, BaseException):
+                failed = failed or result
+        if failed is not None:
+            raise failed
 
     def _too_old(self, event: Event) -> bool:
         return self._clock() - event.at > timedelta(hours=self._config.give_up_hours)
@@ -78,6 +91,10 @@ class MqttSink:
         try:
             await client.publish(message.topic, message.payload, qos=self._config.qos, retain=message.retain)
         except MqttError as error:
+            if client is self._client:
+                # paho would keep this message and all that are sent again for it: begin anew.
+                self._client, self._why = None, f"a message wasn't taken: {error}"
+                self._deaf.set()
             raise BusError(f"broker {self._config.place}: {error}") from None
 
     # --- the connection ------------------------------------------------------------------------
@@ -87,21 +104,21 @@ class MqttSink:
         loop = asyncio.get_running_loop()
         pause, told = self._config.backoff_s, ""
         while not stop.is_set():
-            since = loop.time()
+            self._stands_since = _NEVER
             try:
                 await self._while_connected(stop)
                 continue
             except MqttError as error:
                 self._why = _explained(error)
             except BusError as error:
-                self._why = str(error)
+                self._why = str(error).removeprefix(f"broker {self._config.place}: ")
             finally:
                 self._client = None
+            if loop.time() - self._stands_since > pause:
+                pause, told = self._config.backoff_s, ""
             if self._why != told:
                 log.warning("broker away", extra={"broker": self._config.place, "why": self._why})
                 told = self._why
-            if loop.time() - since > pause:
-                pause = self._config.backoff_s
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), pause)
             pause = min(2 * pause, self._config.max_backoff_s)
@@ -114,19 +131,23 @@ class MqttSink:
         async with _client(config, self._tls, f"huifang-{self._node}", testament) as client:
             client.pending_calls_threshold = 10 * _IN_FLIGHT  # below it paho would warn of nothing unusual
             await self._tell_what_stands(client)
-            self._client = client
+            self._client, self._stands_since = client, asyncio.get_running_loop().time()
+            self._deaf.clear()
             log.info("broker connected", extra={"broker": config.place, "given_up": self._given_up})
             self._given_up = 0
-            ended, stopping = asyncio.create_task(_until_it_ends(client)), asyncio.create_task(stop.wait())
+            ended = asyncio.create_task(_until_it_ends(client))
+            told = [asyncio.create_task(one.wait()) for one in (stop, self._deaf)]
             try:
-                await asyncio.wait({ended, stopping}, return_when=asyncio.FIRST_COMPLETED)
+                await asyncio.wait({ended, *told}, return_when=asyncio.FIRST_COMPLETED)
                 if ended.done():
                     ended.result()
+                if self._deaf.is_set():
+                    raise MqttError(self._why)
                 self._client = None
                 await self._send(client, will)  # who leaves politely has no will
             finally:
-                ended.cancel()
-                stopping.cancel()
+                for one in (ended, *told):
+                    one.cancel()
 
     async def _tell_what_stands(self, client: Client) -> None:
         prefix = self._config.topic
@@ -180,6 +201,12 @@ async def _until_it_ends(client: Client) -> None:
         pass
 
 
+def _tell_fault(running: asyncio.Task[None]) -> None:
+    """A fault of the program, which nobody waits for: events would stay away without a word."""
+    if not running.cancelled() and (error := running.exception()) is not None:
+        log.error("no events to the broker any more", exc_info=error)
+
+
 async def _all(sending: Sequence[asyncio.Task[None]]) -> None:
     """Until each is sent or failed; then raises what the first failure was."""
     for result in await asyncio.gather(*sending, return_exceptions=True):
@@ -207,6 +234,7 @@ async def open_mqtt(
         return
     sink, stop = MqttSink(config, node, roots, clock), asyncio.Event()
     running = asyncio.create_task(sink.run(stop))
+    running.add_done_callback(_tell_fault)
     try:
         yield (sink,)
     finally:

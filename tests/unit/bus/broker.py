@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import random
 import shutil
@@ -94,6 +95,47 @@ class PrivateMosquitto:
              "-keyout", str(self.folder / "broker.key"), "-out", str(self.certificate)],
             check=True, capture_output=True,
         )  # fmt: skip
+
+
+class DeafBroker:
+    """Takes connections and every message, but confirms none whose topic begins with ``to`` (not empty)."""
+
+    def __init__(self) -> None:
+        self.to, self.connections, self.port = "", 0, 0
+        self._server: asyncio.Server | None = None
+
+    async def __aenter__(self) -> DeafBroker:
+        self._server = await asyncio.start_server(self._serve, HOST, 0)
+        self.port = self._server.sockets[0].getsockname()[1]
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        assert self._server is not None
+        self._server.close()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
+        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
+            while True:
+                kind, body = await _packet(reader)
+                if kind == 0x10:  # CONNECT
+                    writer.write(b"\x20\x02\x00\x00")
+                elif kind & 0xF6 == 0x32:  # PUBLISH, once at least
+                    end = 2 + int.from_bytes(body[:2])
+                    if not self.to or not body[2:end].decode().startswith(self.to):
+                        writer.write(b"\x40\x02" + body[end : end + 2])
+        writer.close()
+
+
+async def _packet(reader: asyncio.StreamReader) -> tuple[int, bytes]:
+    """First byte and what follows the length (MQTT 3.1.1, 2.2)."""
+    kind, size, shift = (await reader.readexactly(1))[0], 0, 0
+    while True:
+        part = (await reader.readexactly(1))[0]
+        size |= (part & 0x7F) << shift
+        shift += 7
+        if part < 0x80:
+            return kind, await reader.readexactly(size)
 
 
 class Listener:

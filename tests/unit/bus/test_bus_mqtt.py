@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from broker import HOST, PrivateMosquitto
+from broker import HOST, DeafBroker, PrivateMosquitto
 
 from dialer import app, proof
 from dialer.archive.daily import sign_days
@@ -78,8 +78,8 @@ class Outbox(MemoryStore):
         super().__init__()
         self.events: list[tuple[int, Event]] = [(n, call(n, at)) for n in range(1, count + 1)]
 
-    async def outbox(self, limit: int) -> list[tuple[int, Event]]:
-        return self.events[:limit]
+    async def outbox(self, limit: int, after: int = 0) -> list[tuple[int, Event]]:
+        return [item for item in self.events if item[0] > after][:limit]
 
     async def outbox_done(self, ids: Sequence[int]) -> None:
         self.events = [item for item in self.events if item[0] not in ids]
@@ -183,6 +183,57 @@ async def test_what_nobody_took_for_too_long_is_given_up(tmp_path: Path) -> None
         async with sink_of(config(server, give_up_hours=give_up_hours)) as sink:
             await Bus(store, [sink]).drain()
             assert len(store.events) == left
+
+
+async def test_a_broker_that_confirms_nothing_any_more_is_left_and_met_again() -> None:
+    """It holds the connection; what it had is given up when it is too old, and told anew when it isn't."""
+    async with DeafBroker() as deaf:
+        now = [NOW]
+        store = Outbox(3)
+        settings = MqttConfig(HOST, deaf.port, timeout_s=0.2, backoff_s=0.05, max_backoff_s=0.1)
+        async with sink_of(settings, clock=lambda: now[0]) as sink:
+            await until(lambda: sink.connected)
+            deaf.to = "huifang/"
+            bus = Bus(store, [sink])
+            assert await bus.drain() == 0
+            assert not sink.connected, "what it doesn't take would pile up in the connection"
+            await until(lambda: deaf.connections > 2)
+            assert len(store.events) == 3
+            now[0] += timedelta(hours=49)
+            assert await bus.drain() == 3
+            store.events = [(4, call(4, now[0]))]
+            deaf.to = ""
+            await until(lambda: sink.connected)
+            assert await bus.drain() == 1
+
+
+async def test_one_message_that_a_broker_never_confirms_is_given_up_in_time() -> None:
+    """Where it confirms others: the connection stands again each time."""
+    async with DeafBroker() as deaf:
+        now = [NOW]
+        deaf.to = "huifang/event/"
+        store = Outbox(3)
+        settings = MqttConfig(HOST, deaf.port, timeout_s=0.2, backoff_s=0.05, max_backoff_s=0.1)
+        async with sink_of(settings, clock=lambda: now[0]) as sink:
+            bus = Bus(store, [sink])
+            for hours, left in ((0, 3), (49, 0)):
+                now[0] = NOW + timedelta(hours=hours)
+                await until(lambda: sink.connected)
+                assert await bus.drain() == 3 - left
+                assert len(store.events) == left
+
+
+async def test_a_fault_that_ends_the_connections_task_is_told(
+    mosquitto: PrivateMosquitto, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def broken() -> Sequence[DayRoot]:
+        raise RuntimeError("a fault of the program")
+
+    with caplog.at_level(logging.ERROR, "dialer.bus"):
+        async with sink_of(config(mosquitto), roots=broken):
+            await until(lambda: bool(caplog.records))
+    assert caplog.records[0].message == "no events to the broker any more"
+    assert "a fault of the program" in caplog.text
 
 
 # --- signed roots ---------------------------------------------------------------------------
@@ -337,6 +388,20 @@ async def test_how_long_a_silent_broker_is_waited_for() -> None:
     assert waited[0.2] < 0.8
 
 
+async def test_a_silent_broker_is_tried_more_and_more_seldom() -> None:
+    """A try that takes longer than the pause is no connection that stood."""
+    tries: list[float] = []
+    loop = asyncio.get_running_loop()
+    server = await asyncio.start_server(lambda *_: tries.append(loop.time()), HOST, 0)
+    port = server.sockets[0].getsockname()[1]
+    async with sink_of(MqttConfig(HOST, port, timeout_s=0.2, backoff_s=0.1)):
+        await until(lambda: len(tries) >= 4)
+    server.close()
+    waited = [after - before for before, after in pairwise(tries)]
+    assert waited[1] >= 0.2 + 0.2
+    assert waited[2] >= 0.2 + 0.4
+
+
 async def test_how_soon_it_is_tried_again() -> None:
     tries: list[float] = []
     loop = asyncio.get_running_loop()
@@ -420,6 +485,9 @@ async def test_no_host_means_no_broker_and_the_port_follows_tls() -> None:
 @pytest.mark.parametrize(
     ("wrong", "words"),
     [
+        ({"host": "mqtt..example"}, "host: 'mqtt..example' is no name"),
+        ({"host": "mqtt://mq.example"}, "host: 'mqtt://mq.example' is no name"),
+        ({"host": f"{'m' * 64}.example"}, "is no name and no address: write"),
         ({"port": 70000}, "port: 70000"),
         ({"qos": 3}, "qos: write 0, 1 or 2"),
         ({"topic": "a//b"}, "topic: write names"),

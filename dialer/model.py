@@ -47,6 +47,7 @@ def same_person(one: str, other: str) -> bool:
 
 _DIGITS = re.compile(r"^\+?[0-9]{3,18}$")
 _SEPARATORS = re.compile(r"[\s\-().（）－]")
+_LONG_NUMBER = re.compile(r"(?<![0-9])(?:1[3-9][0-9]|0[0-9]{2,3}) [0-9]{3,4} ?[0-9]{4}|[0-9](?:-?[0-9]){6,}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +99,11 @@ class PhoneNumber:
 
     def __repr__(self) -> str:
         return f"PhoneNumber({self.masked})"
+
+
+def without_numbers(text: str) -> str:
+    """Far ends write telephone numbers into phrases: rows, logs and events get their last four digits."""
+    return _LONG_NUMBER.sub(lambda found: f"****{_SEPARATORS.sub('', found[0])[-4:]}", text)
 
 
 class Segment(StrEnum):

@@ -16,9 +16,9 @@ from dataclasses import dataclass, replace
 import msgspec
 
 from dialer.events import ArchiveRootSigned, Event, TrunkDown, TrunkUp
+from dialer.model import without_numbers
 
 ONLINE, OFFLINE = b"online", b"offline"
-_LONG_NUMBER = re.compile(r"\+?\d{7,}")
 _RESERVED = re.compile(r"[%+#/\x00-\x20\x7f]")
 _WORD = re.compile(r"(?<!^)(?=[A-Z])")
 
@@ -33,7 +33,7 @@ class Message:
 def told(prefix: str, node: str, event_id: int, event: Event) -> list[Message]:
     """What the broker is told of one event."""
     if isinstance(event, TrunkDown):  # its words come from a carrier
-        event = replace(event, why=_LONG_NUMBER.sub(_masked, event.why))
+        event = replace(event, why=without_numbers(event.why))
     fields = msgspec.to_builtins(event)
     name = type(event).__name__
     body = msgspec.json.encode({"id": event_id or None, "event": name, "node": node, **fields})
@@ -58,7 +58,3 @@ def presence(prefix: str, node: str, state: bytes) -> Message:
 def level(name: str) -> str:
     """A name as one level of a topic: what MQTT reserves is written as in addresses (%2F)."""
     return _RESERVED.sub(lambda found: f"%{ord(found[0]):02X}", name)
-
-
-def _masked(found: re.Match[str]) -> str:
-    return f"{found[0][:3]}****{found[0][-4:]}"

@@ -9,6 +9,7 @@ from __future__ import annotations
 from sipmessage import Response
 
 from dialer.errors import DigestError, SdpError
+from dialer.model import without_numbers
 from dialer.sip.accepted import Accepted
 from dialer.sip.address import Addr
 from dialer.sip.calls import Calls, challenge_headers
@@ -290,7 +291,8 @@ class Modifications:
         wanted.tries = 0
         if change.offering:
             wanted.offer = False
-            self._core.emit(CallModified(call.number, response.code, clean(response.phrase)[:200]))
+            why = without_numbers(clean(response.phrase))[:200]
+            self._core.emit(CallModified(call.number, response.code, why))
         elif call.timer is not None:
             wanted.refresh = False
             self._calls.set_timer("refresh", call, now + call.timer.interval_s / 8)

@@ -6,11 +6,11 @@ What was read is reported in one compact form, ``PROTOCOL CAUSE TEXT`` for each 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from dialer.errors import SipParseError
+from dialer.model import without_numbers
 from dialer.sip.address import parse_parameters
 from dialer.sip.message import Message, clean, header_values
 
@@ -33,7 +33,6 @@ OF_CALLEE = frozenset({1, 17, 18, 19, 20, 21, 22, 26, 27, 28})
 PASSED_ON = OF_CALLEE | {16, 31}
 """The network dealt with the call in its ordinary way: a telephone may have rung, whatever the SIP code."""
 ELSEWHERE = "call completed elsewhere"
-_NUMBER = re.compile(r"[0-9]{7,}", re.ASCII)
 _MAX_VALUES = 4
 _MAX_TEXT = 80
 
@@ -96,11 +95,6 @@ def network_cause(message: Message) -> int:
     """The first Q.850 cause of a response (RFC 6432); 0 for none."""
     causes = (reason.cause for reason in read_reasons(message) if reason.protocol == "Q.850")
     return next((cause for cause in causes if cause), 0)
-
-
-def without_numbers(text: str) -> str:
-    """Far ends write telephone numbers into phrases: rows and logs get their last four digits."""
-    return _NUMBER.sub(lambda found: f"****{found[0][-4:]}", text)
 
 
 def described(said: str, message: Message) -> str:

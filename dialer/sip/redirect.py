@@ -11,9 +11,9 @@ from collections.abc import Collection
 from sipmessage import URI, Response
 
 from dialer.errors import SipParseError
+from dialer.model import without_numbers
 from dialer.sip.address import Addr, is_numeric, parse_address
 from dialer.sip.message import clean, header_values
-from dialer.sip.reason import without_numbers
 
 MAX_REDIRECTS = 5
 _MAX_CONTACTS = 10

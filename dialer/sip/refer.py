@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from sipmessage import Request, Response
 
 from dialer.errors import SipParseError
+from dialer.model import without_numbers
 from dialer.sip.address import Addr, parse_address
 from dialer.sip.calls import Call, Calls, Inside, Phase
 from dialer.sip.dialog import DialogId
@@ -138,7 +139,8 @@ class Refers:
         else:
             self._core.reply(transaction, 200, source, now)
             sent.code = int(match[1]) if match else sent.code
-            phrase = clean((match[2] or b"").decode("utf-8", "replace"))[:100] if match else ""
+            said = clean((match[2] or b"").decode("utf-8", "replace")) if match else ""
+            phrase = without_numbers(said)[:100]
             state = (request.headers.get("Subscription-State") or "").strip().lower()
             if sent.code >= 200:
                 good = sent.code < 300

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from sipmessage import URI, Response
 
 from dialer.errors import DigestError, SipParseError
+from dialer.model import without_numbers
 from dialer.sip.address import Addr, default_port, parse_address
 from dialer.sip.calls import challenge_headers
 from dialer.sip.core import Core
@@ -153,7 +154,7 @@ class Registrations:
                 registration.expires_s = minimum
                 self._send(registration, now)
         else:
-            reason = clean(response.phrase)[:200]
+            reason = without_numbers(clean(response.phrase))[:200]
             self._failed(registration, response.code, reason, retry_after_s(response), now)
 
     def _registered(self, registration: _Registration, response: Response, now: float) -> None:

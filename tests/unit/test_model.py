@@ -12,7 +12,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dialer.model import Attempt, CallId, Disposition, Phone, PhoneNumber, Policyholder, Task, TaskId
+from dialer.model import (
+    Attempt,
+    CallId,
+    Disposition,
+    Phone,
+    PhoneNumber,
+    Policyholder,
+    Task,
+    TaskId,
+    without_numbers,
+)
 from dialer.views import to_json
 
 MOBILES = st.from_regex(r"\A1[3-9][0-9]{9}\Z")
@@ -95,6 +105,24 @@ def test_any_text_is_a_number_or_refused(text: str) -> None:
         return
     assert number.e164.startswith("+")
     assert PhoneNumber.parse(number.e164) == number
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ("no route to +8613812345678 here", "no route to +****5678 here"),
+        ("138-1234-5678", "****5678"),
+        ("2345678", "****5678"),
+        ("+86 138 1234 5678 is busy", "+86 ****5678 is busy"),
+        ("010 6234 5678, 0755 6234567", "****5678, ****4567"),
+        ("Q.850 127 4001, SIP 480 2026", "Q.850 127 4001, SIP 480 2026"),
+        ("010-62345678, 95519", "****5678, 95519"),
+        ("Q.850 16 Terminated; SIP 480", "Q.850 16 Terminated; SIP 480"),
+        ("no answer from 192.168.10.120:5060", "no answer from 192.168.10.120:5060"),
+    ],
+)
+def test_a_number_in_a_far_ends_words_is_masked(said: str, shown: str) -> None:
+    assert without_numbers(said) == shown
 
 
 def test_a_logged_attempt_is_masked(caplog: pytest.LogCaptureFixture) -> None:

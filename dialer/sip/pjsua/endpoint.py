@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from sipmessage import URI, Message, Request, Response
 
 from dialer.errors import SdpError, SipParseError, TrunkError
+from dialer.model import without_numbers
 from dialer.ports import RemoteMedia
 from dialer.sip.address import Addr, bracketed
 from dialer.sip.config import EndpointConfig, TrunkConfig
@@ -409,7 +410,7 @@ class PjsuaEndpoint:
         if event.code // 100 == 2:
             found.on_event(Registered(number, float(event.expires_s)))
         else:
-            reason = clean(event.reason)
+            reason = without_numbers(clean(event.reason))
             found.on_event(RegistrationFailed(number, event.code, reason, float(_REGISTER_RETRY_S)))
 
 
@@ -434,17 +435,18 @@ def _media(call: _Call, body: bytes | str) -> RemoteMedia:
 def _end(event: p.Over, call: _Call) -> CallSignal:
     """What PJSIP's end of a call means."""
     number, message = event.call, _parsed(event.message)
+    said = without_numbers(clean(event.reason))
     if call.answered:
         if call.hung_up is not None:
             return CallEnded(number, by_remote=False, reason=call.hung_up)
         if isinstance(message, Request):
             return CallEnded(number, by_remote=True, reason=described("", message))
-        return CallEnded(number, by_remote=False, reason=f"{event.code} {clean(event.reason)}")
+        return CallEnded(number, by_remote=False, reason=f"{event.code} {said}")
     if call.hung_up is not None:
         return CallFailed(number, 487, "Request Terminated")
     if not isinstance(message, Response):
         # Its own 408 or 503: a timer or the transport.
-        return CallFailed(number, 0, clean(event.reason) or "no response", ours=not call.rang)
+        return CallFailed(number, 0, said or "no response", ours=not call.rang)
     cause = network_cause(message)
     before_callee = not call.rang and cause not in PASSED_ON
     ours = before_callee and (message.code in (401, 407, 408) or 500 <= message.code < 600)

@@ -42,7 +42,7 @@ def _place(command: p.Place) -> list[p.Event]:
         case "4":
             return [p.NotPlaced(call, "PJSIP: no place")]
         case "6":
-            return [*placed, p.Over(call, 408, "Request Timeout", b"")]
+            return [*placed, p.Over(call, 408, "Timeout of 138 1234 5678", b"")]
         case "7":
             bye = _message("BYE sip:a@x SIP/2.0", "Reason: Q.850;cause=16\r\n")
             held = _SDP + "a=sendonly\r\n"
@@ -85,6 +85,8 @@ def main() -> None:
                     events = _place(command)
                 case p.HangUp():
                     events = [p.Over(command.call, 487, "Request Terminated", b"")]
+                case p.Register() if mode == "barred":
+                    events = [p.RegisterResult(command.registration, 403, "No 138-1234-5678", 0)]
                 case p.Register():
                     events = [p.RegisterResult(command.registration, 200, "OK", command.expires_s)]
                 case p.Unregister():

@@ -10,6 +10,7 @@ from sipmessage import Request
 from test_sip_outgoing import Caller
 
 from dialer.sip.digest import Credentials
+from dialer.sip.message import PHRASES
 from dialer.sip.sdp import SessionDescription
 from dialer.sip.signals import CallAnswered, CallEnded, CallModified, CallUpdated
 
@@ -236,12 +237,13 @@ def test_500_with_retry_after_is_tried_again_then() -> None:
     assert b"a=sendonly" in ours(caller, "INVITE").body
 
 
-def test_a_refused_change_keeps_the_call_as_it_was() -> None:
+def test_a_refused_change_keeps_the_call_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(PHRASES, 488, "Not for 010-62345678")
     caller = talking()
     caller.agent.hold(caller.call, 1.0)
     caller.peer.respond(ours(caller, "INVITE"), 488, 1.1)
     ours(caller, "ACK")
-    assert events(caller.agent) == [CallModified(caller.call, 488, "Not Acceptable Here")]
+    assert events(caller.agent) == [CallModified(caller.call, 488, "Not for ****5678")]
     caller.peer.give(theirs(caller, "INVITE", 20, HELD), 2.0)
     assert codes(caller.peer.sent()) == ["200"]
 

@@ -164,7 +164,7 @@ async def test_a_call_goes_to_the_carrier_with_our_media_and_who_calls(site: Sit
     [
         (BUSY, 486, False, "Busy Here; Q.850 17 User busy"),
         (SILENT, 0, True, "no response in 0.5 s"),
-        (TIMES_OUT, 0, True, "Request Timeout"),
+        (TIMES_OUT, 0, True, "Timeout of ****5678"),
         (DIES, 0, True, "the PJSIP process died"),
         (NO_SDP, 488, False, "no usable answer: no SDP in the answer"),
     ],
@@ -242,6 +242,12 @@ async def test_options_and_registration_go_through_it(site: Site) -> None:
     assert site.commands("Register")[0]["aor"] == "sip:u@127.0.0.9:5070"
     await trunk.close()
     assert site.commands("Unregister")
+
+
+async def test_a_number_in_a_registrars_words_is_masked(site: Site) -> None:
+    trunk = await site.trunk("barred", type=TrunkType.REGISTER, username="u", password="p")
+    await until(lambda: "403" in trunk.state().reason, "its refusal isn't told")
+    assert trunk.state().reason.startswith("registration failed: 403 No ****5678")
 
 
 async def test_what_it_can_t_do_is_said(site: Site) -> None:

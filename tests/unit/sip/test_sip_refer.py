@@ -88,6 +88,7 @@ def test_a_blind_transfer_is_followed_to_its_final_report() -> None:
     [
         ("SIP/2.0 486 Busy Here", "terminated;reason=noresource", TransferOutcome.REFUSED, 486),
         ("SIP/2.0 603 Decline", "active", TransferOutcome.REFUSED, 603),
+        ("SIP/2.0 404 No 138-1234-5678 here", "active", TransferOutcome.REFUSED, 404),
         ("SIP/2.0 180 Ringing", "terminated;reason=giveup", TransferOutcome.TIMED_OUT, 180),
         ("", "terminated;reason=timeout", TransferOutcome.TIMED_OUT, 0),
     ],
@@ -99,6 +100,7 @@ def test_how_a_transfer_can_end(frag: str, state: str, outcome: TransferOutcome,
     assert call.notify(frag, state) == 200
     end = call.end()
     assert (end.outcome, end.code) == (outcome, code)
+    assert "1234" not in end.reason
 
 
 def test_a_refused_refer_says_why() -> None:

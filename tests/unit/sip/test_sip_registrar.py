@@ -11,7 +11,7 @@ from sipmessage import Response
 from dialer.sip.address import Addr, parse_uri
 from dialer.sip.config import RegistrarConfig, UserAgentConfig
 from dialer.sip.digest import Credentials, DigestClient
-from dialer.sip.message import parse_message, response_to, to_bytes
+from dialer.sip.message import PHRASES, parse_message, response_to, to_bytes
 from dialer.sip.outgoing import InviteSpec
 from dialer.sip.registration import RegisterSpec
 from dialer.sip.sdp import make_offer
@@ -84,6 +84,16 @@ def test_strangers_are_refused_and_the_reason_told(options: dict[str, str], code
     assert (failed.registration, failed.code) == (number, code)
     assert office.lookup("1001") is None
     assert office.lookup("1002") is None
+
+
+def test_a_number_in_a_refusals_words_is_masked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(PHRASES, 405, "Line 138-1234-5678 of 2345678 barred")
+    office = Office()
+    office.net.add(5070)  # one that takes no registrations
+    office.register()
+    (failed,) = events(office.phone)
+    assert isinstance(failed, RegistrationFailed)
+    assert failed.reason == "Line ****5678 of ****5678 barred"
 
 
 def test_a_too_brief_interval_is_raised_to_the_minimum() -> None:

@@ -9,7 +9,9 @@ import asyncio
 import fcntl
 import os
 import re
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 
 from dialer.errors import ArchiveError
@@ -18,6 +20,8 @@ from dialer.ports import ArchiveIndex
 FOLDER = "log"
 PER_FILE = 100_000
 _PAGE = 2000
+_BLOCK = 65_536
+"""Bytes that are read of a file's end at once."""
 _SEQ = re.compile(r'"seq":(\d{1,18})\}$')
 """The end of a body: its keys are sorted."""
 
@@ -29,30 +33,51 @@ class LogMirror:
     async def catch_up(self) -> int:
         """Append what isn't there yet. Returns how many entries. Raises ArchiveError, StoreError."""
         written = 0
-        while True:
-            last = await asyncio.to_thread(self.last)
-            page = await self._index.log_page(last, _PAGE)
-            if not page or page[0].seq != last + 1:
-                return written
-            bodies = [(one.seq, one.body) for one in page]
-            written += await asyncio.to_thread(self._append, last, bodies)
+        try:
+            while True:
+                sizes = await asyncio.to_thread(self._sizes)
+                last = await self._last()
+                page = await self._index.log_page(last, _PAGE)
+                if not page or page[0].seq != last + 1:
+                    return written
+                bodies = [(one.seq, one.body) for one in page]
+                written += await asyncio.to_thread(self._append, sizes, bodies)
+        except OSError as error:
+            raise ArchiveError(f"{self._folder}: can't be read or written: {error.strerror}") from error
 
-    def last(self) -> int:
-        """The number of the last whole line; a torn one is cut off. Raises ArchiveError."""
-        files = sorted(self._folder.glob("*.jsonl"))
-        if not files:
-            return 0
-        with self._locked():
-            data = files[-1].read_bytes()
-            whole = data.rfind(b"\n") + 1
-            if whole != len(data):
-                os.truncate(files[-1], whole)
-            return _last_of(files[-1], data[:whole])
+    async def _last(self) -> int:
+        """The number of the last whole line, counted on from the last one that the database has just so: what
+        others say of themselves may have been changed."""
+        back = self._backwards()
+        behind: Counter[int] = Counter()
+        """Lines behind that one, by the first number of their file."""
+        at_once = 1  # as a rule the last line is the database's
+        while some := await asyncio.to_thread(list, islice(back, at_once)):
+            known = await self._entries([_number(line) for _, line in some])
+            for first, line in some:
+                if known.get(number := _number(line)) == line:
+                    return _counted(number + behind.pop(first, 0), behind)
+                behind[first] += 1
+            at_once = _PAGE
+        return _counted(0, behind)
+
+    async def _entries(self, numbers: Sequence[int]) -> dict[int, str]:
+        """Bodies by number, these among them as far as the database has them."""
+        known: dict[int, str] = {}
+        upto = 0
+        for number in sorted(numbers):
+            if number > upto:
+                page = await self._index.log_page(number - 1, len(numbers))
+                if not page:
+                    break
+                known.update((one.seq, one.body) for one in page)
+                upto = page[-1].seq
+        return known
 
     def bodies(self) -> Iterator[tuple[int, str]]:
         """(number, body) by the place in the files, which is the number that the body should have; behind
         lines that were removed by the numbers that the bodies have."""
-        for file in sorted(self._folder.glob("*.jsonl")):
+        for file in self._files():
             with file.open(encoding="utf-8", errors="replace") as lines:
                 place, line = int(file.stem), next(lines, None)
                 while line is not None:
@@ -64,32 +89,39 @@ class LogMirror:
                     yield place, line.rstrip("\n")
                     place, line = place + 1, after
 
-    def _append(self, last: int, bodies: list[tuple[int, str]]) -> int:
+    def _append(self, sizes: dict[str, int], bodies: list[tuple[int, str]]) -> int:
         """Another process may have been faster: then nothing is written, and the caller looks again."""
         with self._locked():
-            if self._unlocked_last() != last:
+            if self._sizes() != sizes:
                 return 0
             # A gap is an entry that the database lost: the files end before it, and the verifier names it.
-            some = [one for n, one in enumerate(bodies, last + 1) if one[0] == n]
+            some = [one for n, one in enumerate(bodies, bodies[0][0]) if one[0] == n]
             for name in sorted({_file(seq) for seq, _ in some}):
                 path = self._folder / name
                 text = "".join(f"{body}\n" for seq, body in some if _file(seq) == name)
+                if torn := len(next(_lines_back(path), b"")) if path.exists() else 0:
+                    os.truncate(path, path.stat().st_size - torn)
                 with path.open("ab") as out:
                     out.write(text.encode())
                     out.flush()
                     os.fsync(out.fileno())
             return len(some)
 
-    def _unlocked_last(self) -> int:
-        files = sorted(self._folder.glob("*.jsonl"))
-        return _last_of(files[-1], files[-1].read_bytes()) if files else 0
+    def _files(self) -> list[Path]:
+        return sorted(self._folder.glob("[0-9]" * 10 + ".jsonl"))
+
+    def _sizes(self) -> dict[str, int]:
+        return {file.name: file.stat().st_size for file in self._files()}
+
+    def _backwards(self) -> Iterator[tuple[int, str]]:
+        """The first number of its file, and the line; the last whole line first."""
+        for file in reversed(self._files()):
+            for line in islice(_lines_back(file), 1, None):
+                yield int(file.stem), line.decode(errors="replace")
 
     def _locked(self) -> _Lock:
-        try:
-            self._folder.mkdir(mode=0o750, parents=True, exist_ok=True)
-            return _Lock(self._folder)
-        except OSError as error:
-            raise ArchiveError(f"{self._folder}: can't be written: {error.strerror}") from error
+        self._folder.mkdir(mode=0o750, parents=True, exist_ok=True)
+        return _Lock(self._folder)
 
 
 class _Lock:
@@ -109,11 +141,25 @@ def _number(line: str) -> int:
     return int(found[1]) if found else 0
 
 
-def _last_of(file: Path, data: bytes) -> int:
-    """Of the last line, also where a line before it was removed."""
-    place = int(file.stem) - 1 + data.count(b"\n")
-    last = data[data.rfind(b"\n", 0, -1) + 1 :].decode(errors="replace")
-    return max(place, _number(last))
+def _counted(last: int, behind: Mapping[int, int]) -> int:
+    """With the lines of the files that go on where that one ends; a file that doesn't was made by others."""
+    for first, lines in sorted(behind.items()):
+        if first == last + 1:
+            last += lines
+    return last
+
+
+def _lines_back(file: Path) -> Iterator[bytes]:
+    """What is behind the last line's end, which is nothing unless it is torn; then the lines, the last one
+    first."""
+    with file.open("rb") as read:
+        start, rest = read.seek(0, os.SEEK_END), b""
+        while start:
+            end, start = start, max(0, start - _BLOCK)
+            read.seek(start)
+            rest, *lines = (read.read(end - start) + rest).split(b"\n")
+            yield from reversed(lines)
+        yield rest
 
 
 def _file(seq: int) -> str:

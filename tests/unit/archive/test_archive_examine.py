@@ -63,6 +63,12 @@ def cut_lines(scene: Scene, *numbers: int) -> None:
     scene.log.write_text("".join(line for number, line in enumerate(lines, 1) if number not in numbers))
 
 
+def renumber(scene: Scene, number: int, to: int) -> None:
+    lines = scene.log.read_text().splitlines(keepends=True)
+    lines[number - 1] = lines[number - 1].replace(f'"seq":{number}}}', f'"seq":{to}}}')
+    scene.log.write_text("".join(lines))
+
+
 def swap_lines(scene: Scene) -> None:
     first, second, third = scene.log.read_text().splitlines(keepends=True)
     scene.log.write_text(first + third + second)
@@ -115,6 +121,8 @@ ATTACKS: dict[str, tuple[Callable[[Scene], None], str, set[int | None]]] = {
     "two lines of the log's file removed": (lambda s: cut_lines(s, 1, 2), "log", {1, 2}),
     "all lines of the log's file removed": (lambda s: cut_lines(s, 1, 2, 3), "log", {1, 2, 3}),
     "the log's file removed": (lambda s: s.log.unlink(), "log", {1, 2, 3}),
+    "a line's number in the log's file": (lambda s: renumber(s, 2, 3_000_000), "log", {2}),
+    "the last line's number in the log's file": (lambda s: renumber(s, 3, 10**18 - 1), "log", {3}),
     "a swapped pair of lines": (swap_lines, "log", {2, 3}),
     "a root": (lambda s: s.sql("UPDATE archive_roots SET root = 'x'"), "root", {None}),
     "a root's signature": (lambda s: s.sql("UPDATE archive_roots SET signature = '00'"), "root", {None}),
@@ -164,6 +172,26 @@ async def test_what_was_changed_is_named(built: tuple[Path, Scene], tmp_path: Pa
         found = await one.verify()
     assert {(finding.what, finding.call) for finding in found} >= {(what, call) for call in calls}, found
     assert {finding.call for finding in found} - {None} == calls - {None}, found
+
+
+@pytest.mark.parametrize("to", [3_000_000, 10**18 - 1, 4])
+async def test_a_last_line_whose_number_was_changed_holds_up_no_other(tmp_path: Path, to: int) -> None:
+    """What comes later lies in the files before its day is signed; just the changed line is named."""
+    async with house(tmp_path) as one:
+        made = await scene(one, tmp_path)
+        renumber(made, 3, to)
+        for _ in range(2):
+            await one.call()
+            await one.settle()
+            one.now += timedelta(days=1)
+            await sign_days(one.config, one.index, one.now)
+        entries = await one.index.log_page(0, 99)
+        assert made.log.read_text().splitlines()[3:] == [entry.body for entry in entries[3:]]
+        assert len(entries) > 4
+        found = await one.verify()
+    assert [(finding.what, finding.en) for finding in found] == [
+        ("log", "entry 3 of the log differs from its line in the log's file")
+    ]
 
 
 async def test_one_call_or_one_day_can_be_asked_for(tmp_path: Path) -> None:

@@ -27,6 +27,10 @@ from dialer.storeroom import with_store
 
 _NONE_RUNS = "none is running: nobody is called (dialer campaign new, lint, rehearse, approve, start)"
 
+_KEEPING = frozenset({"fsync", "synchronous_commit"})
+_FORGETS = "a power cut could take an attempt, and its customer be called again: switch on in postgresql.conf"
+_TEARS = "full_page_writes off: only for a file system that never writes half a page, such as ZFS"
+
 
 @dataclass(frozen=True, slots=True)
 class Check:
@@ -116,10 +120,15 @@ async def _database(site: Site) -> Check:
         return Check("database", True, f"{place}: made by the first import")
     try:
         store = await SqlStore.open(place, site.settings.store)
-        await store.close()
+        try:
+            off = await store.switched_off()
+        finally:
+            await store.close()
     except DialerError as error:
         return Check("database", False, str(error))
-    return Check("database", True, store.place)
+    if forgets := " and ".join(sorted(off & _KEEPING)):
+        return Check("database", False, f"{store.place}: {forgets} off: {_FORGETS}")
+    return Check("database", True, store.place + (f" ({_TEARS})" if off else ""))
 
 
 async def _campaigns(site: Site, now: datetime) -> Check:

@@ -34,7 +34,8 @@ class StoreConfig:
 
     connections: int = 4
     """PostgreSQL: write transactions at once. A node opens up to twice as many connections, and three: those
-    that read, and write what needn't last (claims), are a pool of their own."""
+    that read, and write what needn't last (claims), are a pool of their own. The others wait for the server's
+    disk (``synchronous_commit = on``), whatever is the default there."""
 
     connect_timeout_s: float = 5.0
     """PostgreSQL: how long the server may take to accept a connection, or the pool to give one."""

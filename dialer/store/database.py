@@ -43,7 +43,7 @@ from dialer.store import (
 from dialer.store.access import SqlAccess
 from dialer.store.archive import SqlArchive
 from dialer.store.config import StoreConfig
-from dialer.store.engine import Database, SqliteDatabase
+from dialer.store.engine import Database, SqliteDatabase, switched_off
 from dialer.store.group import GroupWriter, Kind
 from dialer.store.queue import Asked, Queue
 from dialer.store.registers import SqlRegisters
@@ -104,6 +104,10 @@ class SqlStore(SqlRegisters):
     def place(self) -> str:
         """The file, or the URL without its password."""
         return self._database.place
+
+    async def switched_off(self) -> frozenset[str]:
+        """Settings of a PostgreSQL server that keep what was committed, and are off (``fsync``)."""
+        return await self._group.alone(lambda connection, _: switched_off(connection))
 
     async def close(self) -> None:
         await self._group.close()

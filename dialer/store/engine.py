@@ -42,6 +42,10 @@ _CACHE_KIB = 16_384
 """SQLite's own page cache, for each connection."""
 _LASTING, _FLEETING, _AT_ONCE = "lasting", "fleeting", "at once"
 """How SQLite writes: every commit on the disk; not; and waiting for nothing, neither lock nor disk."""
+_SWITCHED_OFF = text(
+    "SELECT name FROM pg_settings WHERE setting = 'off'"
+    " AND name IN ('fsync', 'full_page_writes', 'synchronous_commit')"
+)
 _SSL_NAMES = ("sslmode", "sslrootcert", "sslcert", "sslkey")
 
 
@@ -221,7 +225,8 @@ class PostgresDatabase:
     def __init__(self, url: URL, config: StoreConfig) -> None:
         self.place, self.writers = url.render_as_string(hide_password=True), config.connections
         trust = _Trust()
-        self.engine = _pool(url, config, trust, size=config.connections, more=0)
+        # What a server, a database or a role has by default may be "off": said here it doesn't hold.
+        self.engine = _pool(url, config, trust, size=config.connections, more=0, synchronous_commit="on")
         self._fleeting = _pool(
             url, config, trust, size=1 + _READERS, more=config.connections, synchronous_commit="off"
         )
@@ -236,7 +241,7 @@ class PostgresDatabase:
 
     async def read_by_values(self, work: Callable[[Connection], T]) -> T:
         """A plan for just these values; those of the other statements are made once."""
-        async with self.engine.connect() as connection, connection.begin():
+        async with self._fleeting.connect() as connection, connection.begin():
             await connection.exec_driver_sql("SET LOCAL plan_cache_mode = force_custom_plan")
             return await connection.run_sync(work)
 
@@ -253,6 +258,13 @@ class PostgresDatabase:
     async def close(self) -> None:
         await self.engine.dispose()
         await self._fleeting.dispose()
+
+
+def switched_off(connection: Connection) -> frozenset[str]:
+    """Settings of PostgreSQL that keep what was committed, and are off for this connection."""
+    if connection.dialect.name != "postgresql":
+        return frozenset()
+    return frozenset(connection.execute(_SWITCHED_OFF).scalars())
 
 
 def _pool(url: URL, config: StoreConfig, trust: _Trust, size: int, more: int, **settings: str) -> AsyncEngine:

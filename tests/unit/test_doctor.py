@@ -8,12 +8,14 @@ from datetime import datetime
 from pathlib import Path
 from typing import cast
 
+import asyncpg
 import pytest
 from office_home import AT
 
 from dialer.campaigning import demonstrate
 from dialer.doctor import Check, examine
 from dialer.sip import lines
+from dialer.testing.postgres import PrivatePostgres
 
 SHIPPED = Path(__file__).parents[2] / "config" / "dialer.toml"
 
@@ -86,3 +88,30 @@ async def test_campaigns_that_run_and_files_that_cannot_be_read(tmp_path: Path) 
     found = (await found_at(tmp_path, "200 OK"))["campaigns"]
     assert not found.ok
     assert "winter.yaml" in found.detail
+
+
+async def test_a_server_that_can_lose_what_it_took_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, postgres: PrivatePostgres
+) -> None:
+    monkeypatch.setenv("DIALER_DATABASE_URL", postgres.make("forgetful"))  # a server without fsync
+    check = (await found_at(tmp_path, "200 OK"))["database"]
+    assert not check.ok
+    assert "fsync off: a power cut could take an attempt" in check.detail
+    server = PrivatePostgres()
+    try:
+        server.start()
+        url = server.make("dialer")
+        monkeypatch.setenv("DIALER_DATABASE_URL", url)
+        check = (await found_at(tmp_path, "200 OK"))["database"]
+        assert check.ok
+        assert "off" not in check.detail
+        connection = await asyncpg.connect(url)
+        await connection.execute("ALTER SYSTEM SET full_page_writes = off")
+        await connection.execute("ALTER SYSTEM SET synchronous_commit = off")  # but not for us
+        await connection.execute("SELECT pg_reload_conf()")
+        await connection.close()
+        check = (await found_at(tmp_path, "200 OK"))["database"]
+        assert check.ok
+        assert "full_page_writes off: only for a file system that never writes half a page" in check.detail
+    finally:
+        server.stop()

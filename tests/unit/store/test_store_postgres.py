@@ -242,9 +242,17 @@ async def test_a_killed_server_is_told_and_met_again(own_server: PrivatePostgres
     await store.close()
 
 
-async def test_a_claim_that_the_server_lost_is_fenced_and_free_again(own_server: PrivatePostgres) -> None:
-    """A claim doesn't wait for the disk; the attempt that an INVITE may follow does."""
-    store = await SqlStore.open(own_server.make("dialer"), StoreConfig(connect_timeout_s=2))
+@pytest.mark.parametrize("default", ["", "DATABASE dialer", "ROLE dialer", "SYSTEM"])
+async def test_a_claim_that_the_server_lost_is_fenced_and_free_again(
+    own_server: PrivatePostgres, default: str
+) -> None:
+    """A claim doesn't wait for the disk; the attempt that an INVITE may follow does, whatever the server, the
+    database or the role have by default."""
+    url = own_server.make("dialer")
+    if default:
+        await in_a_transaction_of_its_own(url, f"ALTER {default} SET synchronous_commit = off")
+        await in_a_transaction_of_its_own(url, "SELECT pg_reload_conf()")
+    store = await SqlStore.open(url, StoreConfig(connect_timeout_s=2))
     await store.add_tasks([a_task(1), a_task(2)], NOW)
     dialled = await store.claim(TaskId(1), "n1", 60, NOW)
     assert dialled is not None
@@ -372,9 +380,8 @@ async def test_only_what_is_claimed_alone_does_not_wait_for_the_disk(store: SqlS
     await store.add_tasks([a_task(n) for n in range(3)], NOW)
 
     def waits(connection: Connection, asked: Sequence[int], _: object) -> list[bool]:
-        """Whether the server's own setting holds."""
-        source = text("SELECT source FROM pg_settings WHERE name = 'synchronous_commit'")
-        return [connection.execute(source).scalar_one() != "client" for _ in asked]
+        said = connection.execute(text("SHOW synchronous_commit")).scalar_one()
+        return [{"on": True, "off": False}[said] for _ in asked]
 
     lasting, fleeting = Kind(waits, lambda key: key), Kind(waits, lambda key: key, lasting=False)
     claims = store.claim(TaskId(1), "n1", 60, NOW), store.claim(TaskId(2), "n1", 60, NOW)
@@ -385,6 +392,25 @@ async def test_only_what_is_claimed_alone_does_not_wait_for_the_disk(store: SqlS
     assert await store.claim(TaskId(3), "n1", 60, NOW)
     assert await submit(fleeting, 1) is False
     assert await submit(lasting, 1) is True
+
+
+async def test_a_long_search_holds_up_no_write(postgres_url: str) -> None:
+    """It takes none of the connections on which attempts are written."""
+    config = StoreConfig(connections=1, connect_timeout_s=2, busy_timeout_s=LIMIT_S)
+    store = await SqlStore.open(postgres_url, config)
+    other = await asyncpg.connect(postgres_url)
+    await other.execute("SELECT pg_advisory_lock(7)")
+    lock = text("SELECT pg_advisory_xact_lock(7)")
+    search = asyncio.create_task(store._group.read_by_values(lambda one: one.execute(lock).scalar_one()))
+    waiting = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+    async with asyncio.timeout(LIMIT_S):
+        while not await other.fetchval(waiting):  # noqa: ASYNC110 - the server tells nobody
+            await asyncio.sleep(0.01)
+    assert (await store.add_tasks([a_task(1)], NOW)).accepted == 1
+    assert not search.done()
+    await other.close()
+    await search
+    await store.close()
 
 
 async def test_of_two_that_claim_at_the_same_moment_one_wins(postgres_url: str) -> None:

@@ -25,7 +25,8 @@ from dialer import proof
 from dialer.errors import StoreError
 from dialer.store import faults
 from dialer.store.config import StoreConfig
-from dialer.store.engine import PostgresDatabase, make
+from dialer.store.engine import make
+from dialer.store.postgres import PostgresDatabase
 from dialer.store.tables import ARCHIVE_LOG, Base
 from dialer.threads import in_thread, whole
 

@@ -43,10 +43,12 @@ from dialer.store import (
 from dialer.store.access import SqlAccess
 from dialer.store.archive import SqlArchive
 from dialer.store.config import StoreConfig
-from dialer.store.engine import Database, SqliteDatabase, switched_off
 from dialer.store.group import GroupWriter, Kind
+from dialer.store.postgres import switched_off
 from dialer.store.queue import Asked, Queue
 from dialer.store.registers import SqlRegisters
+from dialer.store.sqlite import SqliteDatabase
+from dialer.store.transactions import Database
 
 _PAGE = 1000
 _WAKE = 1000

@@ -22,7 +22,7 @@ from dialer.errors import StoreError
 from dialer.store import faults
 from dialer.store.claims import InLoop
 from dialer.store.config import StoreConfig
-from dialer.store.engine import Database
+from dialer.store.transactions import Database
 from dialer.threads import to_its_end, whole
 
 log = logging.getLogger("dialer.store")

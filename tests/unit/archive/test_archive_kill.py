@@ -21,7 +21,7 @@ import pytest
 from dialer.archive import sealing
 from dialer.archive.wav import HEADER_SIZE
 from dialer.model import CallId, KeptState
-from dialer.store.engine import SqliteDatabase
+from dialer.store.sqlite import SqliteDatabase
 from dialer.testing.archives import TUESDAY, House, audio, copy, house
 
 CALLS = 3

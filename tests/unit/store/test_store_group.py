@@ -18,8 +18,8 @@ from dialer.model import CallId, Phone, PhoneNumber, Policyholder, Task, TaskId
 from dialer.policy.verdict import Decision, Dial, Wait
 from dialer.ports import Candidate
 from dialer.store import SqlStore, StoreConfig
-from dialer.store.engine import SqliteDatabase
 from dialer.store.group import GroupWriter, Kind
+from dialer.store.sqlite import SqliteDatabase
 
 NOW = datetime(2026, 11, 10, 2, tzinfo=UTC)
 

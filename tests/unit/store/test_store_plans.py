@@ -16,7 +16,7 @@ from dialer.model import CallRecord, Disposition, Phone, PhoneNumber, Policyhold
 from dialer.policy.verdict import Decision, Dial, Wait
 from dialer.ports import Candidate
 from dialer.store import SqlStore
-from dialer.store.engine import SqliteDatabase
+from dialer.store.sqlite import SqliteDatabase
 from dialer.store.tables import Base
 
 NOW = datetime(2026, 11, 10, 2, tzinfo=UTC)

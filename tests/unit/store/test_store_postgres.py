@@ -21,8 +21,9 @@ from dialer.model import CallRecord, Disposition, Phone, PhoneNumber, Policyhold
 from dialer.policy.verdict import Decision, Dial, Wait
 from dialer.ports import Candidate
 from dialer.store import SqlStore, StoreConfig
-from dialer.store.engine import PostgresDatabase, make
+from dialer.store.engine import make
 from dialer.store.group import Kind
+from dialer.store.postgres import PostgresDatabase
 from dialer.testing.postgres import PrivatePostgres
 
 NOW = datetime(2026, 11, 10, 2, tzinfo=UTC)

@@ -13,7 +13,7 @@ from dialer.access.search import CallQuery
 from dialer.errors import StoreError
 from dialer.model import AnswerClass, Disposition, PhoneNumber
 from dialer.store import SqlStore, StoreConfig
-from dialer.store.engine import SqliteDatabase
+from dialer.store.sqlite import SqliteDatabase
 from dialer.testing.archives import house
 
 NUMBER = PhoneNumber.parse("13812340001")

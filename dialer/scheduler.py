@@ -264,7 +264,9 @@ class Scheduler:
             if keeping:
                 kept = await asyncio.gather(*keeping)
         if more or (len(found) >= limit and (begun or any(kept)) and self._free()):
-            self.wake()  # there may be more; where no line is free, the end of a call wakes
+            # There may be more. Where no line is free, the end of a call wakes; one that comes free otherwise
+            # (a task that another node has, a no at the barrier, an agent) is seen at the next heartbeat.
+            self.wake()
 
     async def _take_turns(
         self, found: Sequence[Candidate], now: datetime, keeping: list[asyncio.Task[bool]]

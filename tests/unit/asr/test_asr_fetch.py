@@ -76,6 +76,15 @@ def tarred(files: dict[str, bytes]) -> bytes:
     return out.getvalue()
 
 
+def linked(target: str) -> bytes:
+    made = io.BytesIO()
+    with tarfile.open(fileobj=made, mode="w:bz2") as packed:
+        link = tarfile.TarInfo("m/words.txt")
+        link.type, link.linkname = tarfile.SYMTYPE, target
+        packed.addfile(link)
+    return made.getvalue()
+
+
 @pytest.fixture
 def server() -> Iterator[Server]:
     serving = Server(zipped(FILES))
@@ -125,8 +134,18 @@ def test_a_changed_file_is_not_unpacked_and_not_kept(server: Server, tmp_path: P
 
 @pytest.mark.parametrize(
     "content",
-    [b"<html>not found</html>", tarred({"../../outside": b"x"}), zipped({"a": b"x"})[:40]],
-    ids=["page", "outside", "cut"],  # an archive holds the time: as a name it would differ between workers
+    [
+        b"<html>not found</html>",
+        tarred({"../../outside": b"x"}),
+        linked("../../outside"),
+        zipped({"a": b"x"})[:40],
+    ],
+    ids=[
+        "page",
+        "outside",
+        "link",
+        "cut",
+    ],  # an archive holds the time: as a name it would differ between workers
 )
 def test_no_archive_and_one_that_writes_elsewhere_are_refused(
     server: Server, tmp_path: Path, content: bytes

@@ -25,8 +25,8 @@ import tempfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import asyncpg
@@ -90,7 +90,12 @@ class Node:
     store: SqlStore
     calendar: Calendar
     settings: PolicySettings
-    now: datetime = OPENS
+    begun: float = field(default_factory=time.perf_counter)
+
+    @property
+    def now(self) -> datetime:
+        """It runs: once a second the queue is surveyed, too."""
+        return OPENS + timedelta(seconds=time.perf_counter() - self.begun)
 
     def judge(self, one: Candidate) -> Decision:
         free = Resources(lines_free=1, approved=one.task.campaign != NOT_APPROVED)
@@ -111,7 +116,8 @@ class Node:
                 await probe()
                 probed.append((time.perf_counter() - begun) * 1000)
             begun = time.perf_counter()
-            found = await self.store.candidates(self.now, LOOK, None, lanes.reachable(self.now), NODE)
+            now = self.now
+            found = await self.store.candidates(now, LOOK, None, lanes.reachable(now), NODE)
             claim, waits = None, []
             for one in found:
                 decision = self.judge(one)

@@ -473,6 +473,7 @@ class Store(Protocol):
         ``campaigns``: of these alone; None: of all. Of lanes that are ``reachable``; agreed times that are
         due are among them whatever their lane. ``node``: who asks; of several that are at work each is shown
         its own share of the tasks with the same deadline first, so that they don't reach for the same ones.
+        The first task of a new lane may show only when ``now`` is a second later, and so may a new node.
         """
         ...
 

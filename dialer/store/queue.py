@@ -1,7 +1,8 @@
 """The queue: which tasks are to be looked at next, found by its indexes however many there are.
 
 Open tasks that don't wait stand in lanes, each in order of its deadlines. Of the lanes that somebody may be
-called in now, the first few are read; the others cost nothing, however long they are.
+called in now, the first few are read; the others cost nothing, however long they are. Which lanes there are
+is looked up once a second, and whenever no task is found.
 
 Where several nodes work, each reads the first few of its own share too, by the tasks' numbers, and they go
 before others with the same deadline. It is a preference and no more: who has which task the claim decides.
@@ -11,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
 
@@ -107,10 +108,11 @@ _NODES: ScalarSelect[str] = (
     select(json_lists(json_list(_NODES_NOW.c.node))).where(_NODES_NOW.c.node.is_not(None)).scalar_subquery()
 )
 _FIRST_WAIT = select(TASKS.c.hidden_until).where(waits()).order_by(TASKS.c.hidden_until).limit(_ONE)
-_LOOK = ((_FIRST_WAIT.scalar_subquery() <= _NOW).label("waited"), _LANES.label("lanes"))
-"""Whether somebody's wait is over, and the lanes that have a ready task."""
-_AMONG_NODES = (*_LOOK, _NODES.label("nodes"))
-"""And who is at work."""
+_WAITED = (_FIRST_WAIT.scalar_subquery() <= _NOW).label("waited")
+"""SQL: somebody's wait is over."""
+_SURVEY = (_WAITED, _LANES.label("lanes"), _NODES.label("nodes"))
+"""And the lanes that have a ready task, and who is at work."""
+_SURVEY_EVERY = timedelta(seconds=1)
 _KEYS = (TASKS.c.id, TASKS.c.appointment, TASKS.c.deadline)
 _DUE = (
     select(*_KEYS)
@@ -145,11 +147,11 @@ def _others(tasks: FromClause) -> ColumnElement[int]:
 
 
 @cache
-def _heads(lanes: int, of_some: bool, node: bool, shared: bool) -> Select[Any]:
+def _heads(lanes: int, of_some: bool, survey: bool, shared: bool) -> Select[Any]:
     """Agreed times that are due, then what so many lanes have due first, each with all that belongs to it.
 
-    ``of_some``: of the parameter ``campaigns`` alone. ``node``: with the nodes that are at work; ``shared``:
-    of those with one deadline this node's share goes first.
+    ``of_some``: of the parameter ``campaigns`` alone. ``survey``: with all lanes and the nodes at work;
+    ``shared``: of those with one deadline this node's share goes first.
     """
     parts = [_DUE_OF if of_some else _DUE, *(_head_of_lane(number) for number in range(lanes))]
     if shared:
@@ -161,7 +163,7 @@ def _heads(lanes: int, of_some: bool, node: bool, shared: bool) -> Select[Any]:
     if shared:  # a task of this node's share may stand at the head of all, too
         whole = whole.group_by(found.c.id, found.c.appointment, found.c.deadline)
     first = whole.order_by(*order).limit(bindparam("limit"))
-    query = WHOLE.add_columns(*(_AMONG_NODES if node else _LOOK)).where(TASKS.c.id.in_(first))
+    query = WHOLE.add_columns(*(_SURVEY if survey else (_WAITED,))).where(TASKS.c.id.in_(first))
     return query.order_by(TASKS.c.deadline, *([_others(TASKS)] if shared else []), TASKS.c.id)
 
 
@@ -190,23 +192,34 @@ class Queue:
     def __init__(self) -> None:
         self._lanes: tuple[Lane, ...] = ()
         self._nodes: list[str] = []
+        self._surveyed_at: datetime | None = None
 
     def read(self, connection: Connection, asked: Asked, *, woken: bool = False) -> list[Candidate] | None:
         """Ready tasks of lanes that are asked for, earliest deadline first; agreed times that are due are
         among them anyway. None: some task's wait is over, ``decided.wake`` first (or say that you did).
         """
-        found = self._heads(connection, asked)
-        said = found[0] if found else connection.execute(select(*_LOOK), {"now": asked.now}).one()
+        survey = woken or self._outdated(asked.now)
+        found = self._heads(connection, asked, survey)
+        said = found[0] if found else connection.execute(select(*_SURVEY), {"now": asked.now}).one()
         if said.waited and not woken:
             return None
-        before, self._lanes = self._lanes, _lanes_of(said.lanes)
-        if found and asked.node:
-            self._nodes = sorted({asked.node, *(name for (name,) in _NAMES.decode(found[0].nodes or "[]"))})
-        if set(self._lanes) != set(before):
-            found = self._heads(connection, asked)
+        if (survey or not found) and self._note(said, asked):
+            found = self._heads(connection, asked, survey=False)
         return [candidate_of(row) for row in found]
 
-    def _heads(self, connection: Connection, asked: Asked) -> Sequence[Row[Any]]:
+    def _outdated(self, now: datetime) -> bool:
+        at = self._surveyed_at
+        return at is None or not at <= now < at + _SURVEY_EVERY
+
+    def _note(self, said: Row[*tuple[Any, ...]], asked: Asked) -> bool:
+        """Keep what the survey found. Whether there are other lanes than before."""
+        self._surveyed_at = asked.now
+        before, self._lanes = self._lanes, _lanes_of(said.lanes)
+        if asked.node:
+            self._nodes = sorted({asked.node, *(name for (name,) in _NAMES.decode(said.nodes or "[]"))})
+        return set(self._lanes) != set(before)
+
+    def _heads(self, connection: Connection, asked: Asked, survey: bool) -> Sequence[Row[Any]]:
         values: rows.Values = {"now": asked.now, "limit": asked.limit}
         if asked.campaigns is not None:
             values["campaigns"] = sorted(asked.campaigns)
@@ -216,7 +229,7 @@ class Queue:
         shared = asked.node in self._nodes and len(self._nodes) > 1
         if shared:
             values |= {"nodes": len(self._nodes), "share": self._nodes.index(asked.node)}
-        query = _heads(len(lanes), asked.campaigns is not None, bool(asked.node), shared)
+        query = _heads(len(lanes), asked.campaigns is not None, survey, shared)
         return connection.execute(query, values).all()
 
 

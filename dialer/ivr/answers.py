@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from dialer.ivr.contrasts import hollow
 from dialer.ivr.intents import HANGING_UP
 from dialer.ivr.meanings import Meaning
 from dialer.ivr.readings import Reading, readings
@@ -66,7 +67,7 @@ def classify(kind: QuestionKind, text: str) -> Classified:
         unexplained(spoken)
         + _unread_negations(heard)
         + (told_after_denial(spoken) if kind is QuestionKind.BAD else [])
-        + (exceptions(spoken) + _unread_turns(heard) if kind in RISKY else [])
+        + (exceptions(spoken) + hollow(spoken) + _unread_turns(heard) if kind in RISKY else [])
     )
     return _checked(kind, found, " ".join(rest))
 

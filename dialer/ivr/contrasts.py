@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import replace
+from itertools import pairwise
 
 from dialer.ivr.clauses import Clause
 from dialer.ivr.meanings import BARE, OPPOSITES, Meaning
@@ -22,6 +24,16 @@ _LONG_AGO = re.compile(
     r"(有|要是|如果)(什么|啥)?(问题|疑问|意见|事)(的话)?我?(早就?)(已经)?(来)?(问|说|讲|找|打|提)"
 )
 _NEGATIONS = (Tag.NOT, Tag.NONE, Tag.NO_MORE)
+_REMAINING = re.compile(
+    r"^(那|也|嗯|啊|哦)*(就|只)(?!(是|有)?($|这|那样|那么|好|行|可以|没|不|到|先|自己|本人|你|您|挂|谢|了|算|问|想|普通|正常"
+    r"|我(自己|本人|一个|们|签|写|看|来)))"
+)
+"""没别的,就是发票没给我; not 没有,就这样."""
+_HOLLOW = re.compile(
+    r"第[一二三四两\d][次回].{0,4}[没不]|[没不].{1,6}(谁|哪个|鬼)(还|才|会|敢|愿意)*(买|签|办|信|存|投|要|来)"
+    r"|没有?(白纸黑字|录音|书面|字据|凭据|凭证|证据|写)|没有?[哦噢啊诶哎呃嗯对]+有的?$"
+)
+"""第一次没有, 不保本谁买, 没有白纸黑字, 没有,哦,有: no denial, or one of the manner alone."""
 _TOLD_BY = frozenset({"说的", "教的"})
 _STATED = frozenset(meaning for pair in FACTS.values() for meaning in pair) - {Meaning.UNSURE}
 
@@ -41,6 +53,16 @@ def resumes(clause: Clause) -> bool:
 def untrue(clause: Clause) -> bool:
     """有问题的话早就问了: there is none."""
     return _LONG_AGO.search(clause.text) is not None
+
+
+def hollow(heard: Sequence[Clause]) -> list[str]:
+    """Denials that leave something over, and what they leave."""
+    left = [
+        clause.text
+        for before, clause in pairwise(heard)
+        if before.has(*_NEGATIONS) and _REMAINING.match(clause.text)
+    ]
+    return left + [clause.text for clause in heard if _HOLLOW.search(clause.text)]
 
 
 def explains(clause: Clause, before: list[Sense]) -> bool:

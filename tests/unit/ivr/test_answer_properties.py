@@ -223,3 +223,31 @@ def test_what_is_known_of_something_undone_is_no_yes() -> None:
     assert made(KNOW, "我就知道{} 就知道{}", ("会亏", "要亏", "是骗人的", "他会骗我"), "Y") == []
     risks = ("不保本", "有风险", "有损失", "会亏", "没有保底", "不是存款", "退保有损失")
     assert [risk for risk in risks for know in ("知道", "我清楚") if got(KNOW, know + risk) != "Y"] == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        (BAD, "不保本谁买啊"),
+        (BAD, "没有别人,就我儿子"),
+        (BAD, "第一次没有,第二次来说的"),
+        (BAD, "没有白纸黑字"),
+        (BAD, "没有 哦 有"),
+        (LEFT, "没啥,就一个事"),
+        (LEFT, "没别的,就是发票没给我"),
+    ],
+)
+def test_a_denial_that_leaves_something_over_is_none(kind: QuestionKind, words: str) -> None:
+    assert got(kind, words) == "U"
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        (BAD, "没有,就是我自己签的"),
+        (LEFT, "没有了,就这样吧"),
+        (LEFT, "没有,就这些"),
+    ],
+)
+def test_a_whole_denial_may_be_rounded_off(kind: QuestionKind, words: str) -> None:
+    assert got(kind, words) == "N"

@@ -25,6 +25,7 @@ from bench.asr_hear import DEMO, Trial, hear, trials
 from dialer.asr import AsrConfig, WorkerRecogniser
 from dialer.asr.model import check_model
 from dialer.asr.vosk_engine import VoskEngine
+from dialer.errors import RecogniserError
 from dialer.ivr.answers import classify
 from dialer.ivr.config import TurnSettings
 from dialer.ivr.lexicon import grammar
@@ -164,7 +165,11 @@ def speed(spoken: Sequence[Spoken]) -> dict[str, float]:
     print(f"{'streams':>8} {'p50 ms':>8} {'p95 ms':>8} {'of a core':>10} {'worker MB':>10}")
     carried, latency, memory = 0, 0.0, 0.0
     for streams in (LATENCY_STREAMS, *STREAMS):
-        load = asyncio.run(under_load(spoken, streams))
+        try:
+            load = asyncio.run(under_load(spoken, streams))
+        except RecogniserError as error:
+            print(f"{streams:8} too many: {error}")
+            break
         print(
             f"{load.streams:8} {load.p50_ms:8.0f} {load.p95_ms:8.0f} {load.worker_share:10.0%} "
             f"{load.worker_mb:10.0f}"

@@ -60,7 +60,7 @@ def hollow(heard: Sequence[Clause]) -> list[str]:
     left = [
         clause.text
         for before, clause in pairwise(heard)
-        if before.has(*_NEGATIONS) and _REMAINING.match(clause.text)
+        if before.has(*_NEGATIONS, Tag.NOBODY) and _REMAINING.match(clause.text)
     ]
     return left + [clause.text for clause in heard if _HOLLOW.search(clause.text)]
 

@@ -64,6 +64,7 @@ _FORBIDDING = frozenset({"别", "甭", "不许", "不准", "不让", "少"})
 _CALLING = ("回访", "调查", "电话", "管", "告诉你")
 _KINDLY = ("的", "急", "着急", "担心", "客气", "误会", "慌", "挂")
 _MACHINE = ("机器", "机器人", "机器说话", "电脑", "人工智能", "语音系统", "自动语音")
+_THAT_DAY = frozenset({"那天", "当天", "当时", "当初", "那时候", "那会儿"})
 
 
 def _tags(clause: Clause, tag: Tag) -> list[int]:
@@ -180,6 +181,8 @@ def _busy(clause: Clause, said: list[Sense]) -> Meaning | None:
         return None  # 你吃饭了吗
     if places and any(sense.meaning is Meaning.NOT_READ for sense in said):
         return None
+    if places and any(t.word in _THAT_DAY for t in clause.tokens[: places[0]]):
+        return Meaning.UNSURE  # 签名那天我还在医院
     if places:
         if clause.tokens[places[0]].word in ("有事", "有点事") and clause.has(Tag.CHECK):
             return Meaning.MATTER

@@ -84,12 +84,17 @@ def fact(reader: Reader, tag: Tag) -> None:
         reader.say(Meaning.KNOWN, weak=True)  # 我弄清楚, 跟我讲清楚: done, or to be done
     elif yes and _said_of_another(reader, tag):
         reader.say(Meaning.UNSURE)
-    elif yes and tag is Tag.RECEIVE and reader.subject is Tag.OTHER and not handed(token.word):
-        reader.say(Meaning.RECEIVED, weak=True)  # 我老婆收到了
+    elif yes and tag is Tag.RECEIVE and _by_another(reader) and not handed(token.word):
+        reader.say(Meaning.RECEIVED, weak=True)  # 我老婆收到了, 家里有人签收了
     elif tag is Tag.TROUBLE and not yes and (token.word != "问题" or _of_any(reader)):
         reader.say(Meaning.NO_QUERY)
     else:
         reader.say(FACTS[tag][0 if yes else 1])
+
+
+def _by_another(reader: Reader) -> bool:
+    before = "".join(t.word for t in reader.clause.tokens[: reader.at])
+    return reader.subject is Tag.OTHER or "有人" in before
 
 
 def _not_over(reader: Reader) -> bool:

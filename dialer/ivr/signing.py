@@ -12,6 +12,7 @@ from dialer.ivr.tags import Tag
 
 _ADVERBS = frozenset({"亲笔", "亲自", "亲手"})
 _COACHING = ("教我怎么", "教我说", "教我答", "让我这么说", "让我说")
+_NAMES = frozenset({"名字", "字", "签名", "名"})
 _MOMENTS = frozenset({"时候", "那天", "以后", "之后", "之前", "那会儿"})
 
 
@@ -54,13 +55,17 @@ def signing(reader: Reader, tag: Tag) -> None:
     if any(t.tag is Tag.OTHER and after.word == "的" for t, after in pairwise(rest)):
         reader.say(Meaning.UNSURE)  # 签的是别人的名字
         return
+    if positive(reader) and _of_anothers_name(reader):
+        reader.say(Meaning.UNSURE)
+        return
     own = tag is Tag.OWN_HAND or (tag is Tag.SIGN and reader.subject is Tag.SELF)
     other = tag is Tag.PROXY or (tag is Tag.SIGN and reader.subject in (Tag.OTHER, Tag.SOMEBODY))
     yes = positive(reader)
     if own:
         absent = bool(reader.negations) and reader.negations[-1] not in DENIALS
         undone = not yes and (absent or scorned(reader))
-        reader.say(Meaning.SIGNED if yes else Meaning.NOT_SIGNED if undone else Meaning.OTHER_SIGNED)
+        said = Meaning.SIGNED if yes else Meaning.NOT_SIGNED if undone else Meaning.OTHER_SIGNED
+        reader.say(said, weak=True if yes and "手印" in token.word and not reader.stated else None)
     elif other:
         coached = token.word.startswith(_COACHING)
         denied = Meaning.NO_PROMISE if coached else Meaning.NO_PROXY
@@ -68,6 +73,15 @@ def signing(reader: Reader, tag: Tag) -> None:
         reader.say(Meaning.UNSURE if qualified else Meaning.OTHER_SIGNED if yes else denied)
     else:
         reader.say(Meaning.SIGNED_UNSAID if yes else Meaning.NOT_SIGNED)
+
+
+def _of_anothers_name(reader: Reader) -> bool:
+    """我妈的名字是我签的, 我爱人那个字是我签的: signed in her place."""
+    before = reader.clause.tokens[: reader.at]
+    return any(
+        whose.tag is Tag.OTHER and (link.word == "的" or link.tag is Tag.THIS) and name.word in _NAMES
+        for whose, link, name in zip(before, before[1:], before[2:], strict=False)
+    )
 
 
 def _handed_over(reader: Reader) -> bool:

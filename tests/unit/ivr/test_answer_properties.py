@@ -251,3 +251,21 @@ def test_a_denial_that_leaves_something_over_is_none(kind: QuestionKind, words: 
 )
 def test_a_whole_denial_may_be_rounded_off(kind: QuestionKind, words: str) -> None:
     assert got(kind, words) == "N"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "我妈的名字是我签的", "我爱人那个字是我签的", "两个人签的", "家里有人签收了", "上一份收到了",
+        "前年那份收到了", "我按的手印", "网上能查到算不算收到", "签名那天我还在医院躺着呢",
+    ],
+)  # fmt: skip
+def test_what_is_of_others_or_of_another_paper_is_no_plain_yes(words: str) -> None:
+    assert got(POS, words) in ("Y?", "U")
+
+
+@pytest.mark.parametrize(
+    "words", ["那个字是我签的", "我自己签的名按的手印", "名字都是我本人签的", "我一个人签的"]
+)
+def test_my_own_name_is_a_plain_yes(words: str) -> None:
+    assert got(POS, words) == "Y"

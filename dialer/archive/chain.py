@@ -43,7 +43,7 @@ class Chain:
                     yield _missing_entry(seq, body)
                     before = (proof.leaf_hash(body),) if body else ()
                     leaves.append(before[0] if before else "")
-                seq, copy = one.seq, ""
+                seq, copy = one.seq, None
                 if there is not None and there[0] == seq:
                     copy, there = there[1], next(mirror, None)
                 elif there is not None or seq <= signed:
@@ -85,8 +85,8 @@ class Chain:
             before, last = proof.text_sha256(root.text), root.last
 
 
-def _check_entry(one: LogEntry, before: Sequence[str], copy: str) -> Iterator[Finding]:
-    if copy and copy != one.body:
+def _check_entry(one: LogEntry, before: Sequence[str], copy: str | None) -> Iterator[Finding]:
+    if copy is not None and copy != one.body:
         yield _entry(one.call_id, one.seq, "与日志文件不一致", "differs from its line in the log's file")
         return
     try:

@@ -10,7 +10,7 @@ import fcntl
 import os
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
@@ -32,11 +32,16 @@ class LogMirror:
 
     async def catch_up(self) -> int:
         """Append what isn't there yet. Returns how many entries. Raises ArchiveError, StoreError."""
-        written = 0
+        written, before = 0, -1
         try:
             while True:
                 sizes = await asyncio.to_thread(self._sizes)
                 last = await self._last()
+                if written and last <= before:
+                    raise ArchiveError(
+                        f"{self._folder}: doesn't end with what was written: verify the archive"
+                    )
+                before = last
                 page = await self._index.log_page(last, _PAGE)
                 if not page or page[0].seq != last + 1:
                     return written
@@ -46,20 +51,30 @@ class LogMirror:
             raise ArchiveError(f"{self._folder}: can't be read or written: {error.strerror}") from error
 
     async def _last(self) -> int:
-        """The number of the last whole line, counted on from the last one that the database has just so: what
-        others say of themselves may have been changed."""
-        back = self._backwards()
+        """The number of the last whole line, counted on from the last one that the database has just so, in
+        its own file and right behind the entry before it: what others say of themselves may have been
+        changed, and a true line may have been copied."""
         behind: Counter[int] = Counter()
-        """Lines behind that one, by the first number of their file."""
-        at_once = 1  # as a rule the last line is the database's
+        """Lines behind the one that is looked at, by the first number of their file."""
+        later: tuple[int, int, Counter[int]] | None = None
+        """File and number of a line that the database has, and what is behind it: it counts where the line
+        before it is the entry before, or where it is the first of its file."""
+        back, at_once = self._backwards(), 2  # as a rule the last two lines are the database's
         while some := await asyncio.to_thread(list, islice(back, at_once)):
             known = await self._entries([_number(line) for _, line in some])
             for first, line in some:
-                if known.get(number := _number(line)) == line:
-                    return _counted(number + behind.pop(first, 0), behind)
+                number = _number(line)
+                own = first <= number < first + PER_FILE and known.get(number) == line
+                if later is not None:
+                    follows = own and later[:2] == (first, number + 1)
+                    if follows or (later[0] != first and later[0] == later[1]):
+                        return _counted(*later)
+                later = (first, number, Counter(behind)) if own else None
                 behind[first] += 1
             at_once = _PAGE
-        return _counted(0, behind)
+        if later is not None and later[0] == later[1]:
+            return _counted(*later)
+        return _counted(0, 0, behind)
 
     async def _entries(self, numbers: Sequence[int]) -> dict[int, str]:
         """Bodies by number, these among them as far as the database has them."""
@@ -141,10 +156,12 @@ def _number(line: str) -> int:
     return int(found[1]) if found else 0
 
 
-def _counted(last: int, behind: Mapping[int, int]) -> int:
-    """With the lines of the files that go on where that one ends; a file that doesn't was made by others."""
+def _counted(file: int, last: int, behind: Counter[int]) -> int:
+    """On from an entry with the lines behind it, and those of the files that go on where that one is full; a
+    file that doesn't was made by others."""
+    last += behind.pop(file, 0)
     for first, lines in sorted(behind.items()):
-        if first == last + 1:
+        if first == last + 1 and last % PER_FILE == 0:
             last += lines
     return last
 

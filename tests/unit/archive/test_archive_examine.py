@@ -69,6 +69,16 @@ def renumber(scene: Scene, number: int, to: int) -> None:
     scene.log.write_text("".join(lines))
 
 
+def change_line(scene: Scene, number: int, to: str) -> None:
+    lines = scene.log.read_text().splitlines()
+    lines[number - 1] = to
+    scene.log.write_text("".join(f"{line}\n" for line in lines))
+
+
+def copy_line(scene: Scene) -> None:
+    change_line(scene, 3, scene.log.read_text().splitlines()[0])
+
+
 def swap_lines(scene: Scene) -> None:
     first, second, third = scene.log.read_text().splitlines(keepends=True)
     scene.log.write_text(first + third + second)
@@ -123,6 +133,9 @@ ATTACKS: dict[str, tuple[Callable[[Scene], None], str, set[int | None]]] = {
     "the log's file removed": (lambda s: s.log.unlink(), "log", {1, 2, 3}),
     "a line's number in the log's file": (lambda s: renumber(s, 2, 3_000_000), "log", {2}),
     "the last line's number in the log's file": (lambda s: renumber(s, 3, 10**18 - 1), "log", {3}),
+    "an emptied line of the log's file": (lambda s: change_line(s, 2, ""), "log", {2}),
+    "the last line of the log's file emptied": (lambda s: change_line(s, 3, ""), "log", {3}),
+    "the last line of the log's file a copy": (copy_line, "log", {3}),
     "a swapped pair of lines": (swap_lines, "log", {2, 3}),
     "a root": (lambda s: s.sql("UPDATE archive_roots SET root = 'x'"), "root", {None}),
     "a root's signature": (lambda s: s.sql("UPDATE archive_roots SET signature = '00'"), "root", {None}),
@@ -191,6 +204,24 @@ async def test_a_last_line_whose_number_was_changed_holds_up_no_other(tmp_path: 
         found = await one.verify()
     assert [(finding.what, finding.en) for finding in found] == [
         ("log", "entry 3 of the log differs from its line in the log's file")
+    ]
+
+
+@pytest.mark.parametrize("line", ["", "junk"])
+async def test_lines_that_others_added_are_named(
+    tmp_path: Path, line: str
+) -> None:
+    async with house(tmp_path) as one:
+        made = await scene(one, tmp_path)
+        made.log.write_text(made.log.read_text() + f"{line}\n" * 2)
+        await one.call()
+        await one.settle()
+        one.now += timedelta(days=1)
+        await sign_days(one.config, one.index, one.now)
+        found = await one.verify()
+    assert [finding.en for finding in found if finding.what == "log"] == [
+        "entry 4 of the log differs from its line in the log's file",
+        "entry 5 of the log is missing",
     ]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import cast
@@ -125,6 +126,53 @@ async def test_a_gap_in_the_database_is_where_the_files_end(tmp_path: Path) -> N
     assert lines(tmp_path) == list(log.bodies.values())[:4]
 
 
+async def test_a_true_line_in_a_wrong_file_ends_and_keeps_none_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Such a line was taken for the end, and what follows it appended again and again."""
+    monkeypatch.setattr(mirror, "PER_FILE", 30)
+    monkeypatch.setattr(mirror, "_PAGE", 5)
+    log = Log(40)
+    await mirror_of(tmp_path, log).catch_up()
+    newest = tmp_path / "log/0000000031.jsonl"
+    newest.write_text("".join(f"{line}\n" for line in [*newest.read_text().splitlines()[:-1], log.bodies[3]]))
+    log.grow(1)
+    assert await mirror_of(tmp_path, log).catch_up() == 1
+    assert lines(tmp_path)[-2:] == [log.bodies[3], log.bodies[41]]
+
+
+async def test_a_copied_file_ends_and_keeps_none_out(tmp_path: Path) -> None:
+    log = Log(5)
+    await mirror_of(tmp_path, log).catch_up()
+    file = tmp_path / "log/0000000001.jsonl"
+    (tmp_path / "log/0000100001.jsonl").write_text(file.read_text())
+    log.grow(1)
+    assert await mirror_of(tmp_path, log).catch_up() == 1
+    assert file.read_text().splitlines() == list(log.bodies.values())
+
+
+async def test_a_file_that_others_began_in_the_middle_keeps_none_out(tmp_path: Path) -> None:
+    log = Log(42)
+    await mirror_of(tmp_path, log).catch_up()
+    (tmp_path / "log/0000000043.jsonl").write_text("junk\n" * 1000)
+    log.grow(30)
+    assert await mirror_of(tmp_path, log).catch_up() == 30
+
+
+@pytest.mark.parametrize("change", [lambda them: [*them[:-1], them[0]], lambda them: [*them, them[0]]])
+async def test_a_copied_line_at_the_end_is_one_place(
+    tmp_path: Path, change: Callable[[list[str]], list[str]]
+) -> None:
+    log = Log(5)
+    await mirror_of(tmp_path, log).catch_up()
+    file = tmp_path / "log/0000000001.jsonl"
+    changed = change(file.read_text().splitlines())
+    file.write_text("".join(f"{line}\n" for line in changed))
+    log.grow(4)
+    await mirror_of(tmp_path, log).catch_up()
+    assert file.read_text().splitlines() == [*changed, *list(log.bodies.values())[len(changed) :]]
+
+
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60)
 @given(st.integers(1, 9), st.data())
 async def test_any_lines_may_be_changed_at_the_end(
@@ -150,11 +198,11 @@ async def test_of_a_long_file_only_the_end_is_read(tmp_path: Path) -> None:
     with file.open("wb") as out:
         out.truncate(1 << 38)  # more than any memory: a hole
         out.seek(0, 2)
-        out.write(f"\n{log.bodies[6]}\n".encode())
+        out.write(f"\n{log.bodies[5]}\n{log.bodies[6]}\n".encode())
     assert await mirror_of(tmp_path, log).catch_up() == 1
     with file.open("rb") as read:
         read.seek(1 << 38)
-        assert read.read().decode().splitlines()[1:] == [log.bodies[6], log.bodies[7]]
+        assert read.read().decode().splitlines()[1:] == [log.bodies[n] for n in (5, 6, 7)]
 
 
 async def test_two_processes_write_each_entry_once(tmp_path: Path) -> None:

@@ -47,7 +47,21 @@ def same_person(one: str, other: str) -> bool:
 
 _DIGITS = re.compile(r"^\+?[0-9]{3,18}$")
 _SEPARATORS = re.compile(r"[\s\-().（）－]")
-_LONG_NUMBER = re.compile(r"(?<![0-9])(?:1[3-9][0-9]|0[0-9]{2,3}) [0-9]{3,4} ?[0-9]{4}|[0-9](?:-?[0-9]){6,}")
+_APART = r"[\s().（）‐-―－-]*"
+_RUN = re.compile(rf"(?P<plus>\+{_APART})?(?P<digits>\d(?:{_APART}\d)*)")
+"""Digits with what people put between them, also full-width."""
+_OCTET = r"(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
+# Six digits behind a code may be the rest of a number whose area code it seems.
+_CODE = rf"[0-9]{{1,3}}(?!(?:{_APART}\d){{6}}(?!{_APART}\d))"
+_READABLE = re.compile(
+    r"((?<![\d+])(?<!\d[.)-])(?:"
+    rf"(?:{_OCTET}\.){{3}}{_OCTET}(?::[0-9]{{1,5}})?"
+    r"|(?:19|20)[0-9]{2}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])"
+    r"|(?:[01]?[0-9]|2[0-4]):[0-5][0-9](?::[0-5][0-9])?"
+    rf"|\bSIP {_CODE}|\bQ\.850(?: {_CODE})?"
+    r")(?![.-]?\d))"
+)
+"""IPv4 addresses, ISO dates, times, SIP's and Q.850's codes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +116,22 @@ class PhoneNumber:
 
 
 def without_numbers(text: str) -> str:
-    """Far ends write telephone numbers into phrases: rows, logs and events get their last four digits."""
-    return _LONG_NUMBER.sub(lambda found: f"****{_SEPARATORS.sub('', found[0])[-4:]}", text)
+    """Far ends write telephone numbers into phrases: rows, logs and events get their last four digits.
+
+    Seven digits are one, whatever stands between them. Dates, times, IPv4 addresses and the codes of SIP
+    and Q.850 stay readable.
+    """
+    parts = _READABLE.split(text)
+    parts[::2] = [_RUN.sub(_last_four, part) for part in parts[::2]]
+    return "".join(parts)
+
+
+def _last_four(found: re.Match[str]) -> str:
+    digits = re.sub(r"\D", "", found["digits"])
+    plus = found["plus"]
+    if len(digits) < (5 if plus else 7):  # behind a plus a number's end may have been taken for the hour
+        return found[0]
+    return f"{plus or ''}****{digits[-4:]}"
 
 
 class Segment(StrEnum):

@@ -738,6 +738,9 @@ class EventSink(Protocol):
 class ConfirmingSink(EventSink, Protocol):
     """A subscriber that takes many events at a time and has them for good later."""
 
-    async def confirmed(self) -> None:
-        """Until it has for good what it took since the last time. Raises DialerError: all comes again."""
+    async def confirmed(self) -> tuple[set[int], str]:
+        """Waits for what it took since the last time: the ids that it has for good, and why not the others.
+
+        The others come again; later ones may come before them.
+        """
         ...

@@ -2,7 +2,8 @@
 
 Delivery is at least once: a subscriber that raises DialerError sees the event again, and the others don't
 unless the daemon starts anew. An event leaves the outbox when every subscriber has it. One that waits holds
-up no other: what is behind it is read on for those that have all before it.
+up no other: what is behind it is read on for those that have all before it. An event that a subscriber took
+but didn't confirm, though it confirmed later ones, is overtaken: it comes again behind the new ones.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import asyncio
 import logging
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
+from itertools import islice
 
 from dialer.errors import DialerError, StoreError
 from dialer.events import Event
@@ -21,6 +23,8 @@ log = logging.getLogger("dialer.bus")
 _AT_ONCE = 200
 _PAGES_ON = 10
 """How many pages are read on at one look: then who waits is asked again."""
+_AGAIN = 50
+"""How many overtaken events come again at a time: fewer than a broker may have unconfirmed."""
 _MOST_STRETCHES = 20_000
 """What a subscriber has is remembered as so many stretches at most; then it waits with the others."""
 
@@ -80,34 +84,55 @@ class _Subscriber:
         self._sink = sink
         self.has = Ids()
         """What it has of what the outbox still holds."""
+        self._overtaken: dict[int, Event] = {}
+        """What it didn't confirm, though it has later ones."""
         self._fault = ""
 
-    def has_all(self, events: Sequence[tuple[int, Event]]) -> bool:
-        return all(event_id in self.has for event_id, _ in events)
+    def through(self, events: Sequence[tuple[int, Event]]) -> bool:
+        """Whether those behind them may come."""
+        return all(event_id in self.has or event_id in self._overtaken for event_id, _ in events)
+
+    def forget(self, before: int) -> None:
+        self.has.forget(before)
+        self._overtaken = {one: event for one, event in self._overtaken.items() if one >= before}
 
     async def give(self, events: Sequence[tuple[int, Event]]) -> None:
-        """As many of them as it takes now."""
-        new = [one for one in events if one[0] not in self.has]
+        """As many of them as it takes now, the overtaken ones left out."""
+        await self._give([one for one in events if one[0] not in self.has and one[0] not in self._overtaken])
+
+    async def give_again(self) -> None:
+        """Some of the overtaken ones, the longest untried first."""
+        await self._give(list(islice(self._overtaken.items(), _AGAIN)))
+
+    async def _give(self, new: Sequence[tuple[int, Event]]) -> None:
         if not new:
             return
-        taken: list[int] = []
+        sent: list[int] = []
         fault = ""
         try:
             for event_id, event in new:
                 await self._sink.publish(event_id, event)
-                taken.append(event_id)
+                sent.append(event_id)
         except DialerError as error:
             fault = str(error)
+        taken = set(sent)
         if isinstance(self._sink, ConfirmingSink):
-            try:
-                await self._sink.confirmed()
-            except DialerError as error:
-                taken, fault = [], str(error)
-        for event_id in taken:
-            self.has.add(event_id)
+            taken, why = await self._sink.confirmed()
+            fault = why or fault
+        self._note(new[: len(sent)], taken)
         if fault and fault != self._fault:
             log.warning("events not published", extra={"waiting": len(new) - len(taken), "why": fault})
-        self._fault = fault
+        if fault or not self._overtaken:
+            self._fault = fault
+
+    def _note(self, sent: Sequence[tuple[int, Event]], taken: set[int]) -> None:
+        latest = max(taken, default=0)
+        for event_id, event in sent:
+            again = self._overtaken.pop(event_id, None) is not None
+            if event_id in taken:
+                self.has.add(event_id)
+            elif again or event_id < latest:
+                self._overtaken[event_id] = event
 
 
 class Bus:
@@ -124,15 +149,15 @@ class Bus:
         if not events:
             return 0
         for one in self._subscribers:
-            one.has.forget(events[0][0])
+            one.forget(events[0][0])
             await one.give(events)
         done = [event_id for event_id, _ in events if all(event_id in one.has for one in self._subscribers)]
         if done:
             await self._store.outbox_done(done)
-        if len(events) == limit and len(done) < limit:
-            for one in self._subscribers:
-                if one.has_all(events):
-                    await self._read_on(one, events[-1][0], limit)
+        for one in self._subscribers:
+            if len(events) == limit and len(done) < limit and one.through(events):
+                await self._read_on(one, events[-1][0], limit)
+            await one.give_again()
         return len(done)
 
     async def _read_on(self, one: _Subscriber, after: int, limit: int) -> None:
@@ -144,7 +169,7 @@ class Bus:
                 return
             page = await self._store.outbox(limit, after)
             await one.give(page)
-            if len(page) < limit or not one.has_all(page):
+            if len(page) < limit or not one.through(page):
                 return
             after = page[-1][0]
 

@@ -44,10 +44,10 @@ class MqttSink:
         self._client: Client | None = None
         self._why = "not connected yet"
         self._stands_since = _NEVER
-        """Loop time: since when this connection has taken events."""
+        """Loop time: when this connection took its first event."""
         self._deaf = asyncio.Event()
         """Set where a message of this connection wasn't taken."""
-        self._sending: list[tuple[Event, asyncio.Task[None]]] = []
+        self._sending: list[tuple[int, Event, Sequence[asyncio.Task[None]]]] = []
         self._trunks: dict[str, topics.Message] = {}
         """The last state of each, told again at each connection."""
         self._given_up = 0
@@ -64,25 +64,31 @@ class MqttSink:
         if client is None:
             if self._too_old(event):
                 self._given_up += 1
+                self._sending.append((event_id, event, ()))
                 return
             raise BusError(f"broker {self._config.place}: {self._why}")
         sending = [asyncio.create_task(self._send(client, one)) for one in messages]
         if event_id == NOT_FROM_OUTBOX:
             await _all(sending)
         else:
-            self._sending += [(event, one) for one in sending]
+            self._sending.append((event_id, event, sending))
 
-    async def confirmed(self) -> None:
+    async def confirmed(self) -> tuple[set[int], str]:
         sent, self._sending = self._sending, []
-        results = await asyncio.gather(*(one for _, one in sent), return_exceptions=True)
-        failed: BaseException | None = None
-        for (event, _), result in zip(sent, results, strict=True):
-            if isinstance(result, BusError) and self._too_old(event):
+        taken, why = set[int](), ""
+        for event_id, event, sending in sent:
+            for result in await asyncio.gather(*sending, return_exceptions=True):
+                if not isinstance(result, BaseException):
+                    continue
+                if not isinstance(result, BusError):
+                    raise result
+                if not self._too_old(event):
+                    why = why or str(result)
+                    break
                 self._given_up += 1
-            elif isinstance(result, BaseException):
-                failed = failed or result
-        if failed is not None:
-            raise failed
+            else:
+                taken.add(event_id)
+        return taken, why
 
     def _too_old(self, event: Event) -> bool:
         return self._clock() - event.at > timedelta(hours=self._config.give_up_hours)
@@ -96,6 +102,8 @@ class MqttSink:
                 self._client, self._why = None, f"a message wasn't taken: {error}"
                 self._deaf.set()
             raise BusError(f"broker {self._config.place}: {error}") from None
+        if client is self._client:
+            self._stands_since = min(self._stands_since, asyncio.get_running_loop().time())
 
     # --- the connection ------------------------------------------------------------------------
 
@@ -131,7 +139,7 @@ class MqttSink:
         async with _client(config, self._tls, f"huifang-{self._node}", testament) as client:
             client.pending_calls_threshold = 10 * _IN_FLIGHT  # below it paho would warn of nothing unusual
             await self._tell_what_stands(client)
-            self._client, self._stands_since = client, asyncio.get_running_loop().time()
+            self._client = client
             self._deaf.clear()
             log.info("broker connected", extra={"broker": config.place, "given_up": self._given_up})
             self._given_up = 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import os
 import random
 import shutil
@@ -98,10 +99,15 @@ class PrivateMosquitto:
 
 
 class DeafBroker:
-    """Takes connections and every message, but confirms none whose topic begins with ``to`` (not empty)."""
+    """Takes connections and every message, but confirms none whose topic begins with ``to`` (not empty).
+
+    Nor the events in ``never``. ``got`` has the ids of all events as they came, ``met`` the loop's time at
+    each connection.
+    """
 
     def __init__(self) -> None:
         self.to, self.connections, self.port = "", 0, 0
+        self.never, self.got, self.met = frozenset[int](), list[int](), list[float]()
         self._server: asyncio.Server | None = None
 
     async def __aenter__(self) -> DeafBroker:
@@ -115,6 +121,7 @@ class DeafBroker:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
+        self.met.append(asyncio.get_running_loop().time())
         with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
             while True:
                 kind, body = await _packet(reader)
@@ -122,7 +129,12 @@ class DeafBroker:
                     writer.write(b"\x20\x02\x00\x00")
                 elif kind & 0xF6 == 0x32:  # PUBLISH, once at least
                     end = 2 + int.from_bytes(body[:2])
-                    if not self.to or not body[2:end].decode().startswith(self.to):
+                    topic, event_id = body[2:end].decode(), 0
+                    if "/event/" in topic:
+                        event_id = json.loads(body[end + 2 :])["id"]
+                        self.got.append(event_id)
+                    deaf = self.to and topic.startswith(self.to)
+                    if not deaf and event_id not in self.never:
                         writer.write(b"\x40\x02" + body[end : end + 2])
         writer.close()
 

@@ -62,6 +62,22 @@ class Sink:
         self.got.append(event_id)
 
 
+class Confirming:
+    """Takes all and confirms what isn't in ``never``; from ``deaf`` on nothing."""
+
+    def __init__(self, never: set[int], deaf: int = 10_000) -> None:
+        self.never, self.deaf, self.got, self._last = never, deaf, list[int](), list[int]()
+
+    async def publish(self, event_id: int, event: Event) -> None:
+        self._last.append(event_id)
+
+    async def confirmed(self) -> tuple[set[int], str]:
+        sent, self._last = self._last, []
+        taken = [one for one in sent if one not in self.never and one < self.deaf]
+        self.got += taken
+        return set(taken), "" if taken == sent else "not confirmed"
+
+
 async def test_every_sink_gets_every_event_once_and_in_order() -> None:
     store, one, two = Outbox(5), Sink(), Sink()
     bus = Bus(store, [one, two])
@@ -104,6 +120,30 @@ async def test_nobody_hears_of_an_event_before_those_that_it_refused() -> None:
     assert ahead.got == list(range(1, 450))
     await bus.drain()
     assert ahead.got == list(range(1, 601))
+
+
+async def test_only_what_was_not_confirmed_comes_again_and_behind_the_others() -> None:
+    store, one, away = Outbox(900), Confirming(set(range(100, 200))), Away()
+    bus = Bus(store, [one, away])
+    await bus.drain()
+    assert one.got == [*range(1, 100), *range(200, 901)], "read on behind them, though another is away"
+    one.never, away.back = set(), True
+    while await bus.drain():
+        pass
+    assert sorted(one.got) == away.got == list(range(1, 901)), "none twice, none lost"
+
+
+async def test_order_is_kept_where_nothing_later_was_confirmed() -> None:
+    store, one = Outbox(500), Confirming(set(), deaf=150)
+    bus = Bus(store, [one])
+    for _ in range(3):
+        await bus.drain()
+    assert one.got == list(range(1, 150)), "nothing behind what may still come in order"
+    one.deaf = 10_000
+    while await bus.drain():
+        pass
+    assert one.got == list(range(1, 501))
+    assert store.events == []
 
 
 async def test_an_id_that_is_seen_late_is_told_all_the_same() -> None:

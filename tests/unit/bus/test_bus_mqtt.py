@@ -223,6 +223,56 @@ async def test_one_message_that_a_broker_never_confirms_is_given_up_in_time() ->
                 assert len(store.events) == left
 
 
+async def test_a_message_that_a_broker_never_confirms_holds_up_no_other() -> None:
+    """Those that it confirmed aren't sent again, those behind are sent, and so are new ones."""
+    async with DeafBroker() as deaf:
+        deaf.never = frozenset({100})
+        store, stop = Outbox(300), asyncio.Event()
+        settings = MqttConfig(HOST, deaf.port, timeout_s=0.2, backoff_s=0.05, max_backoff_s=0.1)
+        async with sink_of(settings) as sink:
+            running = asyncio.create_task(Bus(store, [sink]).run(stop, 0.02))
+            await until(lambda: [one for one, _ in store.events] == [100])
+            store.events.append((301, call(301)))
+            await until(lambda: [one for one, _ in store.events] == [100])
+            deaf.never = frozenset()
+            await until(lambda: not store.events)
+            stop.set()
+            await running
+    assert deaf.got.count(100) > 1, "at least once"
+    assert [one for one in deaf.got if one != 100] == [n for n in range(1, 302) if n != 100]
+
+
+async def test_a_whole_page_that_is_never_confirmed_holds_up_no_other() -> None:
+    async with DeafBroker() as deaf:
+        deaf.never = frozenset(range(3, 3000, 3))
+        store, stop = Outbox(1000), asyncio.Event()
+        settings = MqttConfig(HOST, deaf.port, timeout_s=0.1, backoff_s=0.01, max_backoff_s=0.02)
+        others = {n for n in range(1, 1001) if n % 3}
+        async with sink_of(settings) as sink:
+            running = asyncio.create_task(Bus(store, [sink]).run(stop, 0.01))
+            await until(lambda: others <= set(deaf.got))
+            deaf.never = frozenset()
+            await until(lambda: not store.events)
+            stop.set()
+            await running
+
+
+async def test_a_broker_that_confirms_no_event_is_tried_more_and_more_seldom() -> None:
+    """However long it takes until that is known: such a connection doesn't stand."""
+    async with DeafBroker() as deaf:
+        deaf.to = "huifang/event/"
+        store, stop = Outbox(3), asyncio.Event()
+        settings = MqttConfig(HOST, deaf.port, timeout_s=0.2, backoff_s=0.1, max_backoff_s=9)
+        async with sink_of(settings) as sink:
+            running = asyncio.create_task(Bus(store, [sink]).run(stop, 0.01))
+            await until(lambda: deaf.connections >= 4)
+            waited = [after - before for before, after in pairwise(deaf.met)]
+            stop.set()
+            await running
+    assert waited[1] >= 0.2 + 0.2
+    assert waited[2] >= 0.2 + 0.4
+
+
 async def test_a_fault_that_ends_the_connections_task_is_told(
     mosquitto: PrivateMosquitto, caplog: pytest.LogCaptureFixture
 ) -> None:

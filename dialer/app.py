@@ -47,6 +47,7 @@ from dialer.sip.trunkgroup import TrunkGroup
 from dialer.site import Site, node_lock
 from dialer.store.database import SqlStore
 from dialer.testing.clock import MovableClock
+from dialer.threads import beside
 from dialer.transfer import WarmTransfer
 
 log = logging.getLogger("dialer.app")
@@ -77,13 +78,17 @@ class Daemon:
         keep_what_is_there()
         bus_stop = asyncio.Event()
         bus = asyncio.create_task(Bus(self.store, self.sinks).run(bus_stop))
-        media = asyncio.create_task(_keep_media(self.media))
+        media = beside(_keep_media(self.media), log, "media processes aren't looked after any more")
         archive_stop = asyncio.Event()
         archiving = asyncio.create_task(self.archiving(archive_stop))
         zone = find_zone(self.site.settings.calling.zone) or UTC
-        calendar = asyncio.create_task(watch_calendar(self.site.calendar, zone, self.clock))
+        calendar = beside(
+            watch_calendar(self.site.calendar, zone, self.clock), log, "the calendar isn't watched any more"
+        )
         cap = self.site.settings.reports.visit_letter_cap
-        meter = asyncio.create_task(watch_meter(self.store, cap, zone, self.clock))
+        meter = beside(
+            watch_meter(self.store, cap, zone, self.clock), log, "visits and letters aren't counted any more"
+        )
         work = asyncio.create_task(self.scheduler.run(stop))
         stopping = asyncio.create_task(stop.wait())
         try:
@@ -230,7 +235,9 @@ async def run_daemon(home: Path, clock_at: datetime | None = None) -> None:
         loop.add_signal_handler(number, stop.set)
     async with open_daemon(site, clock) as daemon:
         log.info("running", extra={"node": site.settings.site.node})
-        care = asyncio.create_task(_care_for_backups(site, daemon.sinks, clock_at))
+        care = beside(
+            _care_for_backups(site, daemon.sinks, clock_at), log, "backups aren't looked after any more"
+        )
         try:
             await daemon.run(stop)
         finally:

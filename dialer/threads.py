@@ -1,4 +1,4 @@
-"""Work that comes to its end though whoever waits for it is cancelled: in a thread, or in the loop."""
+"""Work that comes to its end though whoever waits for it is cancelled, and work that nobody waits for."""
 
 from __future__ import annotations
 
@@ -34,3 +34,15 @@ async def to_its_end(work: asyncio.Future[T]) -> T:
         if not work.cancelled() and (error := work.exception()) is not None:
             log.warning("work of a cancelled task failed", extra={"kind": type(error).__name__})
         raise
+
+
+def beside(work: Coroutine[Any, Any, None], tell: logging.Logger, ended: str) -> asyncio.Task[None]:
+    """A task that nobody waits for: a fault of the program that ends it is an error in the log, ``ended``."""
+
+    def look(task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            tell.error(ended, exc_info=error)
+
+    task = asyncio.create_task(work)
+    task.add_done_callback(look)
+    return task

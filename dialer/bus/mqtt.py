@@ -22,6 +22,7 @@ from dialer.bus.config import MqttConfig
 from dialer.errors import BusError, ConfigError, StoreError
 from dialer.events import NOT_FROM_OUTBOX, Event, TrunkDown, TrunkUp
 from dialer.model import DayRoot
+from dialer.threads import beside
 
 log = logging.getLogger("dialer.bus")
 
@@ -209,12 +210,6 @@ async def _until_it_ends(client: Client) -> None:
         pass
 
 
-def _tell_fault(running: asyncio.Task[None]) -> None:
-    """A fault of the program, which nobody waits for: events would stay away without a word."""
-    if not running.cancelled() and (error := running.exception()) is not None:
-        log.error("no events to the broker any more", exc_info=error)
-
-
 async def _all(sending: Sequence[asyncio.Task[None]]) -> None:
     """Until each is sent or failed; then raises what the first failure was."""
     for result in await asyncio.gather(*sending, return_exceptions=True):
@@ -241,8 +236,7 @@ async def open_mqtt(
         yield ()
         return
     sink, stop = MqttSink(config, node, roots, clock), asyncio.Event()
-    running = asyncio.create_task(sink.run(stop))
-    running.add_done_callback(_tell_fault)
+    running = beside(sink.run(stop), log, "no events to the broker any more")
     try:
         yield (sink,)
     finally:

@@ -8,7 +8,7 @@ import threading
 
 import pytest
 
-from dialer.threads import in_thread, whole
+from dialer.threads import beside, in_thread, whole
 
 
 async def test_it_hands_on_what_comes_of_it() -> None:
@@ -59,3 +59,18 @@ async def test_a_fault_that_nobody_waits_for_is_in_the_log(caplog: pytest.LogCap
     with caplog.at_level(logging.WARNING, "dialer"), pytest.raises(asyncio.CancelledError):
         await task
     assert [one.kind for one in caplog.records] == ["OSError"]  # type: ignore[attr-defined]
+
+
+async def test_what_nobody_waits_for_doesn_t_end_unheard(caplog: pytest.LogCaptureFixture) -> None:
+    async def fails() -> None:
+        raise ValueError("a row of a later version")
+
+    tell = logging.getLogger("dialer.test")
+    with caplog.at_level(logging.ERROR, "dialer.test"):
+        stopped = beside(asyncio.sleep(60), tell, "stopped")
+        failed = beside(fails(), tell, "nobody looks any more")
+        stopped.cancel()
+        await asyncio.wait((stopped, failed))
+        await asyncio.sleep(0)
+    assert [one.message for one in caplog.records] == ["nobody looks any more"]
+    assert "a row of a later version" in caplog.text

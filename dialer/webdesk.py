@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 import signal
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -52,6 +52,8 @@ def house(site: Site, store: SqlStore, archive: Archiving, clock: Clock, exports
     )
 
 
+_FAREWELL_S = 10
+"""What is fetched when the pages are told to end has this long: a stalled download mustn't hold them up."""
 EXPORTS = "exports"
 """Folder of the installation with what the pages are asked to export, while they run."""
 
@@ -82,7 +84,9 @@ async def open_pages(site: Site, clock: Clock) -> AsyncIterator[FastAPI]:
 
 @contextmanager
 def _ended_once() -> Iterator[None]:
-    """uvicorn raises a signal again once it has stopped: that would end us before our exports are gone."""
+    """uvicorn raises a signal again once it has stopped, and somebody may send another: either would end us
+    before our exports are gone.
+    """
     before = {number: signal.signal(number, lambda *_: None) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
         yield
@@ -95,27 +99,29 @@ async def serve(home: Path, clock: Clock) -> None:
     """``dialer web``: until SIGTERM or SIGINT. Raises DialerError."""
     site = Site(home)
     web = site.settings.web
-    async with open_pages(site, clock) as pages:
-        config = uvicorn.Config(
-            pages,
-            host=web.host,
-            port=web.port,
-            ssl_certfile=web.certificate_file,
-            ssl_keyfile=web.key_file or web.certificate_file,
-            log_level="warning",
-            access_log=False,
-            server_header=False,
-            proxy_headers=True,
-            forwarded_allow_ips="127.0.0.1",
-        )
-        server = uvicorn.Server(config)
-        try:
-            with _ended_once():
+    with ExitStack() as until_cleared:
+        async with open_pages(site, clock) as pages:
+            config = uvicorn.Config(
+                pages,
+                host=web.host,
+                port=web.port,
+                ssl_certfile=web.certificate_file,
+                ssl_keyfile=web.key_file or web.certificate_file,
+                log_level="warning",
+                access_log=False,
+                server_header=False,
+                proxy_headers=True,
+                forwarded_allow_ips="127.0.0.1",
+                timeout_graceful_shutdown=_FAREWELL_S,
+            )
+            server = uvicorn.Server(config)
+            until_cleared.enter_context(_ended_once())
+            try:
                 await server.serve()
-        except SystemExit:
-            raise DialerError(
-                f"{web.host}:{web.port} can't be listened on: is another program there?"
-            ) from None
+            except SystemExit:
+                raise DialerError(
+                    f"{web.host}:{web.port} can't be listened on: is another program there?"
+                ) from None
 
 
 async def add_account(home: Path, name: str, roles: tuple[Role, ...], password: str) -> None:

@@ -19,6 +19,7 @@ from dialer.errors import AccessRefused, DialerError, NodeRunning
 from dialer.locks import only_one
 from dialer.model import Reason, english
 from dialer.packing import Form, pack_request
+from dialer.threads import beside, in_thread, whole
 from dialer.web.exportstate import ExportState
 
 log = logging.getLogger("dialer.web")
@@ -47,7 +48,7 @@ class _Job:
     @property
     def lost(self) -> bool:
         """Somebody took its file away."""
-        return self.state.file is not None and not self.state.file.exists()
+        return self.state.file is not None and not os.path.exists(self.state.file)
 
 
 class WebExports:
@@ -99,11 +100,8 @@ class WebExports:
             except DialerError as error:
                 log.warning("grant not read", extra={"request": number, "why": str(error)})
                 found = job.request
-            try:
-                if found is None or not found.in_force(self._clock()):
-                    self._drop(number)
-            except OSError as error:
-                log.error("export not removed", extra={"request": number, "why": str(error)})
+            if found is None or not found.in_force(self._clock()):
+                self._drop(number)
 
     async def close(self) -> None:
         for job in self._jobs.values():
@@ -111,13 +109,20 @@ class WebExports:
         await asyncio.gather(*self._works, return_exceptions=True)
 
     def _drop(self, number: int) -> None:
-        """The file is gone at once; what is under way clears up at its next step. Raises OSError."""
+        """The file is gone at once; what is under way clears up at its next step.
+
+        What can't be removed is tried again at the next look.
+        """
         if (job := self._jobs.get(number)) is None:
             return
         job.stopped = True
-        if job.state.file is not None:
-            job.state.file.unlink(missing_ok=True)
-        del self._jobs[number]
+        try:
+            if job.state.file is not None:
+                job.state.file.unlink(missing_ok=True)
+        except OSError as error:
+            log.error("export not removed", extra={"request": number, "why": str(error)})
+        else:
+            del self._jobs[number]
 
     async def _make(self, job: _Job, form: Form) -> None:
         number = job.request.id
@@ -146,15 +151,15 @@ class WebExports:
             job.state = replace(job.state, done=done)
 
         try:
-            await asyncio.to_thread(_own_folder, self._folder)
+            await in_thread(_own_folder, self._folder)
             await pack_request(self._archive, job.request, folder, form, self._clock(), progress)
-            size = await asyncio.to_thread(_zipped, folder, part, job.go_on)
+            size = await in_thread(_zipped, folder, part, job.go_on)
             job.go_on()
             part.replace(file)  # with the state, in one step: whoever drops the job knows the file
             job.state = replace(job.state, file=file, size=size)
         finally:
             part.unlink(missing_ok=True)
-            await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+            await in_thread(shutil.rmtree, folder, ignore_errors=True)
 
 
 def _zipped(folder: Path, part: Path, go_on: Callable[[], None]) -> int:
@@ -192,13 +197,17 @@ async def open_exports(
         return NodeRunning(f"another dialer web runs on {folder.parent} (process {process}): stop it first")
 
     with only_one(folder.with_suffix(".lock"), taken):
-        await asyncio.to_thread(_emptied, folder)
+        await in_thread(_emptied, folder)
         exports = WebExports(archive, request_of, folder, form, clock)
-        care = asyncio.create_task(exports.keep(sweep_s))
-        try:
-            yield exports
-        finally:
+        care = beside(exports.keep(sweep_s), log, "exports aren't removed at their grant's end any more")
+
+        async def cleared() -> None:
             care.cancel()
             await asyncio.wait([care])
             await exports.close()
-            await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+            await in_thread(shutil.rmtree, folder, ignore_errors=True)
+
+        try:
+            yield exports
+        finally:
+            await whole(cleared())

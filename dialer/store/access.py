@@ -218,7 +218,10 @@ def _add_request(connection: Connection, request: AccessRequest) -> AccessReques
 
 
 def _as_requests(connection: Connection, query: Select[Any]) -> list[AccessRequest]:
-    found = connection.execute(query).all()
+    try:
+        found = connection.execute(query).all()
+    except ValueError as error:
+        raise StoreError(f"the row of a request can't be read: {error}") from error
     calls: dict[int, list[CallId]] = defaultdict(list)
     if found:
         named = (
@@ -228,28 +231,33 @@ def _as_requests(connection: Connection, query: Select[Any]) -> list[AccessReque
         )
         for row in connection.execute(named, {"ids": [one.id for one in found]}):
             calls[row.request_id].append(CallId(row.call_id))
-    return [
-        AccessRequest(
-            by=row.by,
-            at=row.at,
-            purpose=row.purpose,
-            calls=tuple(calls[row.id]),
-            use=Use(row.use),
-            hours=row.hours,
-            filing_no=row.filing_no,
-            search=row.search,
-            state=State(row.state),
-            decided_by=row.decided_by,
-            decided_at=row.decided_at,
-            why=row.why,
-            expires_at=row.expires_at,
-            revoked_by=row.revoked_by or "",
-            revoked_at=row.revoked_at,
-            revoked_why=row.revoked_why or "",
-            id=row.id,
-        )
-        for row in found
-    ]
+    return [_as_request(row, tuple(calls[row.id])) for row in found]
+
+
+def _as_request(row: Row[Any], calls: tuple[CallId, ...]) -> AccessRequest:
+    try:
+        use, state = Use(row.use), State(row.state)
+    except ValueError as error:
+        raise StoreError(f"request {row.id}: its row can't be read: {error}") from error
+    return AccessRequest(
+        by=row.by,
+        at=row.at,
+        purpose=row.purpose,
+        calls=calls,
+        use=use,
+        hours=row.hours,
+        filing_no=row.filing_no,
+        search=row.search,
+        state=state,
+        decided_by=row.decided_by,
+        decided_at=row.decided_at,
+        why=row.why,
+        expires_at=row.expires_at,
+        revoked_by=row.revoked_by or "",
+        revoked_at=row.revoked_at,
+        revoked_why=row.revoked_why or "",
+        id=row.id,
+    )
 
 
 def _card_row(card: ScoreCard) -> Values:

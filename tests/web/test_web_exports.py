@@ -7,7 +7,9 @@ import io
 import json
 import os
 import shutil
+import signal
 import socket
+import sqlite3
 import stat
 import subprocess
 import sys
@@ -15,9 +17,10 @@ import threading
 import time
 import zipfile
 from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, closing
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -164,6 +167,42 @@ async def test_what_was_made_goes_though_nobody_asks_for_it(
     assert [*folder.iterdir()] == [], "a database that is away keeps no grant alive"
 
 
+async def test_a_row_that_can_t_be_read_keeps_no_grant_alive(desk: Desk) -> None:
+    """A later version's state, as after a step back to this one."""
+    exports, folder = desk.house.exports, desk.root.parent / "exports"
+    assert isinstance(exports, WebExports)
+    await made(await desk.granted(calls=(1,), use="download"))
+    with closing(sqlite3.connect(desk.root.parent / "dialer.sqlite")) as database:
+        database.execute("UPDATE access_requests SET state = 'suspended'")
+        database.commit()
+    with pytest.raises(StoreError, match="request 1: its row can't be read: 'suspended'"):
+        await desk.store.access.request(1)
+    await exports.sweep()
+    assert [path.name for path in folder.iterdir()] == ["export-1.zip"]
+    desk.clock.move_to(desk.clock() + timedelta(hours=24))
+    await exports.sweep()
+    assert [*folder.iterdir()] == []
+
+
+async def test_one_that_can_t_be_removed_doesn_t_take_the_page_away(
+    desk: Desk, caplog: pytest.LogCaptureFixture
+) -> None:
+    exports, file = desk.house.exports, desk.root.parent / "exports" / "export-1.zip"
+    assert isinstance(exports, WebExports)
+    browser = await desk.granted(calls=(1,), use="download")
+    await made(browser)
+    file.unlink()
+    file.mkdir()
+    desk.clock.move_to(desk.clock() + timedelta(hours=24))
+    page = await (await desk.signed_in("qa1")).get("/exports")
+    assert (page.status_code, "export.zip" in page.text) == (200, False)
+    assert "export not removed" in caplog.text
+    file.rmdir()
+    file.write_bytes(b"its disk is back")
+    await exports.sweep()
+    assert not file.exists(), "tried again"
+
+
 @pytest.mark.parametrize("step", ["_zipped", "_finish"])
 async def test_a_grant_taken_back_while_it_is_packed_leaves_nothing(
     desk: Desk, monkeypatch: pytest.MonkeyPatch, step: str
@@ -237,6 +276,40 @@ async def test_nothing_that_was_made_outlives_the_pages(desk: Desk, tmp_path: Pa
     assert not folder.exists()
 
 
+async def test_nothing_outlives_pages_that_are_told_to_end_again(
+    desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second time while a thread still writes what the first is waiting for."""
+    folder, began, may_end = tmp_path / "made", threading.Event(), threading.Event()
+    real = webexports._zipped
+
+    def held_up(*given: Any) -> int:
+        began.set()
+        assert may_end.wait(20)
+        return real(*given)
+
+    monkeypatch.setattr(webexports, "_zipped", held_up)
+    browser = await desk.granted(calls=(1, 2), use="download")
+
+    async def pages() -> None:
+        async with opened(desk, folder) as exports:
+            desk.furnished(exports=exports)
+            await browser.post("/requests/1/export")
+            assert await asyncio.to_thread(began.wait, 20)
+            (folder / "export-9.zip").write_bytes(b"made before")
+
+    work = asyncio.create_task(pages())
+    assert await asyncio.to_thread(began.wait, 20)
+    for _ in range(3):
+        await asyncio.sleep(0.02)
+        work.cancel()
+    await asyncio.sleep(0.02)
+    may_end.set()
+    with pytest.raises(asyncio.CancelledError):
+        await work
+    assert not folder.exists()
+
+
 async def test_the_pages_look_by_themselves_whether_a_grant_has_ended(desk: Desk, tmp_path: Path) -> None:
     folder = tmp_path / "made"
     browser = await desk.granted(calls=(1,), use="download")
@@ -252,23 +325,85 @@ async def test_the_pages_look_by_themselves_whether_a_grant_has_ended(desk: Desk
             pytest.fail("it lies there still")
 
 
-def test_dialer_web_clears_up_when_it_is_told_to_end(tmp_path: Path) -> None:
-    """The processes are the real ones: a service manager sends SIGTERM."""
-    (tmp_path / "config").mkdir()
+def configured(home: Path) -> int:
+    """An installation; the port of its pages."""
+    (home / "config").mkdir()
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    (tmp_path / "config" / "dialer.toml").write_text(
+        port: int = free.getsockname()[1]
+    (home / "config" / "dialer.toml").write_text(
         f'[trunk]\nname = "t"\nhost = "127.0.0.1"\n[web]\nport = {port}\n[archive]\nmin_free_bytes = 0\n'
     )
+    return port
+
+
+def until(there: Callable[[], bool]) -> None:
+    for _ in range(600):
+        if there():
+            return
+        time.sleep(0.05)
+    raise AssertionError("in vain")
+
+
+def listens(port: int) -> bool:
+    with socket.socket() as client:
+        return client.connect_ex(("127.0.0.1", port)) == 0
+
+
+_SLOW = """
+import asyncio, pathlib, sys
+from dialer import cli, webdesk
+from dialer.webexports import WebExports
+home, real = pathlib.Path(sys.argv[2]), WebExports.close
+webdesk._FAREWELL_S = 1
+async def close(self):
+    (home / "ending").touch()
+    while not (home / "may end").exists():
+        await asyncio.sleep(0.02)
+    await real(self)
+WebExports.close = close
+cli.main()
+"""
+"""The command, with a packing whose next step takes a while."""
+
+
+def test_dialer_web_clears_up_though_it_is_told_to_end_again(tmp_path: Path) -> None:
+    """The process is the real one; a browser that goes silent amid its request doesn't hold it up."""
+    port = configured(tmp_path)
+    command = [sys.executable, "-c", _SLOW, "--home", str(tmp_path), "--lang", "en", "web"]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE)
+    try:
+        until(lambda: listens(port))
+        (tmp_path / "exports" / "export-1.zip").write_bytes(b"decrypted")
+        with socket.create_connection(("127.0.0.1", port)) as stalled:
+            stalled.sendall(
+                b"POST /sign-in HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 99\r\n"
+                b"Content-Type: application/x-www-form-urlencoded\r\n\r\nname="
+            )
+            time.sleep(0.3)
+            process.terminate()
+            until((tmp_path / "ending").exists)
+            process.terminate()
+            time.sleep(0.3)
+            process.send_signal(signal.SIGINT)
+            time.sleep(0.3)
+            assert process.poll() is None
+            (tmp_path / "may end").touch()
+            _, said = process.communicate(timeout=60)
+    finally:
+        process.kill()
+        process.wait()
+    assert process.returncode == 0, said
+    assert not (tmp_path / "exports").exists()
+
+
+def test_dialer_web_clears_up_when_it_is_told_to_end(tmp_path: Path) -> None:
+    """The processes are the real ones: a service manager sends SIGTERM."""
+    port = configured(tmp_path)
     command = [sys.executable, "-m", "dialer.cli", "--home", str(tmp_path), "--lang", "en", "web"]
     first = subprocess.Popen(command, stderr=subprocess.PIPE)
     try:
-        for _ in range(600):
-            with socket.socket() as client:
-                if client.connect_ex(("127.0.0.1", port)) == 0:
-                    break
-            time.sleep(0.05)
+        until(lambda: listens(port))
         (tmp_path / "exports" / "export-1.zip").write_bytes(b"decrypted")
         second = subprocess.run(command, capture_output=True, text=True, timeout=60)
         assert second.returncode == 2

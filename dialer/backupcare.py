@@ -8,6 +8,7 @@ import logging
 import os
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta, tzinfo
 from pathlib import Path
 
@@ -22,7 +23,11 @@ log = logging.getLogger("dialer.backup")
 
 LOOK_S = 60.0
 _END_S = 30.0
-"""A backup that is told to end has this long to clear up, before it is killed."""
+"""A backup that is told to end has this long to clear up, before it is killed: a daemon that is to start
+again must not wait for a big copy, and the next backup removes what is left.
+"""
+_ANSWER_S = 10.0
+"""So long a look at the backups' folder may take, before the last backup goes on ageing by what was known."""
 _TRY_AGAIN = timedelta(hours=1)
 _NICE = 10
 
@@ -56,33 +61,76 @@ async def keep_backups(
 ) -> None:
     """Until cancelled. Without ``backup.folder`` there is nothing to do.
 
-    Where the folder can't be looked at (its disk may be gone) the last backup that was seen grows older.
+    Where the folder can't be looked at (its disk may be gone, or hang) the last backup that was seen
+    grows older.
     """
     if config.folder is None:
         log.warning("no backups are made: set backup.folder (R93)")
         return
+    seen = _Seen()
+    look: asyncio.Task[None] | None = None
     told: date | None = None
-    tried: datetime | None = None
-    last: datetime | None = None
     fault = ""
-    while True:
-        now = clock()
-        try:
-            last = await asyncio.to_thread(_last, config.folder)
-            if is_due(config, last, now, zone) and (tried is None or now - tried >= _TRY_AGAIN):
-                tried = now
-                await _make(home)
-                last = await asyncio.to_thread(_last, config.folder)
-            fault = ""
-        except OSError as error:
-            if fault != (fault := str(error)):
+    try:
+        while True:
+            look = look or asyncio.create_task(_look(home, config.folder, config, zone, clock, seen))
+            await asyncio.wait((look,), timeout=_ANSWER_S)
+            now = clock()
+            before, fault = fault, _fault(look, seen, config.folder)
+            if fault and fault != before:
                 log.error("backups can't be made or looked at", extra={"why": fault})
-        today = now.astimezone(zone).date()
-        if (why := overdue(config, last, now)) and told != today:
-            told = today
-            log.error("backup too old", extra={"why": why})
-            await _tell(BackupOverdue(now, last), sinks)
-        await asyncio.sleep(look_s)
+            look = None if look.done() else look
+            today = now.astimezone(zone).date()
+            if (why := seen.overdue(config, now)) and told != today:
+                told = today
+                log.error("backup too old", extra={"why": why})
+                await _tell(BackupOverdue(now, seen.last), sinks)
+            await asyncio.sleep(look_s)
+    finally:
+        if look is not None:
+            look.cancel()
+            await asyncio.wait((look,))  # a backup that is being made clears up
+
+
+@dataclass(slots=True)
+class _Seen:
+    """What is known of the backups, while a look or a backup goes on."""
+
+    last: datetime | None = None
+    tried: datetime | None = None
+    making: bool = False
+
+    def overdue(self, config: BackupSettings, now: datetime) -> str:
+        """One that is being made has an hour, before the last is told to be too old."""
+        if self.making and self.tried is not None and now - self.tried < _TRY_AGAIN:
+            return ""
+        return overdue(config, self.last, now)
+
+
+async def _look(
+    home: Path, folder: Path, config: BackupSettings, zone: tzinfo, clock: Callable[[], datetime], seen: _Seen
+) -> None:
+    """Makes today's backup where it is due. Raises OSError."""
+    seen.last = await asyncio.to_thread(_last, folder)
+    now = clock()
+    if is_due(config, seen.last, now, zone) and (seen.tried is None or now - seen.tried >= _TRY_AGAIN):
+        seen.tried, seen.making = now, True
+        try:
+            await _make(home)
+        finally:
+            seen.making = False
+        seen.last = await asyncio.to_thread(_last, folder)
+
+
+def _fault(look: asyncio.Task[None], seen: _Seen, folder: Path) -> str:
+    """Empty, or why that look found nothing out. Raises what is a fault of the program."""
+    if not look.done():
+        return "" if seen.making else f"{folder} hasn't answered for {_ANSWER_S:g} s"
+    try:
+        look.result()
+    except OSError as error:
+        return str(error)
+    return ""
 
 
 def _last(folder: Path) -> datetime | None:

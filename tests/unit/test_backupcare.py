@@ -8,6 +8,8 @@ import json
 import logging
 import os
 import sys
+import threading
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -142,6 +144,78 @@ async def test_a_disk_that_is_gone_is_told_and_its_last_backup_grows_old(
     care.cancel()
     why = [one.why for one in caplog.records if "can't be made" in one.message]  # type: ignore[attr-defined]
     assert ["Stale" in one for one in why] == [True, False], "each fault once"
+
+
+async def test_a_disk_that_hangs_is_told_and_its_last_backup_grows_old(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder, now, sink, looks = tmp_path / "backups", NOON, Sink(), []
+    whole(folder, NOON)
+    real, hangs, hung, back = backupcare.backups_in, False, threading.Event(), threading.Event()
+
+    def looked(at: Path) -> list[Backup]:
+        looks.append(now)
+        if hangs:
+            hung.set()
+            assert back.wait(20)
+        return real(at)
+
+    monkeypatch.setattr(backupcare, "backups_in", looked)
+    monkeypatch.setattr(backupcare, "_ANSWER_S", 0.01)
+    config = BackupSettings(folder, "", max_age_hours=26)
+    care = asyncio.create_task(keep_backups(tmp_path, config, ZONE, lambda: now, [sink], look_s=0.001))
+
+    async def until(there: Callable[[], object]) -> None:
+        for _ in range(2000):
+            if there():
+                return
+            assert not care.done(), care
+            await asyncio.sleep(0.005)
+        raise AssertionError("in vain")
+
+    try:
+        await until(lambda: looks)
+        hangs = True
+        await until(hung.is_set)
+        await until(lambda: any("hasn't answered" in one.why for one in caplog.records))  # type: ignore[attr-defined]
+        seen, now = len(looks), NOON + timedelta(hours=27)
+        await until(lambda: sink.told)
+        assert sink.told == [BackupOverdue(now, NOON)], "by what was known last"
+        assert len(looks) == seen, "no thread more for a disk that hangs"
+        hangs = False
+        back.set()
+        await until(lambda: len(looks) > seen + 2)
+    finally:
+        back.set()
+        care.cancel()
+        await asyncio.wait([care])
+
+
+async def test_one_that_is_being_made_has_an_hour_before_the_last_is_too_old(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now, sink, made = NOON, Sink(), asyncio.Event()
+    began = asyncio.Event()
+
+    async def make(home: Path) -> None:
+        began.set()
+        await made.wait()
+
+    monkeypatch.setattr(backupcare, "_make", make)
+    monkeypatch.setattr(backupcare, "_ANSWER_S", 0.5)
+    config = BackupSettings(tmp_path / "backups", "11:00")
+    care = asyncio.create_task(keep_backups(tmp_path, config, ZONE, lambda: now, [sink], look_s=0.001))
+    await began.wait()
+    await asyncio.sleep(0.8)
+    assert sink.told == []
+    now = NOON + timedelta(hours=1)
+    for _ in range(2000):
+        if sink.told:
+            break
+        await asyncio.sleep(0.005)
+    assert sink.told == [BackupOverdue(now, None)], "one that hangs is told, too"
+    care.cancel()
+    await asyncio.wait([care])
 
 
 def child(*lines: str) -> list[str]:

@@ -6,7 +6,8 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from io import BytesIO
@@ -17,6 +18,7 @@ from dialer.archive.bundle import write_bundle
 from dialer.archive.wav import HEADER_SIZE
 from dialer.archiving import Archiving
 from dialer.errors import ConfigError, DialerError
+from dialer.locks import only_one
 from dialer.media import g711
 from dialer.model import ArchiveEvent, CallId, Detail, Disposition
 from dialer.ports import CallView, Evidence
@@ -74,8 +76,7 @@ async def pack(
     progress: Progress = lambda _: None,
 ) -> Written:
     """All or nothing: the folder has its name once everything lies in it."""
-    part = await in_thread(_unfinished, folder)
-    try:
+    async with _unfinished(folder) as part:
         extra = {"index.xlsx": await asyncio.to_thread(record_book, views, form.lang, form.names)}
         calls = [view.attempt.id for view in views]
         for view in views if form.mp3 else ():
@@ -95,26 +96,50 @@ async def pack(
             progress=progress,
         )
         size = await in_thread(_finish, part, folder)
-    finally:
-        await in_thread(shutil.rmtree, part, ignore_errors=True)
     return Written(folder, len(calls), size)
 
 
-def _unfinished(folder: Path) -> Path:
-    """Where it is written until it is whole, for its owner only; what an earlier try left there is gone.
+@asynccontextmanager
+async def _unfinished(folder: Path) -> AsyncIterator[Path]:
+    """Where it is written until it is whole, for its owner only and by one process; gone at the end.
 
     Raises ConfigError.
     """
-    if folder.exists():
-        raise ConfigError("is there already: name a new folder", str(folder))
+
+    def taken(process: str) -> ConfigError:
+        return ConfigError(f"is being written already (process {process}): name another folder", str(folder))
+
     part = folder.with_name(f".{folder.name}.part")
+    await in_thread(_place, folder)
+    with only_one(folder.with_name(f".{folder.name}.lock"), taken, remove=True):
+        try:
+            await in_thread(_begin, folder, part)
+            yield part
+        finally:
+            await in_thread(shutil.rmtree, part, ignore_errors=True)
+
+
+def _place(folder: Path) -> None:
+    _new(folder)
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(f"can't be written: {error.strerror}", str(folder)) from None
+
+
+def _begin(folder: Path, part: Path) -> None:
+    """What an earlier try left there is gone."""
+    _new(folder)  # another process may have finished it meanwhile
     shutil.rmtree(part, ignore_errors=True)
     try:
-        part.parent.mkdir(parents=True, exist_ok=True)
         part.mkdir(mode=0o700)
     except OSError as error:
         raise ConfigError(f"can't be written: {error.strerror}", str(folder)) from None
-    return part
+
+
+def _new(folder: Path) -> None:
+    if folder.exists():
+        raise ConfigError("is there already: name a new folder", str(folder))
 
 
 def _finish(part: Path, folder: Path) -> int:

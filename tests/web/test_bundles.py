@@ -22,6 +22,7 @@ from web_home import PASSWORD, SOUND, Desk
 from dialer import bundles, webdesk
 from dialer.access.requests import AccessRequest, State, Use, Wish, ask, decide
 from dialer.errors import AccessRefused, ArchiveError, ConfigError
+from dialer.locks import only_one
 from dialer.model import ArchiveEvent, CallId, Disposition
 from dialer.packing import Form
 from dialer.site import Site
@@ -69,7 +70,9 @@ async def test_an_approved_export_proves_itself(desk: Desk, home: Path, tmp_path
     request = await approved(desk, 1, 3)
     await _days_signed(home)
     form = Form("zh", FORM.names, mp3=True)
+    before = os.listdir(tmp_path)
     made = await bundles.export(home, request.id, tmp_path / "out", form, PASSWORD, NOW)
+    assert {*os.listdir(tmp_path)} - {*before} == {"out"}, "no lock is left"
     assert made.calls == 2
     code, said = await asyncio.to_thread(verified, made.folder)
     assert code == 0, said
@@ -91,6 +94,21 @@ async def test_an_approved_export_proves_itself(desk: Desk, home: Path, tmp_path
     code, said = await asyncio.to_thread(verified, made.folder)
     assert code == 1
     assert "calls/00000001.wav: changed" in said
+
+
+async def test_of_two_at_once_into_one_folder_the_second_is_refused(
+    desk: Desk, home: Path, tmp_path: Path
+) -> None:
+    """It used to sweep away what the first had written."""
+    request, part = await approved(desk, 1), tmp_path / ".out.part"
+    part.mkdir()
+    with only_one(tmp_path / ".out.lock", ConfigError):
+        with pytest.raises(ConfigError) as refused:
+            await bundles.export(home, request.id, tmp_path / "out", FORM, PASSWORD, NOW)
+        wanted = f"{tmp_path / 'out'}: is being written already (process {os.getpid()}): name another folder"
+        assert (str(refused.value), part.exists()) == (wanted, True)
+    await bundles.export(home, request.id, tmp_path / "out", FORM, PASSWORD, NOW)
+    assert not part.exists(), "what one left that was killed"
 
 
 async def _days_signed(home: Path) -> None:

@@ -208,9 +208,7 @@ async def test_a_last_line_whose_number_was_changed_holds_up_no_other(tmp_path: 
 
 
 @pytest.mark.parametrize("line", ["", "junk"])
-async def test_lines_that_others_added_are_named(
-    tmp_path: Path, line: str
-) -> None:
+async def test_lines_that_others_added_are_named(tmp_path: Path, line: str) -> None:
     async with house(tmp_path) as one:
         made = await scene(one, tmp_path)
         made.log.write_text(made.log.read_text() + f"{line}\n" * 2)

@@ -176,7 +176,8 @@ def test_it_comes_back_in_an_empty_installation_and_verifies(
 
 
 SLOW = """
-import sys
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell may have started the tests with it ignored
 from dialer.store import copies
 real, counted = copies.content, []
 def slow(connection):

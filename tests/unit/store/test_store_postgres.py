@@ -50,7 +50,7 @@ async def call(store, task, node):
         return
     decision, attempt = await store.barrier(claim, check, NOW)
     if attempt is not None:
-        print("dialled", task.id, attempt.id, flush=True)
+        print(f"dialled {task.id} {attempt.id}", flush=True)
 
 async def main(url, node):
     store = await SqlStore.open(url)
@@ -105,7 +105,8 @@ async def start(url: str, node: str) -> Process:
 async def read(process: Process, into: list[list[str]]) -> None:
     assert process.stdout is not None
     async for line in process.stdout:
-        into.append(line.decode().split())
+        if line.endswith(b"\n"):  # who is killed may leave half a line
+            into.append(line.decode().split())
 
 
 @pytest.mark.slow

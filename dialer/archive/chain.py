@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Iterator, Sequence
 from datetime import datetime
@@ -12,7 +13,8 @@ from dialer import proof
 from dialer.archive import daily
 from dialer.archive.config import ArchiveConfig
 from dialer.archive.finding import Finding, Progress
-from dialer.archive.mirror import LogMirror
+from dialer.archive.mirror import FOLDER, LogMirror, names_of
+from dialer.archive.sealing import NEW
 from dialer.model import CallId, DayRoot, LogEntry
 from dialer.ports import ArchiveIndex
 
@@ -25,27 +27,31 @@ class Chain:
 
     async def findings(self) -> AsyncIterator[Finding]:
         """Chain, mirror and roots."""
+        files = await asyncio.to_thread(self._files)  # before the database, which only grows
         roots = await self._index.roots()
         signed = roots[-1].last if roots else 0
         """Up to there the file has every entry: the days were copied before they were signed."""
         mirror = LogMirror(self._config.root, self._index).bodies()
-        there = next(mirror, None)
+        there = await anext(mirror, None)
         seq, leaves = 0, list[str]()
         before: tuple[str, ...] = (proof.GENESIS,)
         """What the next entry may name: where row and file differ, it tells which one was changed."""
         while page := await self._index.log_page(seq, _PAGE):
             for one in page:
+                while there is not None and there[0] <= seq:
+                    yield _second_line(there[0])
+                    there = await anext(mirror, None)
                 while seq + 1 < one.seq:
                     seq += 1
                     body = ""
                     if there is not None and there[0] == seq:
-                        body, there = there[1], next(mirror, None)
+                        body, there = there[1], await anext(mirror, None)
                     yield _missing_entry(seq, body)
                     before = (proof.leaf_hash(body),) if body else ()
                     leaves.append(before[0] if before else "")
                 seq, copy = one.seq, None
                 if there is not None and there[0] == seq:
-                    copy, there = there[1], next(mirror, None)
+                    copy, there = there[1], await anext(mirror, None)
                 elif there is not None or seq <= signed:
                     yield _entry(one.call_id, seq, "在日志文件中缺失", "is missing from the log's file")
                 for finding in _check_entry(one, before, copy):
@@ -56,11 +62,25 @@ class Chain:
                 leaves.append(before[0])
         self._progress.entries = seq
         while there is not None:
-            yield _missing_entry(there[0], there[1])
-            leaves.append(proof.leaf_hash(there[1]))
-            there = next(mirror, None)
+            if there[0] > len(leaves):
+                yield _missing_entry(there[0], there[1])
+                leaves.append(proof.leaf_hash(there[1]))
+            else:
+                yield _second_line(there[0])
+            there = await anext(mirror, None)
         for finding in self._check_roots(roots, leaves):
             yield finding
+        for name in sorted(files - names_of(seq) - {daily.name(root.day) for root in roots}):
+            yield Finding(None, "file", f"{name} 不在索引中", f"{name} was added: nothing names it")
+
+    def _files(self) -> set[str]:
+        """What lies with the log and the signed days."""
+        return {
+            f"{folder}/{file.name}"
+            for folder in (FOLDER, daily.FOLDER)
+            for file in (self._config.root / folder).glob("*")
+            if file.suffix != NEW
+        }
 
     def _check_roots(self, roots: Sequence[DayRoot], leaves: list[str]) -> Iterator[Finding]:
         before, last = proof.GENESIS, 0
@@ -109,6 +129,11 @@ def _missing_entry(seq: int, body: str) -> Finding:
     with contextlib.suppress(msgspec.DecodeError, KeyError, TypeError):
         call = msgspec.json.decode(body)["call"] if body else None
     return _entry(call, seq, "缺失", "is missing")
+
+
+def _second_line(seq: int) -> Finding:
+    """A file went on behind its end, or a line was put between others."""
+    return _entry(None, seq, "在日志文件中多出一行", "has a line too many in the log's file")
 
 
 def _entry(call: CallId | None, seq: int, zh: str, en: str) -> Finding:

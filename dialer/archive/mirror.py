@@ -10,7 +10,7 @@ import fcntl
 import os
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
@@ -24,6 +24,11 @@ _BLOCK = 65_536
 """Bytes that are read of a file's end at once."""
 _SEQ = re.compile(r'"seq":(\d{1,18})\}$')
 """The end of a body: its keys are sorted."""
+
+
+def names_of(last: int) -> set[str]:
+    """The files of entries 1 to ``last``, below the archive's root."""
+    return {f"{FOLDER}/{_file(seq)}" for seq in range(1, last + 1, PER_FILE)}
 
 
 class LogMirror:
@@ -89,20 +94,28 @@ class LogMirror:
                 upto = page[-1].seq
         return known
 
-    def bodies(self) -> Iterator[tuple[int, str]]:
-        """(number, body) by the place in the files, which is the number that the body should have; behind
-        lines that were removed by the numbers that the bodies have."""
+    async def bodies(self) -> AsyncIterator[tuple[int, str]]:
+        """(number, body) by the place in the files, which is the number that the body should have. A line and
+        the next that the database has just so tell the place, where lines were removed or put between."""
         for file in self._files():
-            with file.open(encoding="utf-8", errors="replace") as lines:
-                place, line = int(file.stem), next(lines, None)
-                while line is not None:
-                    after = next(lines, None)
-                    number = _number(line)
-                    # One line out of its place was changed; where the next is, too, some are gone.
-                    if number > place and (after is None or _number(after) == number + 1):
-                        place = number
-                    yield place, line.rstrip("\n")
-                    place, line = place + 1, after
+            place = first = int(file.stem)
+            end = first + PER_FILE - 1
+            with file.open(encoding="utf-8", errors="replace", newline="\n") as lines:
+                some = await asyncio.to_thread(_lines, lines, _PAGE)
+                while some:
+                    after = await asyncio.to_thread(_lines, lines, _PAGE)
+                    here = [*some, *after[:1]]
+                    numbers = [_number(line) for line in here]
+                    in_place = numbers == [*range(place, place + len(here))]  # as a rule: nothing to ask
+                    known = {} if in_place else await self._entries(numbers)
+                    told = [n if known.get(n) == line else 0 for n, line in zip(numbers, here, strict=True)]
+                    for line, number, then in zip(some, told, [*told[1:], None], strict=False):
+                        follows = then == number + 1 or (then is None and number > place)
+                        if first <= number <= end and follows:
+                            place = number
+                        yield min(place, end), line
+                        place += 1
+                    some = after
 
     def _append(self, sizes: dict[str, int], bodies: list[tuple[int, str]]) -> int:
         """Another process may have been faster: then nothing is written, and the caller looks again."""
@@ -123,7 +136,9 @@ class LogMirror:
             return len(some)
 
     def _files(self) -> list[Path]:
-        return sorted(self._folder.glob("[0-9]" * 10 + ".jsonl"))
+        """Those that entries lie in: one that begins elsewhere is of others."""
+        there = self._folder.glob("[0-9]" * 10 + ".jsonl")
+        return sorted(file for file in there if _file(int(file.stem)) == file.name)
 
     def _sizes(self) -> dict[str, int]:
         return {file.name: file.stat().st_size for file in self._files()}
@@ -156,13 +171,17 @@ def _number(line: str) -> int:
     return int(found[1]) if found else 0
 
 
+def _lines(file: Iterable[str], count: int) -> list[str]:
+    return [line.rstrip("\n") for line in islice(file, count)]
+
+
 def _counted(file: int, last: int, behind: Counter[int]) -> int:
     """On from an entry with the lines behind it, and those of the files that go on where that one is full; a
     file that doesn't was made by others."""
-    last += behind.pop(file, 0)
+    last = min(last + behind.pop(file, 0), file + PER_FILE - 1)
     for first, lines in sorted(behind.items()):
-        if first == last + 1 and last % PER_FILE == 0:
-            last += lines
+        if first == last + 1:
+            last += min(lines, PER_FILE)
     return last
 
 

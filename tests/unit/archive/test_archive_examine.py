@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ import pytest
 
 from dialer.archive.daily import sign_days
 from dialer.archive.finding import Finding
+from dialer.model import CallId
 from dialer.testing.archives import TUESDAY, House, copy, house
 
 KEY = "ab" * 32
@@ -84,6 +86,11 @@ def swap_lines(scene: Scene) -> None:
     scene.log.write_text(first + third + second)
 
 
+def insert_line(scene: Scene, place: int, line: str) -> None:
+    lines = scene.log.read_text().splitlines()
+    scene.log.write_text("".join(f"{one}\n" for one in [*lines[:place], line, *lines[place:]]))
+
+
 ATTACKS: dict[str, tuple[Callable[[Scene], None], str, set[int | None]]] = {
     "a bit of the audio": (lambda s: flip(s.audio), "audio", {2}),
     "a bit of the audio's head": (lambda s: flip(s.audio, 20), "audio", {2}),
@@ -137,6 +144,19 @@ ATTACKS: dict[str, tuple[Callable[[Scene], None], str, set[int | None]]] = {
     "the last line of the log's file emptied": (lambda s: change_line(s, 3, ""), "log", {3}),
     "the last line of the log's file a copy": (copy_line, "log", {3}),
     "a swapped pair of lines": (swap_lines, "log", {2, 3}),
+    "a line put between those of the log's file": (lambda s: insert_line(s, 1, "x"), "log", {2}),
+    "a line put before those of the log's file": (lambda s: insert_line(s, 0, ""), "log", {1}),
+    "the end of a line": (
+        lambda s: s.log.write_bytes(s.log.read_bytes().replace(b"\n", b"\r\n", 1)), "log", {1},
+    ),
+    "a file added to the log": (lambda s: s.log.with_name("notes.jsonl").touch(), "file", {None}),
+    "a file of the log to come": (lambda s: s.log.with_name("0000100001.jsonl").touch(), "file", {None}),
+    "a file of the log that begins in the middle": (
+        lambda s: s.log.with_name("0000000004.jsonl").touch(), "file", {None},
+    ),
+    "a day added": (
+        lambda s: (s.folder / "recordings/roots/2026-12-24.json").touch(), "file", {None},
+    ),
     "a root": (lambda s: s.sql("UPDATE archive_roots SET root = 'x'"), "root", {None}),
     "a root's signature": (lambda s: s.sql("UPDATE archive_roots SET signature = '00'"), "root", {None}),
     "a published root": (lambda s: flip(next((s.folder / "recordings/roots").iterdir())), "root", {None}),
@@ -221,6 +241,39 @@ async def test_lines_that_others_added_are_named(tmp_path: Path, line: str) -> N
         "entry 4 of the log differs from its line in the log's file",
         "entry 5 of the log is missing",
     ]
+
+
+async def test_a_restored_database_goes_on_in_new_files(tmp_path: Path) -> None:
+    """Once those that outlived it are moved away, just the recordings that it lost are named."""
+
+    async def a_day(one: House) -> None:
+        await one.call()
+        await one.settle()
+        one.now += timedelta(days=1)
+        await sign_days(one.config, one.index, one.now)
+
+    database, backup = tmp_path / "dialer.sqlite", tmp_path / "backup.sqlite"
+    async with house(tmp_path) as one:
+        made = await scene(one, tmp_path)
+    shutil.copyfile(database, backup)
+    async with house(tmp_path) as one:
+        one.made, one.now = [CallId(n) for n in (1, 2, 3)], TUESDAY + timedelta(days=1)
+        await a_day(one)
+        lost = await one.path(4)
+    shutil.copyfile(backup, database)
+    for folder in ("log", "roots"):
+        (tmp_path / "recordings" / folder).rename(tmp_path / folder)
+    async with house(tmp_path) as one:
+        one.made, one.now = [CallId(n) for n in (1, 2, 3)], TUESDAY + timedelta(days=1, hours=1)
+        await a_day(one)
+        entries = await one.index.log_page(0, 99)
+        found = await one.verify()
+    assert made.log.read_text().splitlines() == [entry.body for entry in entries]
+    assert sorted(path.name for path in (tmp_path / "recordings/roots").iterdir()) == [
+        "2026-11-10.json", "2026-11-11.json",
+    ]  # fmt: skip
+    assert {finding.what for finding in found} == {"file"}
+    assert any(lost.name in finding.en for finding in found)
 
 
 async def test_one_call_or_one_day_can_be_asked_for(tmp_path: Path) -> None:

@@ -64,7 +64,7 @@ async def test_every_entry_lies_in_the_file_that_is_named_by_it(tmp_path: Path, 
     assert [file.name for file in sorted((tmp_path / "log").iterdir())] == [
         "0000000001.jsonl", "0000000004.jsonl", "0000000007.jsonl",
     ]  # fmt: skip
-    assert list(one.bodies()) == list(log.bodies.items())
+    assert [line async for line in one.bodies()] == list(log.bodies.items())
 
 
 @pytest.mark.parametrize("left", ["", '{"call":4,"s', '{"call":4,"seq":4}'])
@@ -100,7 +100,7 @@ async def test_a_file_that_others_made_keeps_none_out(tmp_path: Path) -> None:
     log.grow(2)
     one = mirror_of(tmp_path, log)
     assert await one.catch_up() == 2
-    assert [*one.bodies()][:5] == list(log.bodies.items())
+    assert [line async for line in one.bodies()][:5] == list(log.bodies.items())
 
 
 async def test_what_a_restored_database_does_not_know_stays(tmp_path: Path, three_a_file: None) -> None:

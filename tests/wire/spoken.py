@@ -20,8 +20,8 @@ from dialer.tts.audio import RATE, Wave, clip_wave, wav
 from dialer.tts.book import PromptBook
 from dialer.tts.espeak import find_program
 
-BREATH_S = 1.2
-"""From the end of a prompt to the reply: what turns may take longer than reckoned."""
+BREATH_S = 2.5
+"""From the end of a prompt to the reply: what turns may take longer than reckoned, and shorter than silence counts."""
 _RECOGNISED_S = 0.3
 _AFTER_S = 1.0
 """The customer hears the goodbye, then hangs up first."""

@@ -7,7 +7,6 @@ The far end of the real ones is an endpoint of its own that does what the called
 from __future__ import annotations
 
 import asyncio
-import os
 import socket
 import sys
 from abc import ABC, abstractmethod
@@ -18,9 +17,10 @@ from pathlib import Path
 
 import pytest
 
-sys.path.append(str(Path(__file__).parents[1] / "unit" / "sip"))
+sys.path += [str(Path(__file__).parents[1] / "unit" / "sip"), str(Path(__file__).parents[1] / "wire")]
 
 from pjsip_wheel import pjsip_python
+from ports import media_ports
 from sip_fakes import FakeMediaPlane, until
 
 from dialer.errors import TrunkError
@@ -159,7 +159,8 @@ class Wired(Rig):
         ours: MediaPlane = self.fakes
         theirs: MediaPlane = FakeMediaPlane()
         if self._real_media:
-            plane = ProcessMediaPlane(MediaConfig(port_low=20000 + os.getpid() % 300 * 60, port_high=39999))
+            low, high = media_ports()
+            plane = ProcessMediaPlane(MediaConfig(port_low=low, port_high=high))
             await plane.start()
             stack.push_async_callback(plane.close)
             ours = theirs = plane

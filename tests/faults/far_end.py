@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import sys
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -15,6 +14,7 @@ import pytest_asyncio
 sys.path.append(str(Path(__file__).parents[1] / "wire"))
 
 from daemon import Customer, Home, Tables, environment
+from ports import media_ports
 
 from dialer.media.config import MediaConfig
 from dialer.media.plane import ProcessMediaPlane
@@ -48,8 +48,8 @@ class FarEnd:
         return self._phone.calls
 
     async def start(self, stack: AsyncExitStack, tables: Tables) -> Home:
-        low = random.Random().randrange(20000, 32000, 2)  # the peers' ports lie below
-        plane = ProcessMediaPlane(MediaConfig(port_low=low, port_high=low + 398))
+        low, high = media_ports()
+        plane = ProcessMediaPlane(MediaConfig(port_low=low, port_high=high))
         await plane.start()
         stack.push_async_callback(plane.close)
         endpoint = SipEndpoint(EndpointConfig("127.0.0.1", 0), media=plane, on_invite=self._take)

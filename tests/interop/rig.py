@@ -13,8 +13,9 @@ from typing import Any, TypeVar
 
 from certificates import Authority
 from correlate import RATE, Samples, likeness, loudest, read
+from ports import free_ports
 from sip_fakes import until
-from sip_peers import Peer, Peers, free_ports
+from sip_peers import Peer, Peers
 
 from dialer.media.config import MediaConfig
 from dialer.media.plane import ProcessMediaPlane

@@ -10,8 +10,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
+from ports import free_ports
 from sip_fakes import until
-from sip_peers import Peer, free_ports, listens
+from sip_peers import Peer, listens
 
 from dialer.ports import Ended, Failed
 from dialer.sip.signals import TransferOutcome

@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ports import free_ports
 from sip_fakes import until
-from sip_peers import PEERS, Peer, free_ports, listens
+from sip_peers import PEERS, Peer, listens
 
 from dialer.sip.signals import TransferOutcome
 from tests.interop.matrix import Feature

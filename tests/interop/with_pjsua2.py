@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ports import free_ports
 from sip_fakes import until
-from sip_peers import Peer, free_ports
+from sip_peers import Peer
 
 from dialer.sip.signals import TransferOutcome
 from tests.interop.matrix import Feature

@@ -10,8 +10,9 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+from ports import free_ports
 from sip_fakes import until
-from sip_peers import Peer, free_ports, listens
+from sip_peers import Peer, listens
 
 from dialer.ports import Answered
 from dialer.sip.signals import TransferOutcome

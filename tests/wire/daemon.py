@@ -7,7 +7,6 @@ import csv
 import io
 import json
 import os
-import random
 import signal
 import sqlite3
 import subprocess
@@ -18,6 +17,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+
+from ports import media_ports
 
 from dialer.campaigning import demonstrate
 
@@ -126,12 +127,12 @@ class Home:
 
         ``trunks``: several instead of the one to ``trunk_port``.
         """
-        low = random.Random().randrange(20000, 32000, 2)  # the peers' ports lie below
+        low, high = media_ports()
         settings: dict[str, dict[str, object]] = {
             "site": {"node": "test", "drain_s": 60.0},
             "sip": {"bind_host": "127.0.0.1", "bind_port": 0},
             "trunk": {"name": "test", "host": "127.0.0.1", "port": trunk_port, "options_interval_s": 0},
-            "media": {"port_low": low, "port_high": low + 398},
+            "media": {"port_low": low, "port_high": high},
             "recogniser": {"engine": "dtmf"},
             "scheduler": {"heartbeat_s": 0.3, "cps": 10.0},
             "archive": {"min_free_bytes": 50_000_000},

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import random
 import shutil
-import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -18,6 +15,7 @@ import pytest_asyncio
 
 sys.path.append(str(Path(__file__).parents[1] / "unit" / "sip"))
 
+from ports import free_ports
 from sip_fakes import FakeMediaPlane, until
 
 from dialer.model import PhoneNumber
@@ -38,39 +36,6 @@ def need(program: str, package: str) -> str:
     if path is None:
         pytest.fail(f"{program} is missing: apt-get install {package}", pytrace=False)
     return path
-
-
-# Each pytest worker looks among ports of its own, below those that our media (from 20000 on) and the kernel
-# (from 32768 on) choose from: between a look and the program's start nobody else takes one.
-_WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:]) % 4
-_LOW, _HIGH = 10000 + 2400 * _WORKER, 12400 + 2400 * _WORKER
-_next_port = random.Random().randrange(_LOW, _HIGH, 2)
-
-
-def free_ports(count: int = 1, width: int = 24) -> list[int]:
-    """Even ports that are free now, each with the ``width`` - 1 after it (SIPp takes RTP + 2, for video)."""
-    global _next_port
-    found: list[int] = []
-    for _ in range(10_000):
-        port = _next_port if _next_port + width <= _HIGH else _LOW
-        _next_port = port + width
-        if all(map(_is_free, range(port, port + width))):
-            found.append(port)
-        if len(found) == count:
-            return found
-    raise AssertionError(f"no {count} x {width} free ports between {_LOW} and {_HIGH}")
-
-
-def _is_free(port: int) -> bool:
-    try:
-        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind(("127.0.0.1", port))
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-            probe.bind(("127.0.0.1", port))
-    except OSError:
-        return False
-    return True
 
 
 def listens(port: int) -> bool:

@@ -21,7 +21,7 @@ from dialer.tts.book import PromptBook
 from dialer.tts.espeak import find_program
 
 BREATH_S = 2.5
-"""From the end of a prompt to the reply: what turns may take longer than reckoned, and shorter than silence counts."""
+"""From the end of a prompt to the reply: turns may take longer than reckoned, and silence counts later."""
 _RECOGNISED_S = 0.3
 _AFTER_S = 1.0
 """The customer hears the goodbye, then hangs up first."""

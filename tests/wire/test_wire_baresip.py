@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 from correlate import RATE, likeness, loudest, read
 from daemon import ROOT, Customer, Home, soxi, wait_for
-from sip_peers import PEERS, Peer, Peers, free_ports
+from ports import free_ports
+from sip_peers import PEERS, Peer, Peers
 
 pytestmark = [pytest.mark.wire, pytest.mark.slow]
 

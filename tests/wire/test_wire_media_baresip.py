@@ -16,7 +16,8 @@ import pytest_asyncio
 from bare_caller import BareCaller, offer, remote_media
 from correlate import likeness, loudest, read
 from daemon import ROOT, wait_for
-from sip_peers import PEERS, Peer, Peers, free_ports
+from ports import free_ports
+from sip_peers import PEERS, Peer, Peers
 
 from dialer.media.config import MediaConfig
 from dialer.media.plane import ProcessMediaPlane, ProcessMediaStream

@@ -15,8 +15,9 @@ from typing import Any
 
 import pytest
 from certificates import Authority
+from ports import free_ports
 from sip_fakes import FakeMediaPlane, until
-from sip_peers import KAMAILIO_MODULES, PEERS, Peer, Peers, dial, event, free_ports, need, to_the_end
+from sip_peers import KAMAILIO_MODULES, PEERS, Peer, Peers, dial, event, need, to_the_end
 
 from dialer.errors import TrunkError
 from dialer.ports import Answered, Ended, Failed, Progress

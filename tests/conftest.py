@@ -28,7 +28,9 @@ settings.register_profile(
 )
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
 
-ON_ONE_WORKER = {"test_wire_daemon_sipp.py", "test_wire_rehearsal.py"}
+ON_ONE_WORKER = {
+    "test_wire_answers.py", "test_wire_daemon_sipp.py", "test_wire_progress.py", "test_wire_rehearsal.py"
+}  # fmt: skip
 """Files whose tests share one costly fixture."""
 
 

@@ -185,7 +185,7 @@ class Home:
             self._command(*words, "--json"),
             capture_output=True,
             env=environment(),
-            timeout=60,
+            timeout=180,
         )
         assert done.returncode == 0, f"{words}: {done.returncode}\n{done.stderr.decode()}"
         return json.loads(done.stdout)

@@ -156,7 +156,7 @@ async def speak(folder: Path) -> Spoken:
         file = write(part, folder / f"{key}.wav")
         pause = str(int(part.hangs_up_s * 1000))
         peer = await peers.sipp(
-            "talk_then_bye", contact_port=line.port, patience_s=150, FILE=str(file), PAUSE=pause
+            "talk_then_bye", contact_port=line.port, patience_s=240, FILE=str(file), PAUSE=pause
         )
         await line.add(number, peer.port)
 
@@ -170,7 +170,7 @@ async def speak(folder: Path) -> Spoken:
         home.start()
         rehearsal = found.house.cli("script", "rehearse", "new-policy", "--call", REHEARSAL)
         over = f"SELECT count(*) >= {len(CASES)} FROM attempts WHERE outcome IS NOT NULL"
-        found.rehearsed, _ = await asyncio.gather(rehearsal, home.until(over, "not every call is over", 120))
+        found.rehearsed, _ = await asyncio.gather(rehearsal, home.until(over, "not every call is over", 180))
         found.calls = await home.calls()
         for ticket in await home.cli("tickets"):
             found.tickets.setdefault(ticket["call_id"], []).append(ticket)

@@ -57,7 +57,7 @@ class Rehearsals:
         home = self.home if key == "talks" else self.keys_only
         command = [sys.executable, "-m", "dialer.cli", "--home", str(home.path), *words]
         self.done[key] = await asyncio.to_thread(
-            subprocess.run, command, capture_output=True, env=environment(), timeout=120
+            subprocess.run, command, capture_output=True, env=environment(), timeout=180
         )
 
     async def call(self, key: str, campaign: str, *words: str) -> None:
@@ -119,7 +119,7 @@ async def rehearse_all(folder: Path) -> Rehearsals:
     try:
         for name, (scenario, calls, values) in scenarios.items():
             found.peers[name] = await peers.sipp(
-                scenario, contact_port=carrier.port, patience_s=150, calls=calls, **values
+                scenario, contact_port=carrier.port, patience_s=240, calls=calls, **values
             )
             await carrier.add(NUMBERS[name], found.peers[name].port)
             await campaign(found.home if name == "talks" else found.keys_only, name)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from dialer.model import Attempt, Disposition, Segment, Task
+from dialer.model import Disposition, PhoneNumber, Segment, Task
 
 NOT_COUNTED = (Disposition.TRUNK_FAILURE, Disposition.NOT_DIALLED)
 SLACK_S = 0.002
@@ -99,8 +99,8 @@ class Oracle:
     _spans: dict[tuple[str, bool, date], tuple[Span, ...]] = field(default_factory=dict)
     _zones: dict[str, ZoneInfo] = field(default_factory=dict)
 
-    def begins(self, task: Task, attempt: Attempt, now: datetime) -> None:
-        """An INVITE leaves for ``attempt`` at ``now``. ``task``: as it is then."""
+    def begins(self, task: Task, call: int, number: PhoneNumber, now: datetime) -> None:
+        """An INVITE leaves for ``number`` at ``now``. ``task``: as it is then."""
         self.checked += 1
         figures = self.figures
         zone = self._zone(task.zone or figures.zone)
@@ -110,14 +110,14 @@ class Oracle:
         in_pass = [one for one in mine if one.pass_no == task.pass_no and one.counts]
         agreed = self._agreed(task, in_pass, at)
         slot = self._window(task, day, at, agreed)
-        made = _Made(attempt.id, at, day, attempt.number.e164, task.pass_no, slot)
+        made = _Made(call, at, day, number.e164, task.pass_no, slot)
         for rule, why in (
             *self._who(task, made, mine, in_pass),
             *self._when(task, made, local, slot, agreed),
             *self._how_often(task, made, mine, in_pass, agreed),
             *self._pace(task, at),
         ):
-            self.violations.append(Violation(rule, why, task.id, attempt.number.masked, local, attempt.id))
+            self.violations.append(Violation(rule, why, task.id, number.masked, local, call))
         self._of_task[task.id].append(made)
         self._of_number[made.number].append(made)
         self._live.add(task.customer_key)
@@ -125,25 +125,26 @@ class Oracle:
     def ends(
         self,
         task: Task,
-        attempt: Attempt,
+        call: int,
         outcome: Disposition,
         now: datetime,
         rang_at: datetime | None,
         ours: bool,
     ) -> None:
         """``ours``: we cancelled it, and nobody had taken it. ``rang_at``: the first 18x."""
-        made = next(one for one in reversed(self._of_task[task.id]) if one.call == attempt.id)
+        made = next(one for one in reversed(self._of_task[task.id]) if one.call == call)
         made.outcome = outcome
         self._live.discard(task.customer_key)
         if ours:
             begun = made.at + self.figures.no_18x_ring_after_s if rang_at is None else rang_at.timestamp()
             if now.timestamp() - begun < 20.0 - SLACK_S:
                 why = f"rang {now.timestamp() - begun:.1f} s, and we ended it: 20 s are the least"
-                self._note("R41", why, task, attempt, now)
+                self._note("R41", why, task, made, now)
 
-    def _note(self, rule: str, why: str, task: Task, attempt: Attempt, now: datetime) -> None:
+    def _note(self, rule: str, why: str, task: Task, made: _Made, now: datetime) -> None:
         local = now.astimezone(self._zone(task.zone or self.figures.zone))
-        self.violations.append(Violation(rule, why, task.id, attempt.number.masked, local, attempt.id))
+        masked = PhoneNumber(made.number).masked
+        self.violations.append(Violation(rule, why, task.id, masked, local, made.call))
 
     # --- the rules, each a list of what is wrong ----------------------------------------------------------
 

@@ -24,8 +24,9 @@ from dialer.ports import Archive, Claim, Trunk, TrunkState
 from dialer.scheduler import Scheduler, SchedulerConfig
 from dialer.simulation.callees import Behaviour, Callees
 from dialer.simulation.chance import Chance
-from dialer.simulation.oracle import Figures, Oracle, Violation
+from dialer.simulation.oracle import Figures, Violation
 from dialer.simulation.people import Morning, confirmed, seldom_collected, workdays
+from dialer.simulation.watch import Watch
 from dialer.testing.store import MemoryStore
 from dialer.testing.virtual import run_virtual
 
@@ -103,8 +104,11 @@ class Ran:
 def simulate(plan: Plan, tell: Callable[[int, int], None] = lambda _day, _done: None) -> Ran:
     """``tell(days, done)`` after each day."""
     start = datetime.combine(plan.start, time(), plan.zone)
-    with seldom_collected(), _errors_only():
-        return run_virtual(lambda clock: _World(plan, clock, tell).run(), start)
+    with seldom_collected(), _errors_only(), Watch(figures_of(plan)) as watch:
+        ran = run_virtual(lambda clock: _World(plan, clock, tell, watch).run(), start)
+        found = watch.found()
+    ran.checked, ran.violations = found.checked, found.violations
+    return ran
 
 
 @contextmanager
@@ -150,11 +154,13 @@ def figures_of(plan: Plan) -> Figures:
 class _World:
     """Trunk, archive and conductor of the scheduler, and the office around it."""
 
-    def __init__(self, plan: Plan, clock: Callable[[], datetime], tell: Callable[[int, int], None]) -> None:
+    def __init__(
+        self, plan: Plan, clock: Callable[[], datetime], tell: Callable[[int, int], None], watch: Watch
+    ) -> None:
         self._plan, self._clock, self._tell = plan, clock, tell
         self._store = MemoryStore(remember=False)
-        self._oracle = Oracle(figures_of(plan))
-        self._ran = Ran(plan, violations=self._oracle.violations)
+        self._watch = watch
+        self._ran = Ran(plan)
         self._live = 0
         self._changed_at = 0.0
         """Loop time at which the number of live calls last changed."""
@@ -184,7 +190,7 @@ class _World:
         """One call, as the customer's behaviour and the ring time let it go."""
         task, begun = claim.task, self._clock()
         self._count(1)
-        self._oracle.begins(task, attempt, begun)
+        self._watch.begins(task, attempt.id, attempt.number, begun)
         self._calls[task.id] += 1
         local = begun.astimezone(self._zone(task))
         behaviour = self._plan.callees.behave(
@@ -207,7 +213,7 @@ class _World:
         self._count(-1)
         now = self._clock()
         self._ran.line_s[local.date()] += (now - begun).total_seconds()
-        self._oracle.ends(task, attempt, outcome, now, rang_at, ours)
+        self._watch.ends(task, attempt.id, outcome, now, rang_at, ours)
         agreed = None
         if outcome is Disposition.APPOINTMENT and behaviour.wish is not None:
             agreed = resolve(
@@ -285,7 +291,6 @@ class _World:
         await job
         ran = self._ran
         ran.tasks = await self._store.tasks()
-        ran.checked = self._oracle.checked
         windows = sum(window.seconds for window in plan.settings.windows)
         ran.open_by_day = dict.fromkeys(workdays(plan.start, plan.days, plan.calendar), windows)
         return ran

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from dialer.model import ALL_SIGNATURES, Attempt, CallId, Disposition, Phone, PhoneNumber, Segment, Task
+from dialer.model import ALL_SIGNATURES, Disposition, Phone, PhoneNumber, Segment, Task
 from dialer.simulation.oracle import Oracle
 from dialer.simulation.world import figures_of
 from tests.unit.simulation.plans import a_plan, a_task
@@ -30,14 +30,11 @@ class Book:
         self.task, self.made = task, 0
         self.oracle = Oracle(replace(figures_of(a_plan()), **changes))
 
-    def begin(self, moment: datetime, task: Task | None = None, number: PhoneNumber | None = None) -> Attempt:
+    def begin(self, moment: datetime, task: Task | None = None, number: PhoneNumber | None = None) -> int:
         task = task or self.task
         self.made += 1
-        attempt = Attempt(
-            CallId(self.made), task.id, number or task.phones[0].number, task.pass_no, "", moment
-        )
-        self.oracle.begins(task, attempt, moment)
-        return attempt
+        self.oracle.begins(task, self.made, number or task.phones[0].number, moment)
+        return self.made
 
     def call(
         self,
@@ -46,8 +43,8 @@ class Book:
         task: Task | None = None,
         number: PhoneNumber | None = None,
     ) -> None:
-        attempt = self.begin(moment, task, number)
-        self.oracle.ends(task or self.task, attempt, outcome, moment + timedelta(seconds=30), None, False)
+        call = self.begin(moment, task, number)
+        self.oracle.ends(task or self.task, call, outcome, moment + timedelta(seconds=30), None, False)
 
     @property
     def broken(self) -> list[str]:
@@ -194,10 +191,10 @@ def test_a_tier_comes_round_no_earlier() -> None:
 @pytest.mark.parametrize(("seconds", "broken"), [(19.9, ["R41"]), (20.0, [])])
 def test_a_ring_that_we_end_lasts_twenty_seconds(seconds: float, broken: list[str]) -> None:
     book = Book(a_task())
-    attempt = book.begin(at("10:00:00"))
+    call = book.begin(at("10:00:00"))
     rang = at("10:00:02")
     over = rang + timedelta(seconds=seconds)
-    book.oracle.ends(book.task, attempt, Disposition.NO_ANSWER, over, rang, True)
+    book.oracle.ends(book.task, call, Disposition.NO_ANSWER, over, rang, True)
     assert book.broken == broken
     assert not [one for one in book.oracle.violations if "+86" in str(one)], "numbers are masked"
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -67,7 +69,7 @@ class Peer:
             try:
                 self.process.wait(5)
             except subprocess.TimeoutExpired:
-                self.process.kill()
+                os.killpg(self.process.pid, signal.SIGKILL)  # Kamailio's processes are many
                 self.process.wait(5)
 
 
@@ -83,7 +85,12 @@ class Peers:
         folder.mkdir()
         with (folder / "out.log").open("wb") as out:
             process = subprocess.Popen(  # noqa: ASYNC220 - it starts at once, and its end is polled
-                command, cwd=folder, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT
+                command,
+                cwd=folder,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
             )
         peer = Peer(process, port, folder)
         self.started.append(peer)

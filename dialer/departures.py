@@ -12,6 +12,7 @@ import logging
 import math
 from collections.abc import Awaitable, Callable
 from datetime import datetime
+from functools import cached_property
 
 from dialer.errors import DialerError, Fenced, StoreError
 from dialer.livecalls import LiveCalls
@@ -67,6 +68,11 @@ class Departures:
         self._doubtful: list[Claim] = []
         """Claims whose barrier broke off: the attempt row may or may not be there."""
 
+    @cached_property
+    def _loop(self) -> asyncio.AbstractEventLoop:
+        """Kept: to ask asyncio costs a system call."""
+        return asyncio.get_running_loop()
+
     def __len__(self) -> int:
         return len(self._preparing)
 
@@ -75,22 +81,24 @@ class Departures:
 
     def begin(self, task: Task) -> None:
         """Claim, barrier, turn, start. Ask for ``room`` first."""
-        job = asyncio.create_task(self._prepare(task), name=f"task {task.id}")
+        job = self._loop.create_task(self._prepare(task), name=f"task {task.id}")
         self._preparing[task.id] = job
         job.add_done_callback(lambda job: self._over(task, job))
 
-    async def room(self, closing: Callable[[], bool]) -> bool:
+    async def room(self, closing: Callable[[], bool], waits: Callable[[], None]) -> bool:
         """Until another call may be prepared; False once ``closing`` (tell it by ``moved``).
 
-        Raises StoreError where the database failed one under way.
+        ``waits`` is called where there is no room at once. Raises StoreError where the database failed one
+        under way.
         """
-        loop = asyncio.get_running_loop()
+        loop = self._loop
         while not closing():
             self._raise_fault()
             early_s = self._pacer.wait_s(loop.time()) - _LEAD_S
             few = len(self._preparing) < self._ahead and self._ready < self._most_ready
             if few and early_s <= _SAME_S:
                 return True
+            waits()
             self._moved.clear()
             alarm = loop.call_later(early_s, self._moved.set) if early_s > _SAME_S else None
             try:
@@ -103,7 +111,7 @@ class Departures:
     def turn_s(self) -> float:
         """In how many seconds a call would leave that passed the barrier now."""
         behind = self._ready + self._gate.locked()
-        return self._pacer.wait_s(asyncio.get_running_loop().time()) + behind / self._pacer.cps
+        return self._pacer.wait_s(self._loop.time()) + behind / self._pacer.cps
 
     def moved(self) -> None:
         """Something changed for who waits in ``room``."""
@@ -138,7 +146,7 @@ class Departures:
                 await self._refused(claim.task, decision)
 
     async def _start(self, claim: Claim, attempt: Attempt, dial: Dial) -> None:
-        loop = asyncio.get_running_loop()
+        loop = self._loop
         self._ready += 1
         try:
             await self._gate.acquire()

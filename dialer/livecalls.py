@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
 from dialer.errors import Fenced, StoreError
@@ -53,6 +54,11 @@ class LiveCalls:
         self._alarm: asyncio.TimerHandle | None = None
         """For the first of them."""
 
+    @cached_property
+    def _loop(self) -> asyncio.AbstractEventLoop:
+        """Kept: to ask asyncio costs a system call."""
+        return asyncio.get_running_loop()
+
     def __len__(self) -> int:
         return len(self._live)
 
@@ -62,7 +68,7 @@ class LiveCalls:
     def start(self, claim: Claim, attempt: Attempt, dial: Dial) -> None:
         live = _Live(claim, attempt)
         self._live[attempt.id] = live
-        loop = asyncio.get_running_loop()
+        loop = self._loop
         live.job = loop.create_task(self._conduct(claim, attempt, dial))
         live.job.add_done_callback(lambda job: self._conduct_over(live, job))
         self._leases.append((loop.time() + self._lease_s / 3, live))
@@ -80,7 +86,7 @@ class LiveCalls:
             await asyncio.wait([live.job for live in self._live.values()])
 
     def _renew_leases(self) -> None:
-        loop, leases = asyncio.get_running_loop(), self._leases
+        loop, leases = self._loop, self._leases
         while leases and leases[0][0] <= loop.time():
             live = leases.popleft()[1]
             if live.conducted and self._live.get(live.attempt.id) is live:

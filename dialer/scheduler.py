@@ -9,9 +9,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Protocol
 
 from dialer.departures import UNFORESEEN, Departures
@@ -137,6 +138,11 @@ class Scheduler:
         self._refused = Refused(store, config.refused_recheck_s, self._verdict)
         self._lanes = Lanes(calendar, self._settings_of, clock, config.heartbeat_s)
 
+    @cached_property
+    def _loop(self) -> asyncio.AbstractEventLoop:
+        """Kept: to ask asyncio costs a system call."""
+        return asyncio.get_running_loop()
+
     @property
     def live(self) -> int:
         """Calls under way."""
@@ -228,7 +234,7 @@ class Scheduler:
 
     async def _rest(self, seconds: float) -> None:
         """Until ``wake``, or so long."""
-        alarm = asyncio.get_running_loop().call_later(seconds, self.wake)
+        alarm = self._loop.call_later(seconds, self.wake)
         try:
             await self._wake.wait()
         finally:
@@ -251,17 +257,19 @@ class Scheduler:
         free = self._free()
         if free == 0 or self._means.blocked():
             return  # nothing to decide: the order of the queue stands
-        more = await self._refused.recheck(asyncio.get_running_loop().time(), self._config.batch)
+        more = await self._refused.recheck(self._loop.time(), self._config.batch)
         limit = min(self._config.batch, PER_LINE * free) + len(self._departures) + more
         found = await self._store.candidates(
             now, limit, running, self._lanes.reachable(now), self._config.node
         )
-        keeping: list[asyncio.Task[bool]] = []
+        keeping: list[Awaitable[bool]] = []
         kept: list[bool] = []
         try:
             begun = await self._take_turns(found, now, keeping)
         finally:
-            if keeping:
+            if len(keeping) == 1:  # as a rule: whose call has just ended
+                kept = [await keeping[0]]
+            elif keeping:
                 kept = await asyncio.gather(*keeping)
         if more or (len(found) >= limit and (begun or any(kept)) and self._free()):
             # There may be more. Where no line is free, the end of a call wakes; one that comes free otherwise
@@ -269,17 +277,24 @@ class Scheduler:
             self.wake()
 
     async def _take_turns(
-        self, found: Sequence[Candidate], now: datetime, keeping: list[asyncio.Task[bool]]
+        self, found: Sequence[Candidate], now: datetime, keeping: list[Awaitable[bool]]
     ) -> int:
-        """Prepare a call for each that may be dialled, record what the others wait for. Raises StoreError."""
+        """Prepare a call for each that may be dialled; ``keeping``: to record what the others wait for.
+
+        Raises StoreError.
+        """
         begun = 0
+
+        def keep_meanwhile() -> None:
+            keeping[:] = map(asyncio.ensure_future, keeping)
+
         if len(found) > 1:
             found = sorted(found, key=lambda c: self._order(c, now))
         for one in found:
             if one.task.id in self._departures:
                 continue
             if (
-                not await self._departures.room(self._drain.is_set)
+                not await self._departures.room(self._drain.is_set, keep_meanwhile)
                 or not self._free()
                 or self._means.blocked()
             ):
@@ -287,14 +302,14 @@ class Scheduler:
             try:
                 heard, inputs = self._hear(one, len(self._departures))
             except UNFORESEEN as error:
-                keeping.append(asyncio.create_task(self._fail(one.task, error)))
+                keeping.append(self._fail(one.task, error))
                 continue
             if isinstance(heard.verdict, Dial):
                 self._chosen[one.task.id] = heard, inputs
                 self._departures.begin(one.task)
                 begun += 1
             else:
-                keeping.append(asyncio.create_task(self._keep(one.task, heard.decision(inputs))))
+                keeping.append(self._keep(one.task, heard.decision(inputs)))
                 self._means.note(heard.verdict)
         return begun
 

@@ -7,6 +7,7 @@ has changed.
 
 from __future__ import annotations
 
+import fcntl
 import subprocess
 import sys
 from datetime import datetime
@@ -20,6 +21,8 @@ from dialer.simulation.oracle import Figures, Oracle, Violation
 
 _TOGETHER = 1024
 """So many are told at once."""
+_PIPE = 1 << 20
+"""Bytes on the way: neither process waits for the other as a rule."""
 _LENGTH = 4
 """Bytes before each frame that say how long it is, the highest first."""
 
@@ -58,6 +61,8 @@ class Watch:
         self._process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True
         )
+        if sys.platform == "linux" and self._process.stdin is not None:
+            fcntl.fcntl(self._process.stdin, fcntl.F_SETPIPE_SZ, _PIPE)
         self._encoder = msgspec.msgpack.Encoder()
         self._news: list[Begun | Ended] = []
         self._told: dict[TaskId, Task] = {}

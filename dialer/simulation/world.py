@@ -105,10 +105,16 @@ def simulate(plan: Plan, tell: Callable[[int, int], None] = lambda _day, _done: 
     """``tell(days, done)`` after each day."""
     start = datetime.combine(plan.start, time(), plan.zone)
     with seldom_collected(), _errors_only(), Watch(figures_of(plan)) as watch:
-        ran = run_virtual(lambda clock: _World(plan, clock, tell, watch).run(), start)
+        ran = run_virtual(lambda clock: _simulated(plan, clock, tell, watch), start)
         found = watch.found()
     ran.checked, ran.violations = found.checked, found.violations
     return ran
+
+
+async def _simulated(
+    plan: Plan, clock: Callable[[], datetime], tell: Callable[[int, int], None], watch: Watch
+) -> Ran:
+    return await _World(plan, clock, tell, watch).run()
 
 
 @contextmanager
@@ -158,7 +164,8 @@ class _World:
         self, plan: Plan, clock: Callable[[], datetime], tell: Callable[[int, int], None], watch: Watch
     ) -> None:
         self._plan, self._clock, self._tell = plan, clock, tell
-        self._store = MemoryStore(remember=False)
+        self._seconds = asyncio.get_running_loop().time
+        self._store = MemoryStore(clock=self._seconds, remember=False)
         self._watch = watch
         self._ran = Ran(plan)
         self._live = 0
@@ -238,7 +245,7 @@ class _World:
     # --- counting ----------------------------------------------------------------------------------
 
     def _count(self, change: int) -> None:
-        now = asyncio.get_running_loop().time()
+        now = self._seconds()
         if self._live:
             self._ran.busy_s[self._live] += now - self._changed_at
         self._live, self._changed_at = self._live + change, now

@@ -201,6 +201,22 @@ def test_calls_leave_no_faster_than_cps() -> None:
     virtual(case, config=SchedulerConfig(node="n1", cps=2, lines=10))
 
 
+@pytest.mark.parametrize("refused", [1, 3])
+def test_who_is_not_called_is_on_record_while_others_wait_for_their_turn(refused: int) -> None:
+    async def case(house: House) -> None:
+        await house.add(tasks(refused, surrendered=True) + tasks(12)[refused:])
+        job = asyncio.create_task(house.scheduler.run(house.stop))
+        await asyncio.sleep(1)
+        assert len(house.started) == 1
+        for task in (await house.store.tasks())[:refused]:
+            ((_, made),) = await house.store.decisions(task.id)
+            assert made.verdict.rule == "R11"
+        house.stop.set()
+        await job
+
+    virtual(case, config=SchedulerConfig(node="n1", cps=0.2, lines=10))
+
+
 @pytest.mark.parametrize(("own", "trunks"), [(2, 100), (10, 2)])
 def test_no_more_calls_at_once_than_lines(own: int, trunks: int) -> None:
     async def case(house: House) -> None:

@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime
 from functools import cached_property
 
-from dialer.errors import DialerError, Fenced, StoreError
+from dialer.errors import UNFORESEEN, Fenced, StoreError
 from dialer.livecalls import LiveCalls
 from dialer.model import Attempt, CallRecord, Disposition, Task, TaskId
 from dialer.policy.pacing import Pacer
@@ -22,12 +22,6 @@ from dialer.policy.verdict import Decision, Dial
 from dialer.ports import Candidate, Claim, Store
 
 log = logging.getLogger("dialer.scheduler")
-
-UNFORESEEN = (
-    ArithmeticError, AssertionError, AttributeError, LookupError, OSError, RuntimeError, TypeError,
-    ValueError, DialerError,
-)  # fmt: skip
-"""What a fault in a rule, a script or a customer's row can raise: it ends one task's turn, no more."""
 
 _AHEAD_S = 0.3
 _LEAD_S = 0.1

@@ -125,3 +125,10 @@ class AccessRefused(DialerError):
 
 class NodeRunning(DialerError):
     """A second daemon, or a second ``dialer web``, on the same home."""
+
+
+UNFORESEEN = (
+    ArithmeticError, AssertionError, AttributeError, LookupError, OSError, RuntimeError, TypeError,
+    ValueError, DialerError,
+)  # fmt: skip
+"""What a fault of the program, or of a row, can raise: it ends one piece of work, and the next goes on."""

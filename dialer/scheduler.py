@@ -15,8 +15,8 @@ from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Protocol
 
-from dialer.departures import UNFORESEEN, Departures
-from dialer.errors import StoreError
+from dialer.departures import Departures
+from dialer.errors import UNFORESEEN, StoreError
 from dialer.lanes import Lanes
 from dialer.livecalls import Conduct, LiveCalls
 from dialer.means import Approval, Destination, Means, Staff

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from dialer.access.requests import AccessRequest, may_leave
 from dialer.archiving import Archiving
-from dialer.errors import AccessRefused, DialerError, NodeRunning
+from dialer.errors import UNFORESEEN, AccessRefused, DialerError, NodeRunning
 from dialer.locks import only_one
 from dialer.model import Reason, english
 from dialer.packing import Form, pack_request
@@ -90,7 +90,10 @@ class WebExports:
         """Until cancelled: looks whether what is made, or being made, is still granted."""
         while True:
             await asyncio.sleep(every_s)
-            await self.sweep()
+            try:
+                await self.sweep()
+            except UNFORESEEN as error:
+                log.error("grants not looked at, they will be again", exc_info=error)
 
     async def sweep(self) -> None:
         """Where the database can't be asked, a grant ends when it was known to end."""

@@ -13,7 +13,7 @@ import shutil
 import sqlite3
 import tempfile
 from collections.abc import Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -36,6 +36,11 @@ _PARTS = ("", "-wal", "-shm", "-journal")
 FILES = {SQLITE: "database.sqlite", POSTGRES: "database.dump"}
 _COUNT_S = 3600.0
 """How long the rows of one table may take to be counted: nobody waits for it."""
+_WHEN = "YYYYMMDDHH24MI"
+_LEFT_BEHIND = text(
+    "SELECT datname FROM pg_database WHERE datname ~ '^dialer_check_[0-9]{12}_[0-9a-f]{8}$' AND "
+    f"substr(datname, 14, 12) < to_char(now() AT TIME ZONE 'UTC' - interval '1 day', '{_WHEN}')"
+)
 _QUERY_NAMES = {
     "host": "PGHOST", "port": "PGPORT", "sslmode": "PGSSLMODE", "sslrootcert": "PGSSLROOTCERT",
     "sslcert": "PGSSLCERT", "sslkey": "PGSSLKEY",
@@ -79,9 +84,10 @@ async def content_of(folder: Path, kind: str, config: StoreConfig, temporary: Pa
         return await in_thread(_restored_file, folder / FILES[SQLITE], temporary)
     if not config.url:
         raise StoreError("this copy needs a PostgreSQL server to be read: name one in the database's URL")
-    server, name = _server(config), f"dialer_check_{secrets.token_hex(4)}"
-    scratch = make_url(config.url).set(database=name)
+    server = _server(config)
     try:
+        name = await _scratch_name(server)
+        scratch = make_url(config.url).set(database=name)
         try:
             await whole(_alone(server, f'CREATE DATABASE "{name}" TEMPLATE template0'))
             await _restore(folder / FILES[POSTGRES], scratch)
@@ -230,6 +236,20 @@ async def _dump(database: PostgresDatabase, url: URL, file: Path) -> Content:
 async def _restore(file: Path, url: URL) -> None:
     options = ["--exit-on-error", "--single-transaction", "--no-owner", "--no-privileges"]
     await _run("pg_restore", [*options, f"--dbname={url.database}", str(file)], url)
+
+
+async def _scratch_name(server: PostgresDatabase) -> str:
+    """A new one. What a check left that was killed a day ago and more goes: it holds customers' data."""
+
+    def ask(connection: Connection) -> tuple[str, Sequence[str]]:
+        time = connection.scalar(text(f"SELECT to_char(now() AT TIME ZONE 'UTC', '{_WHEN}')"))
+        return str(time), connection.execute(_LEFT_BEHIND).scalars().all()
+
+    time, left = await server.read(ask)
+    for name in left:
+        with suppress(SQLAlchemyError):  # in use after all, or another role's
+            await whole(_alone(server, f'DROP DATABASE IF EXISTS "{name}"'))
+    return f"dialer_check_{time}_{secrets.token_hex(4)}"
 
 
 async def _alone(database: PostgresDatabase, statement: str) -> None:

@@ -11,7 +11,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -235,6 +235,25 @@ async def _databases() -> list[str]:
     finally:
         await server.close()
     return [name for name in found if name.startswith("dialer_check")]
+
+
+@pytest.mark.parametrize("home", ["postgres"], indirect=True)
+def test_what_a_killed_check_left_on_the_server_goes_a_day_later(
+    dialer: Callable[..., Result], home: Path
+) -> None:
+    """It holds customers' data. A younger one may be in use."""
+    younger, older = (datetime.now(UTC) - timedelta(hours=hours) for hours in (1, 26))
+    old, new = (f"dialer_check_{at:%Y%m%d%H%M}_0123abcd" for at in (older, younger))
+
+    async def make(*names: str) -> None:
+        server = copies._server(Site(home).settings.store)
+        for name in names:
+            await copies._alone(server, f'CREATE DATABASE "{name}"')
+        await server.close()
+
+    asyncio.run(make(old, new, "dialer_check_of_a_user"))
+    assert dialer("make").exit_code == 0
+    assert sorted(asyncio.run(_databases())) == [new, "dialer_check_of_a_user"]
 
 
 def test_two_at_once_are_told_apart(dialer: Callable[..., Result], home: Path) -> None:

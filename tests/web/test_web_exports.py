@@ -317,12 +317,30 @@ async def test_the_pages_look_by_themselves_whether_a_grant_has_ended(desk: Desk
         desk.furnished(exports=exports)
         assert (await made(browser)).status_code == 200
         desk.clock.move_to(desk.clock() + timedelta(hours=24))
-        for _ in range(2000):
-            if not [*folder.iterdir()]:
-                break
-            await asyncio.sleep(0.01)
-        else:
-            pytest.fail("it lies there still")
+        await until_true(lambda: not [*folder.iterdir()])
+
+
+async def test_a_fault_of_the_program_does_not_end_the_looking(
+    desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = tmp_path / "made"
+    browser = await desk.granted(calls=(1,), use="download")
+    async with opened(desk, folder, sweep_s=0.01) as exports:
+        desk.furnished(exports=exports)
+        assert (await made(browser)).status_code == 200
+        with monkeypatch.context() as broken:
+            broken.setattr(exports, "_request_of", None)
+            await until_true(lambda: "grants not looked at" in caplog.text)
+        desk.clock.move_to(desk.clock() + timedelta(hours=24))
+        await until_true(lambda: not [*folder.iterdir()])
+
+
+async def until_true(there: Callable[[], bool]) -> None:
+    for _ in range(2000):
+        if there():
+            return
+        await asyncio.sleep(0.01)
+    pytest.fail("in vain")
 
 
 def configured(home: Path) -> int:

@@ -13,9 +13,9 @@ from dataclasses import replace
 from dialer.ivr.contrasts import hollow
 from dialer.ivr.intents import HANGING_UP
 from dialer.ivr.meanings import Meaning
-from dialer.ivr.readings import Reading, readings
+from dialer.ivr.readings import readings
 from dialer.ivr.scope import exceptions, told_after_denial, unexplained
-from dialer.ivr.sense import Sense
+from dialer.ivr.sense import Reading, Sense
 from dialer.ivr.tags import Tag
 from dialer.ivr.weighing import HOWEVER, LACKING, RISKY, Classified, corrected, decide, single
 from dialer.model import AnswerClass, QuestionKind

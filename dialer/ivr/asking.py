@@ -32,6 +32,7 @@ _SURELY_RHETORIC = frozenset(
     }
 )
 _SCOFFING = frozenset({"什么", "啥", "为什么", "为啥", "什么时候", "几时"})
+_NO_SUCH = ("哪有什么", "哪有啥", "哪来什么", "哪来的什么", "哪来啥")
 _WHAT = frozenset({"什么", "啥", "哪个", "什么合同", "什么产品", "什么单", "什么东西", "啥东西"})
 _ASKED_ABOUT = frozenset(
     {
@@ -137,6 +138,9 @@ def rhetoric(reader: Reader) -> None:
         return
     if token.word in ("哪有", "哪里有", "哪儿有") and following is None:
         reader.say(Meaning.NONE)
+        return
+    if token.word in _NO_SUCH and following is not None and following.tag is Tag.DEED:
+        reader.say(Meaning.UNSURE)  # 哪有什么返佣
         return
     asks = following is None or (
         following.tag in (Tag.SIGN, Tag.HANDLE, Tag.OTHER)

@@ -17,6 +17,7 @@ _WHEREABOUTS = _ARRIVING | {
     "在", "去", "回去", "回家", "上门", "跑", "跑来", "路过", "登门", "拿去", "用", "戴着", "研究",
     "见过", "见到",
 }  # fmt: skip
+_ANYBODY = frozenset({"别人", "他人", "其他人", "旁人", "外人"})
 _BETWEEN = (Tag.MANNER, Tag.ALL, Tag.DEGREE, Tag.WHEN, Tag.PREP, Tag.ASPECT)
 
 
@@ -25,7 +26,9 @@ def end(reader: Reader) -> None:
     reader.at = len(reader.clause.tokens) - 1
     first = reader.clause.tokens[0].tag if reader.clause.tokens else None
     if reader.negations and not reader.spent:
-        if reader.subject in (Tag.SELF, Tag.OTHER) and reader.negations[-1] == "不是":
+        if reader.subject is Tag.OTHER and reader.token.word in _ANYBODY and reader.negations == ["不是"]:
+            reader.say(Meaning.BESIDE)  # 不是别人,是我签的
+        elif reader.subject in (Tag.SELF, Tag.OTHER) and reader.negations[-1] == "不是":
             reader.say(Meaning.WRONG if _disowns(reader.clause) else Meaning.NOT_ME)
         elif reader.senses and reader.senses[-1].meaning is Meaning.COMPLAINT:
             return

@@ -6,7 +6,7 @@ The same for every question; ``answers`` weighs it for one, ``why`` tells it to 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
 
 from dialer.ivr.clauses import Clause, clauses
@@ -24,8 +24,9 @@ from dialer.ivr.frames import Supposed, hanging, of_no_use
 from dialer.ivr.intents import intent
 from dialer.ivr.meanings import BARE, DENYING, Meaning
 from dialer.ivr.partly import in_part, of_several
+from dialer.ivr.pauses import settled
 from dialer.ivr.scope import Doubt, announces, conditional
-from dialer.ivr.sense import ABSURD, Sense
+from dialer.ivr.sense import ABSURD, Reading, Sense
 from dialer.ivr.senses import senses
 from dialer.ivr.tags import Tag
 
@@ -71,15 +72,6 @@ _DIVISIBLE = frozenset(
 """What may be so of one page or paper and not of the next."""
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """One clause. ``intent``: what it means to every question, and then ``said`` counts for nothing."""
-
-    clause: Clause
-    said: tuple[Sense, ...]
-    intent: Meaning | None = None
-
-
 @lru_cache(maxsize=64)
 def readings(text: str) -> tuple[Reading, ...]:
     """In the order of speech. A condition (如果) reaches to the end, a report (听说) into the next clause."""
@@ -106,7 +98,7 @@ def readings(text: str) -> tuple[Reading, ...]:
             said = [] if _asks_back(clause, stated) else _doubted(clause, own, hangs)
             found = _related(found, clause, echo, said)
         echo = own
-    return tuple(found)
+    return settled(found)
 
 
 def _related(found: list[Reading], clause: Clause, echo: list[Sense], said: list[Sense]) -> list[Reading]:
@@ -174,5 +166,11 @@ def _doubted(clause: Clause, own: list[Sense], hangs: Supposed) -> list[Sense]:
         lately = sense.meaning is Meaning.KNOWN and _LATELY.search(clause.text) is not None
         partly = in_part(clause) or lately or sense.weak or shy or hangs is Supposed.PERHAPS
         partly = partly or (sense.meaning in _DIVISIBLE and of_several(clause))
+        partly = partly or (sense.meaning is Meaning.SATISFIED and _praises(clause))
         result.append(Sense(Meaning.UNSURE, clause.text) if doubt or lost else replace(sense, weak=partly))
     return result
+
+
+def _praises(clause: Clause) -> bool:
+    """业务员人挺好的, 产品挺好: of somebody or something, perhaps beside the question."""
+    return clause.has(Tag.OTHER, Tag.PAPER) and "满意" not in clause.text

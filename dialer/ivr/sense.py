@@ -25,6 +25,15 @@ class Sense:
     """A yes in it needs confirming: said in a roundabout way (不是不清楚) or true in part."""
 
 
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One clause. ``intent``: what it means to every question, and then ``said`` counts for nothing."""
+
+    clause: Clause
+    said: tuple[Sense, ...]
+    intent: Meaning | None = None
+
+
 FACTS: dict[Tag, tuple[Meaning, Meaning]] = {
     Tag.GRASP: (Meaning.KNOWN, Meaning.NOT_KNOWN),
     Tag.RECEIVE: (Meaning.RECEIVED, Meaning.NOT_RECEIVED),

@@ -13,6 +13,7 @@ from dialer.ivr.tags import Tag
 _ADVERBS = frozenset({"亲笔", "亲自", "亲手"})
 _COACHING = ("教我怎么", "教我说", "教我答", "让我这么说", "让我说")
 _NAMES = frozenset({"名字", "字", "签名", "名"})
+_RECALLING = frozenset({"哦", "噢", "喔", "呃", "额", "哎", "诶", "唉", "嗳"})
 _MOMENTS = frozenset({"时候", "那天", "以后", "之后", "之前", "那会儿"})
 
 
@@ -35,6 +36,9 @@ def signing(reader: Reader, tag: Tag) -> None:
         reader.subject = Tag.SELF
     if tag is Tag.SIGN and reader.subject is Tag.OTHER and reader.doubt[reader.at] is Doubt.NAMED:
         reader.say(Meaning.UNSURE)  # 我老公说签了
+        return
+    if tag is Tag.SIGN and reader.subject is Tag.NOBODY and not reader.negations and _nobody_else(reader):
+        reader.say(Meaning.SIGNED)
         return
     signer = reader.peek(-1)
     if tag is Tag.SIGN and signer is not None and signer.tag is Tag.YOU and not reader.rhetoric:
@@ -69,10 +73,21 @@ def signing(reader: Reader, tag: Tag) -> None:
     elif other:
         coached = token.word.startswith(_COACHING)
         denied = Meaning.NO_PROMISE if coached else Meaning.NO_PROXY
-        qualified = not yes and only_so(reader)
+        qualified = not yes and (only_so(reader) or _corrects_himself(reader))
         reader.say(Meaning.UNSURE if qualified else Meaning.OTHER_SIGNED if yes else denied)
     else:
         reader.say(Meaning.SIGNED_UNSAID if yes else Meaning.NOT_SIGNED)
+
+
+def _corrects_himself(reader: Reader) -> bool:
+    """我签的哦不是我儿子签的: who signed depends on a pause that isn't heard."""
+    tokens = reader.clause.tokens[: reader.at]
+    return any(a.word in _RECALLING and b.word == "不是" for a, b in pairwise(tokens))
+
+
+def _nobody_else(reader: Reader) -> bool:
+    """除了我没人签."""
+    return any(t.word == "除了我" for t in reader.clause.tokens[: reader.at])
 
 
 def _of_anothers_name(reader: Reader) -> bool:

@@ -141,9 +141,12 @@ def _taken_back(
 ) -> Classified:
     """收到了,没有 states nothing; what another saw to (清楚,别人办的) is a yes to be confirmed."""
     if kind in RISKY:
-        turned = any(  # 没有,其实不是; 没人承诺,不过写了
-            s.meaning in (*DENYING, Meaning.HAVE, Meaning.SIGNED_UNSAID) and s.words.startswith(HOWEVER)
-            for s in said
+        turned = (
+            any(  # 没有,其实不是; 没人承诺,不过写了; 没问题,还有一个
+                s.meaning in (*DENYING, Meaning.HAVE, Meaning.SIGNED_UNSAID) and s.words.startswith(HOWEVER)
+                for s in said
+            )
+            or any(s.meaning is Meaning.HAVE and s.words.startswith("还有") for s in said[1:])
         )
         if turned and found.answer_class is AnswerClass.NO:
             return Classified(AnswerClass.UNCLEAR, "".join(s.words for s in said))

@@ -24,6 +24,7 @@ _DENIED_AFTER = frozenset(
     {Tag.GRASP, Tag.RECEIVE, Tag.READ, Tag.CONTENT, Tag.MODAL, Tag.WILL, Tag.CONSENT, Tag.PREP}
 )
 """What 可不 denies: 这我可不清楚; alone it agrees."""
+_STUTTERED = ("不不", "不不不")
 _UNKNOWN_COST = 8
 _ONE_BY_ONE = re.compile(r"一(.)一\1(地|的(?!字|名))?")
 """一笔一笔, 一行一行: how it was done."""
@@ -85,6 +86,8 @@ def segment(text: str) -> list[Token]:
         at += step[at]
         if tokens[-1].tag in _DENIED_AFTER and len(tokens) > 1 and tokens[-2].word == "可不":
             tokens[-2:-1] = [Token("可", WORDS["可"]), Token("不", WORDS["不"])]
+        if tokens[-1].tag in (Tag.GRASP, Tag.CONTENT) and len(tokens) > 1 and tokens[-2].word in _STUTTERED:
+            tokens[-2] = Token("不", WORDS["不"])  # 不不知道: said twice, not taken back
         if word == "来" and len(tokens) > 2 and tokens[-2].word == "不过" and _unable(tokens[-3]):
             tokens[-2:] = [Token("不过来", Tag.SCORN)]
         if word == "是" and len(tokens) > 1 and tokens[-2].word in _ALSO_REPAIR:

@@ -55,9 +55,15 @@ _OUTRAGE = re.compile(
 )
 _NOT_HERE = re.compile(
     r"号码?(是|我|都)*(刚|新|才)(刚)?(换|办|买|申请|领)|(不用|不使|停用|注销).{0,3}(手机|号|电话)"
+    r"|(叫|喊|让|换)(他|她|我.{1,2}|老.{1,2})(自己|来|过来)*(听|接)(电话|吧|一下)?$"
     r"|找的?(是)?(谁|哪个|哪位)|(替|帮|代).{1,4}接的?电话"
     r"|^(我们?)?(这|这里|这儿|这边|我们这)是.{0,6}(店|馆|厂|学校|医院|餐厅|超市|单位|派出所|公司|食堂|宿舍)(啊|呀)?$"
 )
+_LATER_THEN = re.compile(
+    r"(改天|改日|明天|后天|晚上|下午|上午|中午|回头|晚点|下次|过两天|过几天|等一?会儿?|过一?会儿?|周末|下周).{0,3}"
+    r"(行不行|好不好|可不可以|可以不|(行|好|可以|成)(吗|吧|么))"
+)
+"""改天行不行, 明天上午可以吗."""
 _SOUGHT = ("你找", "你们找", "你要找", "你们要找", "你说的这个", "你问的这个", "找的这个", "要找的这个")
 _NUMBER = frozenset({"电话", "手机", "号码", "号", "机主"})
 HANGING_UP = ("不说了", "挂了", "挂电话", "不聊了", "不聊")
@@ -208,6 +214,8 @@ def _busy(clause: Clause, said: list[Sense]) -> Meaning | None:
             return Meaning.WRONG
         nothing = any(t.word in ("没什么", "没啥") for t in clause.tokens[: places[0]])  # 没什么不方便
         return Meaning.CONSENT if nothing or _negated(clause, places[0]) else Meaning.BUSY
+    if _LATER_THEN.fullmatch(clause.text):
+        return Meaning.BUSY
     calls = [clause.tokens[i].word for i in _tags(clause, Tag.CALL)]
     later = clause.has(Tag.LATER) or any(t.word in ("有空", "有时间") for t in clause.tokens)
     if not said and (_somewhere(clause) or _occupied(clause)):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from itertools import pairwise
 
 from dialer.ivr.clauses import Token
@@ -9,6 +10,7 @@ from dialer.ivr.scope import TOLD
 from dialer.ivr.sense import ABSENCES, Reader
 from dialer.ivr.tags import Tag
 
+_COMPANY = re.compile(r"(你们?)?(这个|这家|那家)?(保险)?公司(我|俺|咱)们?(是|都|也|倒是|当然)?")
 _MAKING = frozenset({"让", "叫", "使"})
 _SIGNED = (Tag.SIGN, Tag.OWN_HAND, Tag.PROXY)
 _DONE = (*_SIGNED, Tag.RECEIVE, Tag.READ)
@@ -33,6 +35,8 @@ def known_to_others(reader: Reader) -> bool:
 def of_something_else(reader: Reader) -> bool:
     """我知道你是谁, 清楚的人不是我; not 你说的我知道, 知道的."""
     follower, then = reader.peek(), reader.peek(2)
+    if _COMPANY.fullmatch("".join(t.word for t in reader.clause.tokens[: reader.at])):
+        return True  # 你们公司我是知道的
     if follower is None or reader.negations:
         return False
     if follower.tag is Tag.DISCONTENT or _undone(reader):

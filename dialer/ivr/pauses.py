@@ -25,7 +25,14 @@ _AFTER_CONSENT = re.compile(
 """How the talk should go on: 方便是方便,别太久."""
 _GIVES_IN = re.compile(r"(那)?算了吧?(那)?你?快?(说|讲|问)(吧|嘛)?")
 """不方便,算了你说吧: what stood in the way does so no more."""
-_TRAILS_OFF = re.compile(r"就是说(吧|呢|啊|嘛|哈)?")
+_TRAILS_OFF = re.compile(
+    r"就是说(吧|呢|啊|嘛|哈)?|(但是?|可是?|不过|只是|然而|其实|因为|所以|而且)(呢|吧|嘛|啊|我)?"
+    r"|.*(收|看|读|签|拿|写|知道|清楚|明白).*的(那个|这个|那些)是?|对了(那个|这个|那什么)"
+)
+"""但是..., 收到的那个...: what was to come isn't said."""
+_OPENINGS = ("是这样的", "是这样")
+"""Alone they agree, or begin a story."""
+_GRANTED = re.compile(r"(.{1,4})(是|倒是|也是)\1[的了]?")
 
 
 def settled(found: Sequence[Reading]) -> tuple[Reading, ...]:
@@ -40,10 +47,17 @@ def settled(found: Sequence[Reading]) -> tuple[Reading, ...]:
         elif _GIVES_IN.fullmatch(text):
             stands = tuple(one for one in reading.said if one.meaning is Meaning.CONSENT)
             result[: place + 1] = [*map(_no_longer_busy, result[:place]), replace(reading, said=stands)]
-        elif not answered and _TRAILS_OFF.fullmatch(text):
+        elif not answered and (_TRAILS_OFF.fullmatch(text) or _grants(found[:place], text)):
             result[place] = Reading(reading.clause, (Sense(Meaning.UNSURE, text),))
+        elif len(found) == 1 and text in _OPENINGS:
+            result[place] = replace(reading, said=tuple(replace(one, weak=True) for one in reading.said))
     return tuple(result)
 
 
 def _no_longer_busy(reading: Reading) -> Reading:
     return replace(reading, said=(), intent=None) if reading.intent is Meaning.BUSY else reading
+
+
+def _grants(before: Sequence[Reading], text: str) -> bool:
+    """方便是方便,就是: with nothing to agree to, 就是 is a "but"."""
+    return text == "就是" and bool(before) and _GRANTED.fullmatch(before[-1].clause.text) is not None

@@ -6,6 +6,7 @@ from dialer.ivr.clauses import Clause
 from dialer.ivr.knowing import known_to_others, of_something_else
 from dialer.ivr.meanings import Meaning
 from dialer.ivr.papers import (
+    ADVERTISING,
     UNFINISHED,
     another,
     finished,
@@ -137,6 +138,7 @@ def _said_of_another(reader: Reader, tag: Tag) -> bool:
     if tag in (Tag.READ, Tag.RECEIVE) and another(reader):
         return True
     leaflet = any(t.tag is Tag.MEDIUM for t in reader.clause.tokens[reader.at + 1 :])
+    leaflet = leaflet or any(t.word in ADVERTISING for t in reader.clause.tokens)
     if tag is Tag.READ and leaflet and not reader.clause.has(Tag.PAPER):
         return True  # 看过宣传单
     if reader.token.word in UNFINISHED and not finished(reader):

@@ -117,6 +117,8 @@ def _joined(said: list[Sense]) -> list[Sense]:
 
 def decide(kind: QuestionKind, said: list[Sense]) -> Classified:
     said = _joined(said)
+    if _goes_on(said) and said[0].meaning is Meaning.NO_PROBLEM:
+        return Classified(AnswerClass.UNCLEAR, "".join(s.words for s in said))
     facts = [s for s in said if s.meaning not in BARE | {Meaning.HELLO, Meaning.UNSURE}]
     doubts = [i for i, s in enumerate(said) if s.meaning is Meaning.UNSURE and not _thought_over(said, i)]
     if facts:
@@ -133,6 +135,7 @@ def decide(kind: QuestionKind, said: list[Sense]) -> Classified:
 
 
 HOWEVER = ("但", "可是", "不过", "然而", "其实", "只是", "结果", "后来")
+_ONE_MORE = ("还有", "有一个", "有个", "有几个", "有一点", "有点")
 _DISOWNING = frozenset({Meaning.NOT_ME, Meaning.OTHER_DID})
 
 
@@ -141,13 +144,10 @@ def _taken_back(
 ) -> Classified:
     """收到了,没有 states nothing; what another saw to (清楚,别人办的) is a yes to be confirmed."""
     if kind in RISKY:
-        turned = (
-            any(  # 没有,其实不是; 没人承诺,不过写了; 没问题,还有一个
-                s.meaning in (*DENYING, Meaning.HAVE, Meaning.SIGNED_UNSAID) and s.words.startswith(HOWEVER)
-                for s in said
-            )
-            or any(s.meaning is Meaning.HAVE and s.words.startswith("还有") for s in said[1:])
-        )
+        turned = any(  # 没有,其实不是; 没人承诺,不过写了; 没问题,还有一个
+            s.meaning in (*DENYING, Meaning.HAVE, Meaning.SIGNED_UNSAID) and s.words.startswith(HOWEVER)
+            for s in said
+        ) or _goes_on(said)
         if turned and found.answer_class is AnswerClass.NO:
             return Classified(AnswerClass.UNCLEAR, "".join(s.words for s in said))
         return found
@@ -162,6 +162,11 @@ def _taken_back(
     if not signed and any(s.meaning in _DISOWNING for s in after):
         return Classified(AnswerClass.MAYBE_YES, found.decided_by)
     return found
+
+
+def _goes_on(said: Sequence[Sense]) -> bool:
+    """没问题,还有一个; 没问题,等等,有一个."""
+    return any(s.meaning is Meaning.HAVE and s.words.startswith(_ONE_MORE) for s in said[1:])
 
 
 def _turns(after: Sequence[Sense]) -> bool:

@@ -13,6 +13,7 @@ from dataclasses import replace
 from dialer.ivr.contrasts import hollow
 from dialer.ivr.intents import HANGING_UP
 from dialer.ivr.meanings import Meaning
+from dialer.ivr.pauses import takes_leave
 from dialer.ivr.readings import readings
 from dialer.ivr.scope import exceptions, told_after_denial, unexplained
 from dialer.ivr.sense import Reading, Sense
@@ -64,7 +65,7 @@ def classify(kind: QuestionKind, text: str) -> Classified:
         said = _leaving(said)
     found = decide(kind, corrected(said))
     rest = (
-        unexplained(spoken)
+        unexplained([clause for clause in spoken if not takes_leave(clause.text)])
         + _unread_negations(heard)
         + (told_after_denial(spoken) if kind is QuestionKind.BAD else [])
         + (exceptions(spoken) + hollow(spoken) + _unread_turns(heard) if kind in RISKY else [])

@@ -86,9 +86,10 @@ def question(reader: Reader) -> None:
         return
     of_you = last is Meaning.KNOWN and token.word.startswith("你")
     scoffed = last in (Meaning.KNOWN, Meaning.RECEIVED, Meaning.READ)
-    if last in (Meaning.RECEIVED, Meaning.READ):
+    where = last is Meaning.SIGNED_UNSAID and token.word.startswith("哪")
+    if last in (Meaning.RECEIVED, Meaning.READ) or where:
         echoed = reader.clause.tokens[0].word in ("你说", "你讲", "你问")
-        reader.amend(Meaning.REPEAT if echoed else Meaning.UNSURE)  # 你说收到什么; 收到多少钱
+        reader.amend(Meaning.REPEAT if echoed else Meaning.UNSURE)  # 你说收到什么; 收到多少钱; 签在哪一页
         return
     if of_you or (scoffed and token.word in ("什么", "啥")):
         reader.amend(Meaning.UNSURE)  # 清楚什么: asks back, or scoffs

@@ -56,9 +56,13 @@ _OUTRAGE = re.compile(
 _NOT_HERE = re.compile(
     r"号码?(是|我|都)*(刚|新|才)(刚)?(换|办|买|申请|领)|(不用|不使|停用|注销).{0,3}(手机|号|电话)"
     r"|(叫|喊|让|换)(他|她|我.{1,2}|老.{1,2})(自己|来|过来)*(听|接)(电话|吧|一下)?$"
+    r"|(电话|手机)(给|交给|拿给|递给|转给)(他|她|我.{1,2}|老.{1,2})$"
     r"|找的?(是)?(谁|哪个|哪位)|(替|帮|代).{1,4}接的?电话"
     r"|^(我们?)?(这|这里|这儿|这边|我们这)是.{0,6}(店|馆|厂|学校|医院|餐厅|超市|单位|派出所|公司|食堂|宿舍)(啊|呀)?$"
 )
+_ADDRESSES = frozenset({"姑娘", "小姑娘", "小伙子", "先生", "女士", "小姐", "老师", "师傅", "阿姨"})
+"""Of the one who calls: 收到了姑娘合同在家里."""
+_NOW = ("现在", "今天", "目前", "这会", "这会儿", "眼下")
 _LATER_THEN = re.compile(
     r"(改天|改日|明天|后天|晚上|下午|上午|中午|回头|晚点|下次|过两天|过几天|等一?会儿?|过一?会儿?|周末|下周).{0,3}"
     r"(行不行|好不好|可不可以|可以不|(行|好|可以|成)(吗|吧|么))"
@@ -129,7 +133,8 @@ def _wrong(clause: Clause, said: list[Sense]) -> Meaning | None:
         rest = "".join(token.word for token in clause.tokens[place + 1 :])
         somebody = token.tag is Tag.OTHER and token.word not in _SELLERS
         not_mine = token.tag is Tag.SELF and _negated(clause, place) and rest.startswith("的")
-        if (somebody or not_mine) and _POSSESSED.match(rest):
+        addressed = token.word in _ADDRESSES and not rest.startswith("的")
+        if (somebody or not_mine) and not addressed and _POSSESSED.match(rest):
             return Meaning.WRONG
         if token.tag is Tag.PAPER and rest.startswith("不是我的"):
             return Meaning.WRONG
@@ -150,8 +155,8 @@ def _refused(clause: Clause, said: list[Sense]) -> Meaning | None:
     if _NOTHING_TO_SAY.search(clause.text):
         return Meaning.REFUSE
     if places:
-        now = any(token.word in ("现在", "今天", "目前") for token in clause.tokens)
-        if now and clause.tokens[places[0]].word in ("不行", "不可以"):
+        now = any(word in clause.text for word in _NOW)
+        if now and clause.tokens[places[0]].word in ("不行", "不可以", "不成"):
             return Meaning.BUSY
         if clause.has(Tag.BYE) and clause.tokens[places[0]].word in HANGING_UP:
             return Meaning.UNSURE  # 好了不说了拜拜
@@ -204,6 +209,8 @@ def _busy(clause: Clause, said: list[Sense]) -> Meaning | None:
     if places and any(sense.meaning is Meaning.NOT_READ for sense in said):
         return None
     if places and any(t.word in _THAT_DAY for t in clause.tokens[: places[0]]):
+        if any(sense.meaning is Meaning.OTHER_SIGNED for sense in said):
+            return None  # 那天我出差我老婆替我签的
         return Meaning.UNSURE  # 签名那天我还在医院
     if places:
         if clause.tokens[places[0]].word in ("有事", "有点事") and clause.has(Tag.CHECK):
@@ -230,6 +237,11 @@ def _busy(clause: Clause, said: list[Sense]) -> Meaning | None:
         return Meaning.UNSURE
     factual = any(sense.meaning in _FACTUAL or sense.meaning is Meaning.UNSURE for sense in said)
     return Meaning.BUSY if clause.has(Tag.LATER) and not factual else None
+
+
+def away_then(clause: Clause) -> bool:
+    """我那天上班: why another did it."""
+    return clause.has(Tag.BUSY) and any(token.word in _THAT_DAY for token in clause.tokens)
 
 
 def _said_of_policy(clause: Clause) -> bool:

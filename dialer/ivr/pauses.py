@@ -1,4 +1,7 @@
-"""What a speaker says to keep his turn: 等等, 那个, 合同是吧. It is no answer where one follows."""
+"""What a speaker says to keep his turn, or of how the talk should go on: 等等, 那个, 合同是吧, 别太久.
+
+Beside an answer it is none; alone it is what it seems.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from dialer.ivr.meanings import Meaning
-from dialer.ivr.sense import Reading, Sense
+from dialer.ivr.sense import Reading
+from dialer.ivr.tags import Tag
 
 _HOLDS_ON = r"(你|哎|诶|嗯|先|啊|哦)*(等等|等一?下|等一?会儿?|稍等|等一等)(啊|哈|呀|哦)?"
 _SEARCHES = r"(嗯|啊|呃|哦|额|唔|诶)*(那个|这个|就是说?|就是那个|那个啥)(吧|呢|啊|嘛|哈)?"
@@ -23,41 +27,53 @@ _AFTER_CONSENT = re.compile(
     r"|你?们?(别|不要)(说|讲|问)?得?(太久|太长|太慢|太啰嗦|耽误.{0,4}|拖.{0,2})(了|啊|哈)?"
 )
 """How the talk should go on: 方便是方便,别太久."""
+_TAKES_LEAVE = re.compile(
+    r"(以后|回头|要是|如果|到时候)?(再)?有(什么|啥)?(事|问题|需要|疑问)(的话)?我?(会|就)?(再)?"
+    r"(打电话给|打给|找|联系|问|打)你们?(吧|的|了)?"
+)
+"""没了,有事我再打给你们."""
 _GIVES_IN = re.compile(r"(那)?算了吧?(那)?你?快?(说|讲|问)(吧|嘛)?")
 """不方便,算了你说吧: what stood in the way does so no more."""
-_TRAILS_OFF = re.compile(
-    r"就是说(吧|呢|啊|嘛|哈)?|(但是?|可是?|不过|只是|然而|其实|因为|所以|而且)(呢|吧|嘛|啊|我)?"
-    r"|.*(收|看|读|签|拿|写|知道|清楚|明白).*的(那个|这个|那些)是?|对了(那个|这个|那什么)"
-)
-"""但是..., 收到的那个...: what was to come isn't said."""
-_OPENINGS = ("是这样的", "是这样")
-"""Alone they agree, or begin a story."""
-_GRANTED = re.compile(r"(.{1,4})(是|倒是|也是)\1[的了]?")
+_ABOUT_WHEN = frozenset(
+    {
+        Tag.HEDGE, Tag.WHEN, Tag.NUMBER, Tag.UNIT, Tag.CHECK, Tag.COPULA, Tag.PAUSE, Tag.LATER, Tag.THIS,
+        Tag.LINK,
+    }
+)  # fmt: skip
 
 
-def settled(found: Sequence[Reading]) -> tuple[Reading, ...]:
-    """``found`` without the pauses beside an answer; alone they are what they seem."""
+def without_pauses(found: Sequence[Reading]) -> list[Reading]:
+    """``found``; what only keeps the turn says nothing where an answer stands beside it."""
     result = list(found)
     for place, reading in enumerate(found):
-        text = reading.clause.text
-        answered = any(later.said or later.intent is not None for later in found[place + 1 :])
-        agreed = place > 0 and any(one.meaning is Meaning.CONSENT for one in found[place - 1].said)
-        if (answered and _BEFORE_AN_ANSWER.fullmatch(text)) or (agreed and _AFTER_CONSENT.fullmatch(text)):
+        if _silent(found, place):
             result[place] = replace(reading, said=(), intent=None)
-        elif _GIVES_IN.fullmatch(text):
+        elif _GIVES_IN.fullmatch(reading.clause.text):
             stands = tuple(one for one in reading.said if one.meaning is Meaning.CONSENT)
             result[: place + 1] = [*map(_no_longer_busy, result[:place]), replace(reading, said=stands)]
-        elif not answered and (_TRAILS_OFF.fullmatch(text) or _grants(found[:place], text)):
-            result[place] = Reading(reading.clause, (Sense(Meaning.UNSURE, text),))
-        elif len(found) == 1 and text in _OPENINGS:
-            result[place] = replace(reading, said=tuple(replace(one, weak=True) for one in reading.said))
-    return tuple(result)
+    return result
+
+
+def takes_leave(text: str) -> bool:
+    return _TAKES_LEAVE.fullmatch(text) is not None
+
+
+def _silent(found: Sequence[Reading], place: int) -> bool:
+    text, before = found[place].clause.text, found[:place]
+    if _BEFORE_AN_ANSWER.fullmatch(text):
+        return any(later.said or later.intent is not None for later in found[place + 1 :])
+    if _AFTER_CONSENT.fullmatch(text):
+        return any(sense.meaning is Meaning.CONSENT for one in before[-1:] for sense in one.said)
+    return any(one.said for one in before) and (
+        _TAKES_LEAVE.fullmatch(text) is not None or _dates(found[place])
+    )
+
+
+def _dates(reading: Reading) -> bool:
+    """收到了,大概是上礼拜三吧: the day is guessed, not the deed."""
+    tags = {token.tag for token in reading.clause.tokens}
+    return Tag.HEDGE in tags and bool(tags & {Tag.WHEN, Tag.LATER}) and tags <= _ABOUT_WHEN
 
 
 def _no_longer_busy(reading: Reading) -> Reading:
     return replace(reading, said=(), intent=None) if reading.intent is Meaning.BUSY else reading
-
-
-def _grants(before: Sequence[Reading], text: str) -> bool:
-    """方便是方便,就是: with nothing to agree to, 就是 is a "but"."""
-    return text == "就是" and bool(before) and _GRANTED.fullmatch(before[-1].clause.text) is not None

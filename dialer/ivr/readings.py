@@ -21,14 +21,15 @@ from dialer.ivr.contrasts import (
     untrue,
 )
 from dialer.ivr.frames import Supposed, hanging, of_no_use
-from dialer.ivr.intents import intent
+from dialer.ivr.intents import away_then, intent
 from dialer.ivr.meanings import BARE, DENYING, Meaning
 from dialer.ivr.partly import in_part, of_several
-from dialer.ivr.pauses import settled
+from dialer.ivr.pauses import without_pauses
 from dialer.ivr.scope import Doubt, announces, conditional
 from dialer.ivr.sense import ABSURD, Reading, Sense
 from dialer.ivr.senses import senses
 from dialer.ivr.tags import Tag
+from dialer.ivr.unfinished import as_far_as_said
 
 INVITING = ("说", "讲", "问", "说吧", "讲吧", "问吧", "来吧")
 _LATELY = re.compile(
@@ -85,7 +86,10 @@ def readings(text: str) -> tuple[Reading, ...]:
         own = senses(clause, supposed=supposed or announced or hangs is Supposed.WHOLLY)
         announced = announces(clause)
         general = intent(clause, own)
-        if general in (Meaning.UNSURE, Meaning.CONSENT, Meaning.MATTER):
+        signed_by_another = any(s.meaning is Meaning.OTHER_SIGNED for reading in found for s in reading.said)
+        if general is Meaning.UNSURE and signed_by_another and away_then(clause):
+            found.append(Reading(clause, ()))
+        elif general in (Meaning.UNSURE, Meaning.CONSENT, Meaning.MATTER):
             found.append(Reading(clause, (Sense(general, clause.text),)))
         elif general is not None:
             found.append(Reading(clause, tuple(own), general))
@@ -98,7 +102,7 @@ def readings(text: str) -> tuple[Reading, ...]:
             said = [] if _asks_back(clause, stated) else _doubted(clause, own, hangs)
             found = _related(found, clause, echo, said)
         echo = own
-    return settled(found)
+    return as_far_as_said(without_pauses(found))
 
 
 def _related(found: list[Reading], clause: Clause, echo: list[Sense], said: list[Sense]) -> list[Reading]:
@@ -156,6 +160,7 @@ def _doubted(clause: Clause, own: list[Sense], hangs: Supposed) -> list[Sense]:
         stands = sense.meaning in _STANDS_WHEN_ASKED and not supposed
         doubt = sense.doubt is Doubt.OPEN and not stands
         doubt = doubt or (hedged and sense.meaning is Meaning.CONSENT)
+        doubt = doubt or (sense.meaning is Meaning.CONSENT and _told_by_another(clause))
         doubt = doubt or (sense.doubt is Doubt.NAMED and sense.meaning in _CLAIMS)
         doubt = doubt or (scorns and sense.meaning in _CLAIMS)  # 没问题个屁
         doubt = doubt or (clause.has(Tag.SCORN) and sense.meaning is Meaning.NO_MORE)  # 没有了才怪
@@ -173,4 +178,9 @@ def _doubted(clause: Clause, own: list[Sense], hangs: Supposed) -> list[Sense]:
 
 def _praises(clause: Clause) -> bool:
     """业务员人挺好的, 产品挺好: of somebody or something, perhaps beside the question."""
-    return clause.has(Tag.OTHER, Tag.PAPER) and "满意" not in clause.text
+    return clause.has(Tag.OTHER, Tag.PAPER, Tag.YOU) and "满意" not in clause.text
+
+
+def _told_by_another(clause: Clause) -> bool:
+    """他跟我讲答是就行: leave that another gave."""
+    return clause.has(Tag.OTHER) and clause.has(Tag.TELL, Tag.SAID) and clause.text.endswith(("行", "可以"))

@@ -5,13 +5,13 @@ from __future__ import annotations
 from itertools import pairwise
 
 from dialer.ivr.meanings import Meaning
-from dialer.ivr.papers import another
+from dialer.ivr.papers import another, finished
 from dialer.ivr.scope import Doubt
 from dialer.ivr.sense import DENIALS, IN_PLACE_OF, PREDICATES, Reader, only_so, positive, scorned
 from dialer.ivr.tags import Tag
 
 _ADVERBS = frozenset({"亲笔", "亲自", "亲手"})
-_COACHING = ("教我怎么", "教我说", "教我答", "让我这么说", "让我说")
+_COACHING = ("教我怎么", "教我说", "教我答", "让我这", "叫我这", "教我这", "让我说")
 _NAMES = frozenset({"名字", "字", "签名", "名"})
 _RECALLING = frozenset({"哦", "噢", "喔", "呃", "额", "哎", "诶", "唉", "嗳"})
 _MOMENTS = frozenset({"时候", "那天", "以后", "之后", "之前", "那会儿"})
@@ -48,6 +48,9 @@ def signing(reader: Reader, tag: Tag) -> None:
     if tag is Tag.SIGN and positive(reader) and (another(reader) or reader.clause.has(Tag.HUMAN)):
         reader.say(Meaning.UNSURE)  # 签过别的合同, 电脑签的
         return
+    if tag is Tag.SIGN and positive(reader) and _still_to_sign(reader):
+        reader.say(Meaning.UNSURE)
+        return
     when = any(t.word in _MOMENTS for t in reader.clause.tokens[reader.at + 1 :])
     if tag is Tag.SIGN and reader.subject is None and (token.word == "写" or when):
         return
@@ -83,6 +86,12 @@ def _corrects_himself(reader: Reader) -> bool:
     """我签的哦不是我儿子签的: who signed depends on a pause that isn't heard."""
     tokens = reader.clause.tokens[: reader.at]
     return any(a.word in _RECALLING and b.word == "不是" for a, b in pairwise(tokens))
+
+
+def _still_to_sign(reader: Reader) -> bool:
+    """打算月底再签; not 后来再签的."""
+    before = reader.peek(-1)
+    return before is not None and before.word == "再" and not finished(reader)
 
 
 def _nobody_else(reader: Reader) -> bool:

@@ -129,8 +129,9 @@ def decide(kind: QuestionKind, said: list[Sense]) -> Classified:
             return Classified(AnswerClass.NO, "".join(s.words for s in said))
         found = _merge(kind, facts, weak=bool(doubts) and kind is not QuestionKind.BAD)
         return _taken_back(kind, said, facts, found)
-    if doubts:
-        return Classified(AnswerClass.UNCLEAR, said[doubts[-1]].words)
+    asks = kind is QuestionKind.LEFT and said and said[0].words.startswith(_ONE_MORE)
+    if doubts and not asks:
+        return Classified(AnswerClass.UNCLEAR, said[doubts[-1]].words)  # but 有一个,受益人能不能改
     return _taken_back(kind, said, [], _bare(kind, said))
 
 
@@ -207,7 +208,8 @@ def _merge(kind: QuestionKind, facts: list[Sense], *, weak: bool) -> Classified:
     for fact in facts:
         same = next((k for k in kept if k.meaning is fact.meaning), None)
         if same is not None:
-            kept[kept.index(same)] = replace(same, weak=fact.weak)
+            praised = same.meaning is Meaning.SATISFIED and not same.weak  # 满意的,你们服务挺好
+            kept[kept.index(same)] = replace(same, weak=fact.weak and not praised)
             continue
         rival = next((k for k in kept if frozenset({k.meaning, fact.meaning}) in OPPOSITES), None)
         if rival is None:

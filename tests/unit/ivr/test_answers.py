@@ -29,7 +29,7 @@ def table(name: str) -> list[Row]:
 
 GIVEN = table("answers-dev.tsv")
 MORE = table("answers-more.tsv")
-ROUNDS = {n: table(f"answers-round{n}.tsv") for n in range(1, 24)}
+ROUNDS = {n: table(f"answers-round{n}.tsv") for n in range(1, 25)}
 """Lists written before the classifier was run on them; docs/answers.md has what each found at first."""
 DOUBTS = table("answers-doubts.tsv")
 """Denials, hearsay, scorn and half-knowledge in the words of a yes: never a yes to a statement."""
@@ -385,4 +385,30 @@ def test_whom_and_what_an_answer_is_about(kind: str, text: str, wanted: str) -> 
     ],
 )  # fmt: skip
 def test_a_yes_word_beside_the_question_is_no_yes(kind: str, text: str, wanted: str) -> None:
+    assert got(QuestionKind(kind), text) == wanted
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "wanted"),
+    [
+        ("POS", "合同收到的那天", "U"), ("POS", "是因为当时", "U"), ("POS", "满意的地方就是", "U"),
+        ("KNOW", "没问题的前提是", "U"), ("KNOW", "没有不清楚的地方", "Y"), ("CONS", "好就好在", "U"),
+        ("POS", "到了到了,噢,那是发票", "U"), ("KNOW", "知道的,啊,还要交十年", "U"),
+        ("KNOW", "知道的,还要交十年", "Y"), ("KNOW", "讲清楚了,我才签", "U"),
+        ("KNOW", "讲清楚了,我才签的", "Y"),
+        ("POS", "打算月底再签", "U"), ("CONS", "他跟我讲答是就行", "U"), ("KNOW", "看懂三条", "Y?"),
+        ("POS", "签在哪一页啊", "U"), ("CONS", "行行行,给你买", "U"), ("CONS", "好,我把电话给我妈", "WRONG"),
+        ("POS", "对,就是要退", "COMPLAINT"), ("POS", "扣款没问题,就是合同没来", "N"),
+        ("POS", "收到了,大概是上礼拜三吧", "Y"),
+        ("POS", "收到了,有问题我再找你们", "Y"),
+        ("LEFT", "没了,有事我再打给你们", "N"), ("CONS", "可以可以,正好在休息", "Y"),
+        ("CONS", "在休息", "BUSY"),
+        ("BAD", "那天我出差我老婆替我签的", "Y"), ("POS", "没看过,我不识几个字", "N"),
+        ("KNOW", "不知道,头一回听说", "N"), ("POS", "满意的,你们服务挺好", "Y"),
+        ("POS", "没有了你们服务挺好的", "Y?"),
+        ("LEFT", "有一个,受益人能不能改", "Y"), ("BAD", "没人让我这么回答的", "N"),
+        ("POS", "收到了姑娘合同在家里放着", "U"), ("POS", "我姑娘的合同", "WRONG"),
+    ],
+)  # fmt: skip
+def test_where_an_answer_leads_counts(kind: str, text: str, wanted: str) -> None:
     assert got(QuestionKind(kind), text) == wanted

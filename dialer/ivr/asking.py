@@ -86,8 +86,8 @@ def question(reader: Reader) -> None:
         return
     of_you = last is Meaning.KNOWN and token.word.startswith("你")
     scoffed = last in (Meaning.KNOWN, Meaning.RECEIVED, Meaning.READ)
-    where = last is Meaning.SIGNED_UNSAID and token.word.startswith("哪")
-    if last in (Meaning.RECEIVED, Meaning.READ) or where:
+    which = last is Meaning.SIGNED_UNSAID and token.word.startswith(("哪", "什么", "啥"))
+    if last in (Meaning.RECEIVED, Meaning.READ) or which:
         echoed = reader.clause.tokens[0].word in ("你说", "你讲", "你问")
         reader.amend(Meaning.REPEAT if echoed else Meaning.UNSURE)  # 你说收到什么; 收到多少钱; 签在哪一页
         return

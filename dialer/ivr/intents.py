@@ -60,6 +60,10 @@ _NOT_HERE = re.compile(
     r"|找的?(是)?(谁|哪个|哪位)|(替|帮|代).{1,4}接的?电话"
     r"|^(我们?)?(这|这里|这儿|这边|我们这)是.{0,6}(店|馆|厂|学校|医院|餐厅|超市|单位|派出所|公司|食堂|宿舍)(啊|呀)?$"
 )
+_CALLED_AWAY = re.compile(
+    r"(我?(老板|领导|孩子|娃|老婆|老公|妈|爸|儿子|女儿|同事|客户|老师)|有人|人家)(在)?(叫|喊|找|催)(我|俺)(了|呢|啊)?$"
+)
+"""方便,哦,老板叫我."""
 _ADDRESSES = frozenset({"姑娘", "小姑娘", "小伙子", "先生", "女士", "小姐", "老师", "师傅", "阿姨"})
 """Of the one who calls: 收到了姑娘合同在家里."""
 _NOW = ("现在", "今天", "目前", "这会", "这会儿", "眼下")
@@ -221,7 +225,7 @@ def _busy(clause: Clause, said: list[Sense]) -> Meaning | None:
             return Meaning.WRONG
         nothing = any(t.word in ("没什么", "没啥") for t in clause.tokens[: places[0]])  # 没什么不方便
         return Meaning.CONSENT if nothing or _negated(clause, places[0]) else Meaning.BUSY
-    if _LATER_THEN.fullmatch(clause.text):
+    if _LATER_THEN.fullmatch(clause.text) or _CALLED_AWAY.search(clause.text):
         return Meaning.BUSY
     calls = [clause.tokens[i].word for i in _tags(clause, Tag.CALL)]
     later = clause.has(Tag.LATER) or any(t.word in ("有空", "有时间") for t in clause.tokens)

@@ -10,6 +10,7 @@ from dialer.ivr.tags import Tag
 
 _HANDED = ("送", "给", "交")
 UNFINISHED = frozenset({"看", "读", "翻", "收", "拿", "领", "取", "浏览", "阅读", "细看"})
+_WORD_OF_IT = ("告诉你", "告诉", "通知", "跟你说", "联系", "联系你", "打给你", "打给你们")
 ADVERTISING = frozenset({"广告", "宣传单", "传单", "宣传册", "宣传页", "宣传资料"})
 _SETTLED = ("了", "啦", "喽", "咯")
 
@@ -83,6 +84,8 @@ def on_its_way(reader: Reader) -> bool:
     if follower is not None and follower.word in ("就", "再", "才", "会"):
         return True  # 收到就告诉你
     later = reader.peek(3)
+    if settled(reader) and then is not None and then.word in _WORD_OF_IT:
+        return True  # 收到了告诉你
     if settled(reader) and then is not None and then.tag is Tag.SELF and later is not None:
         return later.word in ("再", "会")  # 收到了我再告诉你
     if word.startswith("到") and reader.subject is Tag.SELF:

@@ -8,7 +8,9 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import dropwhile
 
+from dialer.ivr.clauses import Clause
 from dialer.ivr.meanings import Meaning
 from dialer.ivr.sense import Reading
 from dialer.ivr.tags import Tag
@@ -42,13 +44,18 @@ _ABOUT_WHEN = frozenset(
 )  # fmt: skip
 
 
+def core(clause: Clause) -> str:
+    """Its text without the politeness before it: 不好意思等一下."""
+    return "".join(token.word for token in dropwhile(lambda t: t.tag is Tag.COURTESY, clause.tokens))
+
+
 def without_pauses(found: Sequence[Reading]) -> list[Reading]:
     """``found``; what only keeps the turn says nothing where an answer stands beside it."""
     result = list(found)
     for place, reading in enumerate(found):
         if _silent(found, place):
             result[place] = replace(reading, said=(), intent=None)
-        elif _GIVES_IN.fullmatch(reading.clause.text):
+        elif _GIVES_IN.fullmatch(core(reading.clause)):
             stands = tuple(one for one in reading.said if one.meaning is Meaning.CONSENT)
             result[: place + 1] = [*map(_no_longer_busy, result[:place]), replace(reading, said=stands)]
     return result
@@ -59,7 +66,7 @@ def takes_leave(text: str) -> bool:
 
 
 def _silent(found: Sequence[Reading], place: int) -> bool:
-    text, before = found[place].clause.text, found[:place]
+    text, before = core(found[place].clause), found[:place]
     if _BEFORE_AN_ANSWER.fullmatch(text):
         return any(later.said or later.intent is not None for later in found[place + 1 :])
     if _AFTER_CONSENT.fullmatch(text):

@@ -85,6 +85,11 @@ def _kept(reader: Reader) -> None:
 
 
 def _have(reader: Reader) -> None:
+    if reader.negations and reader.token.word.startswith("还有") and reader.negations[-1] != "不是":
+        if reader.spent:
+            reader.reset()
+        else:
+            reader.drop_negation()  # 没有还有一个问题
     reader.have = "有"
     if reader.senses and reader.senses[-1].meaning in (Meaning.KNOWN, Meaning.NOT_KNOWN):
         return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
+from dialer.ivr.clauses import Token
 from dialer.ivr.meanings import Meaning
 from dialer.ivr.papers import another, finished
 from dialer.ivr.scope import Doubt
@@ -62,6 +63,9 @@ def signing(reader: Reader, tag: Tag) -> None:
     if any(t.tag is Tag.OTHER and after.word == "的" for t, after in pairwise(rest)):
         reader.say(Meaning.UNSURE)  # 签的是别人的名字
         return
+    if positive(reader) and _signer_named(reader):
+        reader.say(Meaning.OTHER_SIGNED)
+        return
     if positive(reader) and _of_anothers_name(reader):
         reader.say(Meaning.UNSURE)
         return
@@ -92,6 +96,16 @@ def _still_to_sign(reader: Reader) -> bool:
     """打算月底再签; not 后来再签的."""
     before = reader.peek(-1)
     return before is not None and before.word == "再" and not finished(reader)
+
+
+def _signer_named(reader: Reader) -> bool:
+    """签字的是我老公."""
+    rest = [t for t in reader.clause.tokens[reader.at + 1 :] if t.word not in ("人", "那个人", "就", "都")]
+    if reader.token.word.endswith("的"):
+        rest = [Token("的", Tag.LINK), *rest]
+    words = [t.word for t in rest[:2]]
+    named = rest[2:] if words == ["的", "是"] else []
+    return bool(named) and named[-1].tag is Tag.OTHER and all(t.tag is Tag.SELF for t in named[:-1])
 
 
 def _nobody_else(reader: Reader) -> bool:

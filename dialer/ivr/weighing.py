@@ -167,7 +167,7 @@ def _taken_back(
 
 def _goes_on(said: Sequence[Sense]) -> bool:
     """没问题,还有一个; 没问题,等等,有一个."""
-    return any(s.meaning is Meaning.HAVE and s.words.startswith(_ONE_MORE) for s in said[1:])
+    return any(s.meaning is Meaning.HAVE and any(one in s.words for one in _ONE_MORE) for s in said[1:])
 
 
 def _turns(after: Sequence[Sense]) -> bool:

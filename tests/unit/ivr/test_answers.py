@@ -29,7 +29,7 @@ def table(name: str) -> list[Row]:
 
 GIVEN = table("answers-dev.tsv")
 MORE = table("answers-more.tsv")
-ROUNDS = {n: table(f"answers-round{n}.tsv") for n in range(1, 25)}
+ROUNDS = {n: table(f"answers-round{n}.tsv") for n in range(1, 26)}
 """Lists written before the classifier was run on them; docs/answers.md has what each found at first."""
 DOUBTS = table("answers-doubts.tsv")
 """Denials, hearsay, scorn and half-knowledge in the words of a yes: never a yes to a statement."""
@@ -344,6 +344,7 @@ def test_a_longer_contradiction_never_stays_confident(tail: str) -> None:
         ("POS", "合同是吧,收到了", "Y"), ("POS", "合同是吧", "U"), ("POS", "签字对吧,我签的", "Y"),
         ("KNOW", "嗯那个,我晓得", "Y"), ("POS", "那个", "U"), ("POS", "等等", "BUSY"),
         ("POS", "你等等,我想想看", "U"), ("POS", "嗯嗯,等会儿,不是,没收到", "N"),
+        ("LEFT", "没有还有一个问题", "Y"), ("KNOW", "没有还有一个问题", "U"), ("LEFT", "没问题还有一个", "U"),
         ("LEFT", "没问题了,等等,还有一个", "U"), ("LEFT", "没问题,还有一个", "U"),
         ("CONS", "那个,嗯,就是说吧", "U"), ("CONS", "不方便,算了你说吧", "Y"), ("CONS", "不方便", "BUSY"),
         ("CONS", "方便是方便,别太久", "Y?"), ("POS", "都是都是,快点吧", "U"),
@@ -407,6 +408,11 @@ def test_a_yes_word_beside_the_question_is_no_yes(kind: str, text: str, wanted: 
         ("KNOW", "不知道,头一回听说", "N"), ("POS", "满意的,你们服务挺好", "Y"),
         ("POS", "没有了你们服务挺好的", "Y?"),
         ("LEFT", "有一个,受益人能不能改", "Y"), ("BAD", "没人让我这么回答的", "N"),
+        ("POS", "签字的是我老公", "N"), ("BAD", "签的是我老公", "Y"), ("POS", "签字的是我", "Y"),
+        ("POS", "以前买的那份是我签的", "Y?"), ("POS", "收到的时候", "U"), ("KNOW", "我知道就是那个", "U"),
+        ("POS", "签什么字啊", "U"), ("POS", "收到了,等等,那是去年的", "U"), ("POS", "收到了,是去年那份", "U"),
+        ("POS", "收到了,是去年收到的", "Y"), ("CONS", "方便,哦,老板叫我", "BUSY"),
+        ("POS", "行,收到了告诉你", "U"),
         ("POS", "收到了姑娘合同在家里放着", "U"), ("POS", "我姑娘的合同", "WRONG"),
     ],
 )  # fmt: skip

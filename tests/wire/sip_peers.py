@@ -69,7 +69,9 @@ class Peer:
             try:
                 self.process.wait(5)
             except subprocess.TimeoutExpired:
-                os.killpg(self.process.pid, signal.SIGKILL)  # Kamailio's processes are many
+                if os.getpgid(self.process.pid) == self.process.pid:
+                    os.killpg(self.process.pid, signal.SIGKILL)  # Kamailio's processes are many
+                self.process.kill()
                 self.process.wait(5)
 
 

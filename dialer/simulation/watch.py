@@ -10,6 +10,7 @@ from __future__ import annotations
 import fcntl
 import subprocess
 import sys
+from contextlib import suppress
 from datetime import datetime
 from types import TracebackType
 from typing import BinaryIO
@@ -62,7 +63,8 @@ class Watch:
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True
         )
         if sys.platform == "linux" and self._process.stdin is not None:
-            fcntl.fcntl(self._process.stdin, fcntl.F_SETPIPE_SZ, _PIPE)
+            with suppress(OSError):  # a machine that allows less is a little slower
+                fcntl.fcntl(self._process.stdin, fcntl.F_SETPIPE_SZ, _PIPE)
         self._encoder = msgspec.msgpack.Encoder()
         self._news: list[Begun | Ended] = []
         self._told: dict[TaskId, Task] = {}

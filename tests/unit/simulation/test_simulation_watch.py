@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import random
 import signal
@@ -78,3 +79,14 @@ def test_it_is_gone_with_its_house() -> None:
 def test_a_house_that_breaks_off_is_told_nothing(told: bytes) -> None:
     done = subprocess.run([sys.executable, "-m", "dialer.simulation"], input=told, capture_output=True)
     assert (done.returncode, done.stdout, done.stderr) == (1, b"", b"")
+
+
+def test_a_machine_that_allows_no_larger_pipe_checks_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*_: object) -> int:
+        raise PermissionError
+
+    monkeypatch.setattr(fcntl, "fcntl", refused)
+    task = a_task()
+    with Watch(figures_of(a_plan())) as watch:
+        watch.begins(task, 1, task.phones[0].number, TUESDAY)
+        assert watch.found().checked == 1

@@ -53,7 +53,8 @@ interop: setup
 prompts: setup
 	$(UV) run --frozen dialer prompts build
 
-# 500 recorded calls, and Asterisk 22 on the same work (ARGS=--no-peer leaves it out). Needs SIPp and root.
+# 500 recorded calls, and Asterisk 22 on the same work (ARGS=--no-peer leaves it out). Needs root; where SIPp is older than
+# 3.7 the first run brings one with Asterisk in build/asterisk, in a minute.
 bench-calls: setup
 	$(UV) run --frozen python -m bench.calls --calls $(or $(N),500) --seconds $(or $(SECONDS),60) $(ARGS)
 

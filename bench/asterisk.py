@@ -12,11 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench import measure
-from bench.talker import ROOT, prompt
+from bench.talker import CHROOT_SCRIPT, prompt
 from bench.wire import Watcher
 from dialer.media.g711 import encode
 
-SCRIPT = ROOT / "tests/peers/asterisk.sh"
 NAME = "bench"
 _SIP_PORT, _MANAGER_PORT = 5160, 5138
 _RATE = 40
@@ -101,7 +100,7 @@ def hold_calls(folder: Path, chroot: Path, callee_port: int, calls: int, seconds
     (spool / "prompt.alaw").write_bytes(encode(prompt(), "PCMA"))
     with (folder / "asterisk.log").open("wb") as log:
         process = subprocess.Popen(
-            ["sh", str(SCRIPT), "run", str(chroot), str(config)],
+            ["sh", str(CHROOT_SCRIPT), "run", str(chroot), str(config)],
             stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
         )  # fmt: skip
     watcher = Watcher(RTP_LOW, RTP_LOW + int((RTP_HIGH - RTP_LOW) * WATCHED_SHARE))
@@ -156,6 +155,6 @@ def _originate(calls: int) -> None:
 
 
 def _channels(chroot: Path, config: Path) -> int:
-    command = ["sh", str(SCRIPT), "rx", str(chroot), str(config), "core show channels count"]
+    command = ["sh", str(CHROOT_SCRIPT), "rx", str(chroot), str(config), "core show channels count"]
     said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     return next((int(line.split()[0]) for line in said.splitlines() if "active channel" in line), 0)

@@ -15,7 +15,7 @@ import subprocess
 from pathlib import Path
 
 from bench import asterisk, measure, ours
-from bench.talker import ROOT, start_callees
+from bench.talker import CHROOT_SCRIPT, ROOT, start_callees
 
 CALLEE_PORT = 5170
 
@@ -33,7 +33,7 @@ def main() -> None:
     options = parser.parse_args()
     options.folder.mkdir(parents=True, exist_ok=True)
     if not options.no_peer:
-        subprocess.run(["sh", str(asterisk.SCRIPT), "install", str(options.chroot)], check=True)
+        subprocess.run(["sh", str(CHROOT_SCRIPT), "install", str(options.chroot)], check=True)
     media: dict[str, object] = {} if options.processes is None else {"processes": options.processes}
     callees = start_callees(options.folder, options.chroot, CALLEE_PORT)
     try:
